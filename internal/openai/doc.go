@@ -1,0 +1,14 @@
+// Package openai is the public schema: request and error shapes, server-sent
+// events, and the counting of what a stream holds. It is pure: bytes in,
+// bytes and counts out; everything here can be fuzzed without a network.
+//
+// Stream is the translator of one streamed answer. Feed takes what a read
+// gave and returns whole events that are safe to pass on: syntactically valid
+// JSON objects of a bounded size, without the members that only validators
+// need (token_ids, prompt_token_ids) unless the caller wants them, without the
+// upstream's usage chunk and without its [DONE]. It scans; it does not decode.
+//
+//	open ──first event with output──► started ──finish_reason──► finished ──[DONE]──► done
+//
+// An end of input in any state but done is a truncation.
+package openai

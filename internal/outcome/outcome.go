@@ -1,0 +1,122 @@
+// Package outcome holds what a validator observes of miners: the outcome of
+// every attempt, the responses kept to be checked, and the checks' verdicts.
+// These are facts, written once and never changed (a sample's state apart);
+// scores are functions of them.
+//
+//	attempt ──► Outcome ──(secret draw)──► Sample ──(checker)──► Check
+package outcome
+
+import (
+	"fmt"
+	"time"
+
+	"vision/internal/hotkey"
+	"vision/internal/task"
+)
+
+// Source tells who asked.
+type Source uint8
+
+const (
+	Organic   Source = iota // a customer
+	Synthetic               // the validator itself
+)
+
+func (s Source) String() string {
+	if s == Synthetic {
+		return "synthetic"
+	}
+	return "organic"
+}
+
+// Status is how an attempt at one miner ended. It decides what the attempt
+// counts as in the period score.
+type Status uint8
+
+const (
+	// OK: a whole, well-formed answer.
+	OK Status = iota
+	// RateLimited: the miner answered 429 before anything else.
+	RateLimited
+	// Failed: an error status, a broken or truncated or malformed answer, an
+	// empty one, a refused connection, or a deadline that the miner let pass.
+	Failed
+	// Canceled: the customer went away while the miner was serving well. It
+	// counts as a request in no score; its work still consumed capacity.
+	Canceled
+	// Ours: the validator's own fault (no file descriptor, shutdown, a bug).
+	// It counts in no score and consumes nothing.
+	Ours
+)
+
+var statusNames = [...]string{"ok", "rate_limited", "failed", "canceled", "ours"}
+
+func (s Status) String() string {
+	if int(s) < len(statusNames) {
+		return statusNames[s]
+	}
+	return fmt.Sprintf("status(%d)", uint8(s))
+}
+
+// Outcome is one attempt of one request at one miner. A request that fails
+// over to a second miner has two outcomes with one Request.
+type Outcome struct {
+	Request string // request id, "req-" and 26 lower-case base-32 characters
+	Try     int    // 0 for the first miner asked
+	Last    bool   // nobody is asked after this one: the request ended with it
+	Key     int64  // API key that asked; 0 for synthetic requests
+	Source  Source
+	Task    string
+	Miner   hotkey.ID
+
+	Status Status
+	Reason string // why not OK, short and stable: "http_500", "first_token_timeout", "truncated"; "" when OK
+
+	Stream      bool
+	Work        int64         // units served that the validator counted itself: tokens, steps, items; >= 0
+	PromptWork  int64         // prompt tokens, where the answer shows them; >= 0
+	Start       time.Time     // the request's first byte left, validator's clock
+	FirstOutput time.Duration // from Start to the first verified output (first token, or the whole answer); 0 if none came
+	Total       time.Duration // from Start to the end
+	Arrivals    Arrivals      // how the output was spread over time
+}
+
+// Arrivals sums up a stream's arrival times without keeping each one.
+type Arrivals struct {
+	Chunks  int           // reads that carried output
+	Longest time.Duration // longest gap between two of them
+	Burst   float64       // share of the output that came in the last tenth of the time, [0, 1]
+}
+
+// Sample is an answer kept to be checked, with all that a checker needs to
+// judge it. Request and Response are the bytes as sent to and received from
+// the miner.
+type Sample struct {
+	ID       int64 // given by the store
+	Outcome  Outcome
+	Request  []byte // payload as the miner saw it
+	Response []byte // body as the miner sent it: SSE events or one JSON document
+}
+
+// Entry is what is written down of one attempt, all or nothing.
+type Entry struct {
+	Outcome  Outcome
+	Sample   *Sample        // nil unless drawn to be checked; its Outcome is the same
+	Features *task.Features // nil unless the attempt was the last of a customer's request
+}
+
+// Check is a checking server's verdict on a sample. A checker's own error is
+// not a Check: the sample stays pending.
+type Check struct {
+	Sample  int64
+	Task    string
+	Miner   hotkey.ID
+	Source  Source
+	At      time.Time
+	Quality float64 // [0, 1]
+	Speed   float64 // speed factor of the mechanism, >= 0
+	Work    int64   // units that the checker verified; <= the outcome's Work
+	Test    string  // which test judged it: "prefill-t0", "recompute", …
+	Detail  string  // one line for people, no prompt text
+	E       float64 // evidence against honesty, an e-value (>= 0; 1 says nothing)
+}

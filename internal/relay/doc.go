@@ -1,0 +1,16 @@
+// Package relay is the one path by which a request reaches a miner. The
+// gateway sends customers' requests through it and the scorer its own probes:
+// one payload builder, one seed derivation, one pool of connections, so that a
+// miner has nothing to tell them apart by.
+//
+//	Request ─Payload─► connection (pooled, hotkey-bound) ─► miner
+//	Sink ◄─whole valid events─ openai.Stream ◄─reads─┘
+//	        └► Answer: Outcome, usage, bytes kept for a sample
+//
+// Invariants: Do makes exactly one attempt and returns exactly one Outcome,
+// whatever happens; nothing reaches the Sink before a valid first output, so
+// that until then the caller may ask another miner; bytes are passed on as
+// they are read, one write a read; the closing [DONE] is never passed on (the
+// caller writes its own once the outcome is durable); a fault of ours gives
+// Status Ours, never Failed.
+package relay

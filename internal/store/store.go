@@ -1,0 +1,106 @@
+// Package store names what a validator keeps, in one interface that every
+// database implements and one conformance suite (storetest) that each must
+// pass. Roles do not import it: they declare the few methods they need, and
+// get any Store from the wiring.
+//
+// Promises of every implementation: a method that returned nil has made its
+// effect durable against a crash of the process at any later instant; a method
+// that returned an error has made none of it, unless the error wraps
+// ErrUnknown; reads see all that was durable when they began. Several processes
+// on one machine may use one database at once.
+package store
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"vision/internal/apikey"
+	"vision/internal/hotkey"
+	"vision/internal/outcome"
+	"vision/internal/period"
+	"vision/internal/task"
+)
+
+// Errors that callers branch on.
+var (
+	ErrNotFound = errors.New("not found")
+	ErrNewer    = errors.New("the database was written by a newer version of vision: upgrade this program")
+	ErrUnknown  = errors.New("it is not known whether the write took effect")
+	ErrClosed   = errors.New("the store is closed")
+)
+
+// Numbered is an outcome with its place in the order of writing.
+type Numbered struct {
+	Seq int64
+	outcome.Outcome
+}
+
+// Store is all of it.
+type Store interface {
+	// Record writes entries in one group with whatever others wait at the same
+	// time, and returns once they are durable. Safe for any number of callers.
+	Record(ctx context.Context, entries ...outcome.Entry) error
+	// OutcomesAfter lists outcomes with Seq > after, ascending, at most limit.
+	OutcomesAfter(ctx context.Context, after int64, limit int) ([]Numbered, error)
+	// SeqBefore is the greatest Seq of outcomes that started before t, or 0.
+	SeqBefore(ctx context.Context, t time.Time) (int64, error)
+	// Features lists the features of a kind's last customers' requests, newest first.
+	Features(ctx context.Context, kind string, limit int) ([]task.Features, error)
+
+	// ClaimSamples gives at most limit samples that are due and unclaimed, and
+	// keeps them from other callers until now+lease. Oldest first, but samples
+	// of miners and tasks with the fewest checks come before others.
+	ClaimSamples(ctx context.Context, now time.Time, lease time.Duration, limit int) ([]outcome.Sample, error)
+	// PostponeSample gives a claimed sample back, due again at a time, and
+	// counts the try.
+	PostponeSample(ctx context.Context, id int64, until time.Time, why string) error
+	// SaveCheck writes a verdict and drops the sample's bytes, once: a second
+	// verdict on a sample is ErrNotFound.
+	SaveCheck(ctx context.Context, c outcome.Check) error
+	// DropSamples drops pending samples older than t and says how many.
+	DropSamples(ctx context.Context, t time.Time) (int, error)
+	// Pending counts samples that wait for a check.
+	Pending(ctx context.Context) (int, error)
+	// Checks lists a miner's newest checks in a task ("" is all), newest first.
+	Checks(ctx context.Context, miner hotkey.ID, task string, limit int) ([]outcome.Check, error)
+	// CheckCounts counts the checks since t by miner and task.
+	CheckCounts(ctx context.Context, since time.Time) (map[Pair]int, error)
+
+	// StartPeriod writes a period and its contenders; it gives the period its ID.
+	StartPeriod(ctx context.Context, p period.Period, contenders []period.Contender) (period.Period, error)
+	// LastPeriod is the newest period; ErrNotFound if there is none.
+	LastPeriod(ctx context.Context) (period.Period, error)
+	// Contenders lists a period's contenders, by UID and task.
+	Contenders(ctx context.Context, id int64) ([]period.Contender, error)
+	// FinishPeriod writes the results and moves the period from Running to Scored, once.
+	FinishPeriod(ctx context.Context, id int64, results []period.Result) error
+	// Results lists the results of the last n scored periods, newest first.
+	Results(ctx context.Context, n int) ([]period.Result, error)
+	// SaveWeights writes weights and moves their period to Weighted.
+	SaveWeights(ctx context.Context, w period.Weights) error
+	// LastWeights is the newest vector; ErrNotFound if there is none.
+	LastWeights(ctx context.Context) (period.Weights, error)
+
+	// CreateKey writes a key and gives it its ID.
+	CreateKey(ctx context.Context, k apikey.Key) (apikey.Key, error)
+	// Keys lists all keys, revoked ones too, by ID.
+	Keys(ctx context.Context) ([]apikey.Key, error)
+	// RevokeKey revokes a key; ErrNotFound if there is none valid.
+	RevokeKey(ctx context.Context, id int64, at time.Time) error
+
+	// Secret gives the random 32 bytes kept under a name, drawing them the
+	// first time: seeds and draws must survive restarts.
+	Secret(ctx context.Context, name string) ([32]byte, error)
+
+	// Prune drops outcomes, checks and periods that ended before t.
+	Prune(ctx context.Context, t time.Time) error
+	// Close waits for writes under way and closes the database.
+	Close() error
+}
+
+// Pair names a miner in a task.
+type Pair struct {
+	Miner hotkey.ID
+	Task  string
+}
