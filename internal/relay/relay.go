@@ -1,0 +1,66 @@
+package relay
+
+import (
+	"context"
+	"net"
+	"time"
+
+	"vision/internal/hotkey"
+	"vision/internal/outcome"
+	"vision/internal/task"
+)
+
+// Dialer opens a connection on which the peer has proved to be the miner.
+type Dialer interface {
+	Dial(ctx context.Context, addr string, miner hotkey.ID) (net.Conn, error)
+}
+
+// Peer is a miner and where the ledger says it listens.
+type Peer struct {
+	Miner hotkey.ID
+	Addr  string // host:port
+}
+
+// Call is one attempt to be made.
+type Call struct {
+	ID      string // request id; the same for every try of a request
+	Try     int
+	Last    bool // known beforehand: nobody is asked after this one, however it ends
+	Key     int64
+	Source  outcome.Source
+	Task    *task.Task
+	Kind    task.Kind
+	Request task.Request
+	Payload []byte // from Client.Payload, once a request
+	Peer    Peer
+
+	FirstBy time.Time // when the first output must be there
+	By      time.Time // when all of it must
+	Keep    bool      // keep the response's bytes: the request may be checked
+}
+
+// Sink takes what may be shown to the caller. Its errors mean that the caller
+// has gone away.
+type Sink interface {
+	// Events takes whole server-sent events, to be passed on at once. It must
+	// not keep p.
+	Events(p []byte) error
+}
+
+// Answer is how an attempt ended.
+type Answer struct {
+	Outcome    outcome.Outcome
+	Started    bool          // something reached the Sink: too late for another miner
+	Body       []byte        // the whole answer, if it was not streamed and is good
+	Work       task.Work     // counted by us
+	Finish     string        // a stream's finish_reason
+	Kept       []byte        // response bytes, if Keep was asked and they fit in memory's bound
+	RetryAfter time.Duration // with RateLimited
+	Err        error         // *fault.Error, for the caller; nil when OK
+}
+
+// Attempter makes attempts; *Client does, and fakes in tests of the roles.
+type Attempter interface {
+	Payload(id string, r task.Request, t *task.Task) []byte
+	Do(ctx context.Context, call Call, sink Sink) Answer
+}
