@@ -1,0 +1,90 @@
+package score
+
+import "math"
+
+// Of a contender's capacity, usually a little is tested and now and then most of it:
+// testing 5% at all times would let a miner own a twentieth of what it declares.
+const (
+	usualChance = 0.70 // chance of testing exactly usualShare
+	someChance  = 0.27 // chance of testing someLow to someHigh
+	// The rest, 0.03, is the chance of testing mostLow to mostHigh.
+
+	usualShare        = 0.05
+	someLow, someHigh = 0.05, 0.10
+	mostLow, mostHigh = 0.40, 0.80
+)
+
+// Offer is what one miner offers one validator on one task.
+type Offer struct {
+	Declared   int64   // work per period that the miner declares to all validators together, in the task's unit
+	Maximum    int64   // the most that the task counts of any miner's declaration, same unit
+	StakeShare float64 // this validator's part of all validators' stake, in [0, 1]
+	PerRequest int64   // work that one request is expected to take, at least 1
+}
+
+// Capacity is the part of the declared work that this validator may ask for
+// and pays for: min(Declared, Maximum) x StakeShare, rounded down. It is never
+// negative. A share that is NaN or below 0 counts as 0, one above 1 as 1.
+func (o Offer) Capacity() int64 {
+	counted := min(o.Declared, o.Maximum)
+	if counted <= 0 || !(o.StakeShare > 0) {
+		return 0
+	}
+	if o.StakeShare >= 1 {
+		return counted
+	}
+	// Past 2^53 the product may round up beyond counted.
+	product := float64(counted) * o.StakeShare
+	if product >= math.MaxInt64 {
+		return counted
+	}
+	return min(counted, int64(product))
+}
+
+// Draw is the randomness of one contender's plan for one period.
+type Draw struct {
+	Choice float64 // uniform in [0, 1): which range the share tested comes from
+	Within float64 // uniform in [0, 1): where in that range
+	Seed   uint64  // fixes the instants of the plan's schedule
+}
+
+// DrawFrom makes a draw of one seed, so that a daemon needs to keep, or derive, only that.
+// Seeds that miners can guess tell them what will be tested and when.
+func DrawFrom(seed uint64) Draw {
+	return Draw{
+		Choice: uniform(mix(seed, 0)),
+		Within: uniform(mix(seed, 1)),
+		Seed:   mix(seed, 2),
+	}
+}
+
+// Plan is what to ask of one contender in one period.
+type Plan struct {
+	Capacity int64   // the work that counts, as Offer.Capacity
+	Share    float64 // part of it to test, 0 or in [0.05, 0.80)
+	Requests int     // requests that take that much work; 0 only without capacity
+	Seed     uint64  // of the schedule
+}
+
+func plan(offer Offer, draw Draw) Plan {
+	p := Plan{Capacity: offer.Capacity(), Seed: draw.Seed}
+	if p.Capacity == 0 {
+		return p
+	}
+	p.Share = testedShare(draw.Choice, draw.Within)
+	work := float64(p.Capacity) * p.Share / float64(max(offer.PerRequest, 1))
+	p.Requests = int(min(max(work, 1), math.MaxInt32))
+	return p
+}
+
+// testedShare maps two uniform numbers to the part of the capacity to test.
+func testedShare(choice, within float64) float64 {
+	switch {
+	case choice < usualChance:
+		return usualShare
+	case choice < usualChance+someChance:
+		return someLow + (someHigh-someLow)*within
+	default:
+		return mostLow + (mostHigh-mostLow)*within
+	}
+}

@@ -1,0 +1,61 @@
+package score
+
+import (
+	"fmt"
+	"math"
+	"time"
+)
+
+const (
+	bestBonus  = 0.6  // what an answer in no time earns above 1
+	bonusPower = 0.25 // most of the bonus is earned by the first step below the mean
+)
+
+// MaxSpeed is the largest speed factor: an answer within the task's overhead.
+const MaxSpeed = 1 + bestBonus
+
+// Speed is what a task expects of the time that an answer takes.
+type Speed struct {
+	Overhead  time.Duration // taken off every answer's time before it is divided by its work
+	Mean      float64       // seconds per unit of work that earn a factor of 1, above 0
+	Steepness float64       // how fast slower answers lose, per second per unit, at least 0
+}
+
+// Validate says which parameter is out of range.
+func (s Speed) Validate() error {
+	switch {
+	case s.Overhead < 0:
+		return fmt.Errorf("overhead %v is negative", s.Overhead)
+	case !(s.Mean > 0) || math.IsInf(s.Mean, 1):
+		return fmt.Errorf("mean %v seconds per unit, want a number above 0", s.Mean)
+	case !(s.Steepness >= 0) || math.IsInf(s.Steepness, 1):
+		return fmt.Errorf("steepness %v, want a number of at least 0", s.Steepness)
+	}
+	return nil
+}
+
+// PerUnit is the seconds that one unit of work took, the overhead aside:
+// max(0, elapsed - Overhead) / units. An answer without work counts as one unit.
+func (s Speed) PerUnit(elapsed time.Duration, units int64) float64 {
+	return max(0, elapsed-s.Overhead).Seconds() / float64(max(units, 1))
+}
+
+// Factor is what the speed of an answer multiplies its quality by, in
+// [0, MaxSpeed]: 1 at the mean, up to 1.6 below it, falling towards 0 above.
+func (s Speed) Factor(secondsPerUnit float64) float64 {
+	t := max(secondsPerUnit, 0)
+	if t <= s.Mean {
+		return 1 + bestBonus*math.Pow((s.Mean-t)/s.Mean, bonusPower)
+	}
+	return math.Exp((s.Mean - t) * s.Steepness)
+}
+
+// WorkText is the original's estimate of the tokens in a text: a quarter of
+// its characters, 1 if it is empty. This project counts token ids and keeps
+// the estimate for servers that send none.
+func WorkText(characters int) float64 {
+	if characters <= 0 {
+		return 1
+	}
+	return float64(characters) / 4
+}

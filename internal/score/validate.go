@@ -1,0 +1,80 @@
+package score
+
+import (
+	"fmt"
+	"math"
+
+	"vision/internal/hotkey"
+)
+
+// weightsTolerance is how far the sum of the tasks' weights may be from 1.
+const weightsTolerance = 1e-9
+
+// validate is the one place that decides which evidence can be scored. Its
+// errors name the task and the contender.
+func validate(tasks []Task) error {
+	var total sum
+	names := make(map[string]bool, len(tasks))
+	for _, t := range tasks {
+		if names[t.Name] {
+			return fmt.Errorf("score: task %q is given twice", t.Name)
+		}
+		names[t.Name] = true
+		if !within(t.Weight, 1) {
+			return fmt.Errorf("score: task %q has weight %v, want 0 to 1", t.Name, t.Weight)
+		}
+		total.add(t.Weight)
+		seen := make(map[hotkey.ID]bool, len(t.Contenders))
+		for _, e := range t.Contenders {
+			if seen[e.Hotkey] {
+				return fmt.Errorf("score: task %q, miner %s: given twice", t.Name, e.Hotkey)
+			}
+			seen[e.Hotkey] = true
+			if err := e.validate(); err != nil {
+				return fmt.Errorf("score: task %q, miner %s: %w", t.Name, e.Hotkey, err)
+			}
+		}
+	}
+	if len(tasks) > 0 && math.Abs(total.value()-1) > weightsTolerance {
+		return fmt.Errorf("score: the tasks' weights sum to %v, want 1", total.value())
+	}
+	return nil
+}
+
+func (e Evidence) validate() error {
+	if e.Declared < 0 || e.Capacity < 0 {
+		return fmt.Errorf("declared %d, capacity %d: neither may be negative", e.Declared, e.Capacity)
+	}
+	for _, p := range e.History {
+		if err := p.validate(); err != nil {
+			return fmt.Errorf("period %d: %w", p.Number, err)
+		}
+	}
+	for i, c := range e.Checks {
+		if !within(c.Quality, 1) {
+			return fmt.Errorf("check %d from the newest: quality %v, want 0 to 1", i, c.Quality)
+		}
+		if !within(c.Speed, MaxSpeed) {
+			return fmt.Errorf("check %d from the newest: speed factor %v, want 0 to %v", i, c.Speed, MaxSpeed)
+		}
+	}
+	return nil
+}
+
+func (c Counts) validate() error {
+	for _, n := range []int{c.Requests, c.OK, c.RateLimited, c.Failed} {
+		if n < 0 {
+			return fmt.Errorf("a count of %d requests", n)
+		}
+	}
+	if c.Consumed < 0 || c.Declared < 0 {
+		return fmt.Errorf("consumed %d, declared %d: neither may be negative", c.Consumed, c.Declared)
+	}
+	if left := c.Requests - c.OK - c.RateLimited - c.Failed; left != 0 {
+		return fmt.Errorf("%d requests, but %d ok, %d rate limited and %d failed", c.Requests, c.OK, c.RateLimited, c.Failed)
+	}
+	return nil
+}
+
+// within reports whether x is a number in [0, most].
+func within(x, most float64) bool { return x >= 0 && x <= most }
