@@ -1,10 +1,23 @@
 // Package dispatch decides which miner is asked. It is pure: the candidates'
-// measured state and uniform random numbers in, an index out.
+// measured state, the time and uniform random numbers in, a candidate out.
 //
-// The expected cost of asking a miner is its expected time to first output,
-// divided by its chance to answer well, and grown by its load and by how much
-// of its capacity is used up. Two candidates are drawn at random and the
-// cheaper is asked (power of two choices), which spreads load without any
-// coordination and keeps measuring everybody; nobody who has no slot or no
-// capacity left is asked while another has.
+// The expected cost of asking a miner is its expected time to the output that
+// the caller waits for, divided by its chance to answer well, and grown by its
+// load and by how much of its capacity is used up. Two candidates are drawn at
+// random and the cheaper is asked (power of two choices), which spreads load
+// without any coordination. They are drawn with replacement, so that even the
+// dearest is asked once in a while and a recovered miner is noticed.
+//
+// What a candidate may be asked is its Standing:
+//
+//	Ready   a slot is free and capacity is left
+//	Spare   its capacity is used up, or it failed several times in a row:
+//	        asked only when nobody is Ready
+//	Closed  all its slots are taken, or it answered 429 a moment ago: not
+//	        asked, for its refusal would be our doing
+//
+// A Board holds what is known of every miner in every task of the current
+// period. Invariants: picking takes no lock and allocates nothing; a miner's
+// load and record outlive the period, its used capacity does not; a request
+// begun in one period is not charged to the next.
 package dispatch

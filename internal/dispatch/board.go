@@ -1,0 +1,277 @@
+package dispatch
+
+import (
+	"cmp"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"vision/internal/hotkey"
+	"vision/internal/outcome"
+	"vision/internal/period"
+)
+
+// remember is for how many periods a contender's record is kept after it was
+// last one, so that leaving for a while wipes nothing out.
+const remember = 24
+
+// Board is what is known of the current period's contenders. All methods are
+// safe for any number of goroutines; only Set takes a lock.
+type Board struct {
+	now atomic.Pointer[snapshot]
+
+	mu   sync.Mutex       // serialises Set; guards gone
+	gone map[pair]*record // records of those who are not contenders now
+}
+
+type pair struct {
+	task  string
+	miner hotkey.ID
+}
+
+// snapshot is one period's contenders. It does not change; what it points to does.
+type snapshot struct {
+	period int64
+	start  time.Time
+	fields map[string]*field
+}
+
+// field is the contenders of one task, ascending by miner.
+type field struct {
+	seats []Seat
+	usual *usual // outlives the period
+}
+
+func (f *field) find(miner hotkey.ID) (*Seat, bool) {
+	i, ok := slices.BinarySearchFunc(f.seats, miner, func(s Seat, id hotkey.ID) int { return s.Miner.Compare(id) })
+	if !ok {
+		return nil, false
+	}
+	return &f.seats[i], true
+}
+
+// NewBoard makes a Board without contenders.
+func NewBoard() *Board {
+	b := &Board{gone: map[pair]*record{}}
+	b.now.Store(&snapshot{period: -1})
+	return b
+}
+
+// Period is the id of the period on the Board, -1 before the first.
+func (b *Board) Period() int64 { return b.now.Load().period }
+
+// Set puts a period's contenders on the Board in place of all others. Records
+// and loads go on; used capacity starts anew if the period is another one.
+// Contenders without capacity or address are left out.
+func (b *Board) Set(p period.Period, contenders []period.Contender) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	old := b.now.Load()
+	next := &snapshot{period: p.ID, start: p.Start, fields: map[string]*field{}}
+	for _, c := range contenders {
+		if c.Capacity <= 0 || c.Addr == "" {
+			continue
+		}
+		f := next.fields[c.Task]
+		if f == nil {
+			f = &field{usual: new(usual)}
+			if o := old.fields[c.Task]; o != nil {
+				f.usual = o.usual
+			}
+			next.fields[c.Task] = f
+		}
+		f.seats = append(f.seats, Seat{Miner: c.Miner, Addr: c.Addr, UID: c.UID, Capacity: c.Capacity, Slots: int64(c.Slots)})
+	}
+	anew := p.ID != old.period
+	for name, f := range next.fields {
+		slices.SortStableFunc(f.seats, func(a, b Seat) int { return cmp.Or(a.Miner.Compare(b.Miner), cmp.Compare(a.Addr, b.Addr)) })
+		f.seats = slices.CompactFunc(f.seats, func(a, b Seat) bool { return a.Miner == b.Miner })
+		for i := range f.seats {
+			s := &f.seats[i]
+			s.record = b.recordOf(old, name, s.Miner)
+			s.record.absent = 0
+			if anew {
+				s.record.used.Store(0)
+			}
+		}
+	}
+	b.retire(old, next, anew)
+	b.now.Store(next)
+}
+
+// recordOf finds the record of a contender, now or formerly one, or starts it.
+func (b *Board) recordOf(old *snapshot, task string, miner hotkey.ID) *record {
+	if f := old.fields[task]; f != nil {
+		if s, ok := f.find(miner); ok {
+			return s.record
+		}
+	}
+	if r, ok := b.gone[pair{task, miner}]; ok {
+		delete(b.gone, pair{task, miner})
+		return r
+	}
+	return newRecord()
+}
+
+// retire keeps the records of contenders that are none any more, for a while.
+func (b *Board) retire(old, next *snapshot, anew bool) {
+	if anew {
+		for p, r := range b.gone {
+			if r.absent++; r.absent > remember {
+				delete(b.gone, p)
+			}
+		}
+	}
+	for name, f := range old.fields {
+		now := next.fields[name]
+		for i := range f.seats {
+			s := &f.seats[i]
+			if now != nil {
+				if _, still := now.find(s.Miner); still {
+					continue
+				}
+			}
+			b.gone[pair{name, s.Miner}] = s.record
+		}
+	}
+}
+
+// Acquire picks who is asked and counts the request as begun. It gives nil
+// when nobody may be asked now, with how long to wait before asking again.
+// u1 and u2 are uniform random numbers; tried are the miners not to pick.
+func (b *Board) Acquire(task string, stream bool, now time.Time, u1, u2 uint64, tried []hotkey.ID) (*Seat, time.Duration) {
+	f := b.now.Load().fields[task]
+	if f == nil {
+		return nil, refusedMax
+	}
+	q := query{now: now.UnixNano(), stream: stream, usual: f.usual, tried: tried}
+	for {
+		i := pick(f.seats, &q, u1, u2)
+		if i < 0 {
+			return nil, f.opens(&q)
+		}
+		s := &f.seats[i]
+		if n := s.record.inFlight.Add(1); s.Slots <= 0 || n <= s.Slots {
+			return s, 0
+		}
+		s.record.inFlight.Add(-1) // another request took the last slot first
+		u1, u2 = mix(u1), mix(u2)
+	}
+}
+
+// opens is how long until a Closed candidate may be asked again, at least a second.
+func (f *field) opens(q *query) time.Duration {
+	wait := int64(refusedMax)
+	for i := range f.seats {
+		if s := &f.seats[i]; !q.excludes(s) {
+			wait = min(wait, s.record.refused.Load()-q.now)
+		}
+	}
+	return max(time.Duration(wait), time.Second)
+}
+
+// Release ends what Acquire began and learns from how it ended. retryAfter is
+// what the miner said with a 429; 0 if it said nothing.
+func (b *Board) Release(s *Seat, o outcome.Outcome, retryAfter time.Duration) {
+	b.end(s.record, &o, retryAfter)
+}
+
+// Began counts a request as begun that somebody else chose the miner for.
+// A contender that the Board does not know is ignored.
+func (b *Board) Began(task string, miner hotkey.ID) {
+	if s, _ := b.lookup(task, miner); s != nil {
+		s.record.inFlight.Add(1)
+	}
+}
+
+// Ended ends what Began began and learns from how it ended.
+func (b *Board) Ended(o outcome.Outcome) {
+	if s, _ := b.lookup(o.Task, o.Miner); s != nil {
+		b.end(s.record, &o, 0)
+	}
+}
+
+// Replay learns from an outcome of the past, after a restart: it touches no load.
+func (b *Board) Replay(o outcome.Outcome) {
+	if s, u := b.lookup(o.Task, o.Miner); s != nil {
+		b.charge(s.record, &o)
+		s.record.note(&o, u, 0)
+	}
+}
+
+func (b *Board) end(r *record, o *outcome.Outcome, retryAfter time.Duration) {
+	for { // never below 0, should the contender have been forgotten in between
+		n := r.inFlight.Load()
+		if n <= 0 || r.inFlight.CompareAndSwap(n, n-1) {
+			break
+		}
+	}
+	b.charge(r, o)
+	u := &usual{}
+	if f := b.now.Load().fields[o.Task]; f != nil {
+		u = f.usual
+	}
+	r.note(o, u, retryAfter)
+}
+
+// charge takes an answer's work off the period's capacity. What a miner served
+// of an answer that failed or that nobody waited for is used up as well.
+func (b *Board) charge(r *record, o *outcome.Outcome) {
+	if o.Status != outcome.Ours && o.Work > 0 && !o.Start.Before(b.now.Load().start) {
+		r.used.Add(o.Work)
+	}
+}
+
+func (b *Board) lookup(task string, miner hotkey.ID) (*Seat, *usual) {
+	f := b.now.Load().fields[task]
+	if f == nil {
+		return nil, nil
+	}
+	s, _ := f.find(miner)
+	return s, f.usual
+}
+
+// Supply is what a task's miners can give now.
+type Supply struct {
+	Miners   int     // contenders with capacity
+	Ready    int     // those that may be asked now
+	Slots    int64   // requests that Ready miners would take now, of those that say
+	Capacity int64   // units, all of the period
+	Left     int64   // units, what is left of it
+	First    float64 // average seconds to a stream's first output; 0 is unknown
+	Pace     float64 // average seconds per unit of a whole answer; 0 is unknown
+}
+
+// Supply sums a task up.
+func (b *Board) Supply(task string, now time.Time) Supply {
+	var sum Supply
+	f := b.now.Load().fields[task]
+	if f == nil {
+		return sum
+	}
+	q := query{now: now.UnixNano(), usual: f.usual}
+	sum.First, sum.Pace = f.usual.first.value(), f.usual.pace.value()
+	for i := range f.seats {
+		s := &f.seats[i]
+		sum.Miners++
+		sum.Capacity += s.Capacity
+		sum.Left += max(s.Capacity-s.Used(), 0)
+		if s.standing(&q) == Ready {
+			sum.Ready++
+			if s.Slots > 0 {
+				sum.Slots += s.Slots - s.InFlight()
+			}
+		}
+	}
+	return sum
+}
+
+// Seats calls f for each contender of a task, ascending by miner.
+func (b *Board) Seats(task string, f func(*Seat)) {
+	if field := b.now.Load().fields[task]; field != nil {
+		for i := range field.seats {
+			f(&field.seats[i])
+		}
+	}
+}

@@ -1,0 +1,147 @@
+package dispatch
+
+import (
+	"math"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"vision/internal/outcome"
+)
+
+const (
+	// priorSuccess is what is expected of a miner without a record. It is
+	// pessimistic; that it is asked all the same is priorWait's doing.
+	priorSuccess = 0.6
+	// priorWait is the expected wait of a miner without a record, as a share
+	// of what is usual in its task: short enough that it is tried soon, and
+	// load keeps it from getting much before its first answer.
+	priorWait = 0.5
+	// noWait stands for the usual wait while nobody has been asked, seconds.
+	noWait = 1
+
+	recent       = 0.1  // weight of the newest outcome in a miner's averages
+	recentUsual  = 0.02 // the same in a task's
+	forgetAfter  = 10 * time.Minute
+	refusedMin   = time.Second // back-off after a 429
+	refusedMax   = 30 * time.Second
+	failuresTrip = 3 // failures in a row that make a miner Spare
+	failedMin    = time.Second
+	failedMax    = 30 * time.Second
+)
+
+// record is what was seen of one miner in one task. It outlives periods.
+type record struct {
+	inFlight atomic.Int64
+	used     atomic.Int64  // units consumed this period
+	first    atomic.Uint64 // average time to a stream's first output, bits of seconds; 0 is unknown
+	pace     atomic.Uint64 // average time of a whole answer per unit, bits of seconds; 0 is unknown
+	success  atomic.Uint64 // average of good (1) and bad (0) answers, as bits
+	seen     atomic.Int64  // when the last outcome came, Unix nanoseconds
+	refused  atomic.Int64  // Closed until then
+	tripped  atomic.Int64  // Spare until then
+
+	mu       sync.Mutex // serialises updates of all but inFlight and used; guards the rest
+	answers  int        // good or bad so far
+	failures int        // in a row
+	refusals int        // in a row
+	absent   int        // periods without this contender; guarded by Board.mu instead
+}
+
+func newRecord() *record {
+	r := new(record)
+	r.success.Store(math.Float64bits(priorSuccess))
+	return r
+}
+
+// usual is what is normal in one task: averages over all its miners.
+type usual struct {
+	first average // seconds to a stream's first output
+	pace  average // seconds per unit of a whole answer
+	work  average // units of an answer
+}
+
+// average is an exponentially decaying mean that any goroutine may add to.
+// 0 means that nothing was added yet.
+type average struct{ bits atomic.Uint64 }
+
+func (a *average) value() float64 { return math.Float64frombits(a.bits.Load()) }
+
+func (a *average) add(x, weight float64) {
+	for {
+		old := a.bits.Load()
+		v := math.Float64frombits(old)
+		if v == 0 {
+			v = x
+		} else {
+			v += weight * (x - v)
+		}
+		if a.bits.CompareAndSwap(old, math.Float64bits(v)) {
+			return
+		}
+	}
+}
+
+// note updates the averages with how an attempt ended.
+func (r *record) note(o *outcome.Outcome, u *usual, retryAfter time.Duration) {
+	if o.Status == outcome.Ours {
+		return
+	}
+	end := o.Start.Add(o.Total)
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.seen.Store(max(r.seen.Load(), end.UnixNano()))
+	if o.Stream && o.FirstOutput > 0 {
+		r.first.Store(blend(r.first.Load(), o.FirstOutput.Seconds(), recent))
+		u.first.add(o.FirstOutput.Seconds(), recentUsual)
+	}
+	switch o.Status {
+	case outcome.OK:
+		if o.Work > 0 && o.Total > 0 {
+			pace := o.Total.Seconds() / float64(o.Work)
+			r.pace.Store(blend(r.pace.Load(), pace, recent))
+			u.pace.add(pace, recentUsual)
+			u.work.add(float64(o.Work), recentUsual)
+		}
+		r.judge(1)
+		r.failures, r.refusals = 0, 0
+		r.tripped.Store(0)
+	case outcome.RateLimited:
+		r.judge(0)
+		wait := backOff(refusedMin, refusedMax, r.refusals)
+		if retryAfter > 0 {
+			wait = min(max(retryAfter, refusedMin), refusedMax)
+		}
+		r.refusals++
+		r.refused.Store(end.Add(wait).UnixNano())
+	case outcome.Failed:
+		r.judge(0)
+		r.failures++
+		if r.failures >= failuresTrip {
+			wait := backOff(failedMin, failedMax, r.failures-failuresTrip)
+			r.tripped.Store(end.Add(wait).UnixNano())
+		}
+	}
+}
+
+// judge moves the success average; the first few answers weigh more, so that a
+// record is soon the miner's own.
+func (r *record) judge(x float64) {
+	r.answers++
+	s := math.Float64frombits(r.success.Load())
+	s += max(recent, 1/float64(r.answers+2)) * (x - s)
+	r.success.Store(math.Float64bits(s))
+}
+
+func blend(bits uint64, x, weight float64) uint64 {
+	if bits == 0 {
+		return math.Float64bits(x)
+	}
+	v := math.Float64frombits(bits)
+	return math.Float64bits(v + weight*(x-v))
+}
+
+// backOff doubles low n times, at most to high.
+func backOff(low, high time.Duration, n int) time.Duration {
+	return min(low<<min(n, 16), high)
+}

@@ -1,0 +1,70 @@
+package dispatch
+
+import (
+	"math"
+
+	"vision/internal/hotkey"
+)
+
+// Seat is a contender's place on the Board: what the period says of it, and
+// its record. Its fields do not change.
+type Seat struct {
+	Miner    hotkey.ID
+	Addr     string // host:port
+	UID      uint16
+	Capacity int64 // units this period, > 0
+	Slots    int64 // requests at once; 0 is unknown
+
+	record *record
+}
+
+// InFlight is how many requests it is serving for us.
+func (s *Seat) InFlight() int64 { return max(s.record.inFlight.Load(), 0) }
+
+// Used is how many units it has served us this period.
+func (s *Seat) Used() int64 { return s.record.used.Load() }
+
+// left is the share of capacity left, with what requests under way will
+// probably use taken off. Negative when overdrawn.
+func (s *Seat) left(u *usual) float64 {
+	used := float64(s.record.used.Load()) + float64(s.InFlight())*u.work.value()
+	return 1 - used/float64(s.Capacity)
+}
+
+func (s *Seat) full() bool { return s.Slots > 0 && s.record.inFlight.Load() >= s.Slots }
+
+func (s *Seat) standing(q *query) Standing {
+	r := s.record
+	switch {
+	case r.refused.Load() > q.now || s.full():
+		return Closed
+	case r.tripped.Load() > q.now || s.left(q.usual) <= 0:
+		return Spare
+	}
+	return Ready
+}
+
+// state is the seat as Cost sees it. What was measured long ago fades: a slow
+// time towards what is usual, a low success towards the prior, so that who has
+// recovered is found out.
+func (s *Seat) state(q *query) State {
+	r := s.record
+	mine, usually := r.pace.Load(), q.usual.pace.value()
+	if q.stream {
+		mine, usually = r.first.Load(), q.usual.first.value()
+	}
+	if usually == 0 {
+		usually = noWait
+	}
+	idle := float64(max(q.now-r.seen.Load(), 0))
+	fresh := float64(forgetAfter) / (float64(forgetAfter) + idle)
+	wait := usually * priorWait
+	if mine != 0 {
+		wait = usually + (math.Float64frombits(mine)-usually)*fresh
+	}
+	success := math.Float64frombits(r.success.Load())
+	if success < priorSuccess {
+		success = priorSuccess + (success-priorSuccess)*fresh
+	}
+	return State{Wait: wait, Success: success, InFlight: s.InFlight(), Slots: s.Slots, Left: s.left(q.usual)}
+}
