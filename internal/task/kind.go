@@ -37,6 +37,10 @@ type Kind interface {
 	// what is wrong with an answer that is not one. Streams are counted by
 	// openai.Stream while they pass.
 	Count(response []byte, req Request) (Work, error)
+	// Show gives the answer that the customer is shown for one that Count
+	// accepted: with our counts as its usage, the task as its model, and
+	// without what only validators need.
+	Show(response []byte, work Work, req Request, t *Task) ([]byte, error)
 }
 
 // Request is one valid request of any kind, a customer's or the validator's own.
@@ -60,6 +64,7 @@ type Request interface {
 type Wants struct {
 	Usage    bool // a last chunk with usage (stream_options.include_usage)
 	TokenIDs bool // the token ids that miners always send (return_token_ids)
+	Base64   bool // vectors in base64 rather than as numbers (encoding_format)
 }
 
 // Work is what an answer held.

@@ -1,0 +1,83 @@
+package task
+
+import (
+	"math/rand/v2"
+	"strconv"
+
+	"vision/internal/fault"
+	"vision/internal/openai"
+	"vision/internal/prompt"
+)
+
+// Completion is the kind of texts continued by a language model.
+type Completion struct{}
+
+func (Completion) Name() string                                 { return "completion" }
+func (Completion) Path() string                                 { return "/v1/completions" }
+func (Completion) Unit() Unit                                   { return Token }
+func (Completion) Evidence() Evidence                           { return Tokens }
+func (Completion) Check(t *Task) []Problem                      { return checkText(t) }
+func (Completion) Count(body []byte, req Request) (Work, error) { return countText(body, req) }
+func (Completion) Show(body []byte, w Work, req Request, t *Task) ([]byte, error) {
+	return showText(body, w, req, t)
+}
+
+var completionForm = newForm(concat(
+	[]field{
+		{name: "model", read: ignored},
+		{name: "prompt", read: textPrompt, always: true},
+	},
+	textFields,
+	[]field{
+		{name: "logprobs", read: whole(0, 20)},
+		{name: "echo", read: unless("the prompt is not repeated", "false")},
+		{name: "suffix", read: unless("text is continued only, not filled in", `""`)},
+	},
+	lastFields,
+)...)
+
+// Parse reads a completion request. Unknown fields are passed on; null is as
+// good as absent.
+func (Completion) Parse(body []byte, t *Task) (Request, error) {
+	r, err := completionForm.parse(body, t)
+	if err != nil {
+		return nil, err
+	}
+	return r, nil
+}
+
+// Synthesise makes up a text to be continued.
+func (Completion) Synthesise(r *rand.Rand, shape Shape, t *Task) Request {
+	f := shape.Draw(r, Completion{}.Name())
+	body := []byte(`{"prompt":`)
+	body = openai.AppendString(body, prompt.Text(r, promptBytes(f, t)))
+	body = append(appendSampling(body, f, t), '}')
+	return must(completionForm.parse(body, t))
+}
+
+// textPrompt reads a prompt: a string, or an array of one.
+func textPrompt(p *parsing, name string, v []byte) error {
+	if openai.IsArray(v) {
+		n := 0
+		var only []byte
+		for e := range openai.Elements(v) {
+			only = e
+			n++
+		}
+		if n != 1 || !openai.IsString(only) {
+			return unsupported(name, "give one prompt, as a string")
+		}
+		v = only
+	}
+	if !openai.IsString(v) || len(v) == 2 {
+		return fault.BadParam(name, "prompt is required: a string that is not empty.")
+	}
+	p.key(name)
+	before := len(p.out)
+	p.out = openai.AppendCanonical(p.out, v)
+	p.r.features.PromptBytes = len(p.out) - before - 2
+	p.r.features.Turns = 1
+	return nil
+}
+
+func itoa(n int) string { return strconv.Itoa(n) }
