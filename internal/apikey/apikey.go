@@ -38,6 +38,30 @@ func Generate(random io.Reader) (text string, err error) {
 	return Prefix + base64.RawURLEncoding.EncodeToString(secret[:]), nil
 }
 
+// New draws a key and gives it with the text to show once. It has no ID yet.
+// perMinute is the most requests a minute, 0 for no limit.
+func New(random io.Reader, name string, perMinute int, now time.Time) (Key, string, error) {
+	if perMinute < 0 || perMinute > MaxPerMinute {
+		return Key{}, "", fmt.Errorf("a key's limit is %d requests a minute, want 0 (none) to %d", perMinute, MaxPerMinute)
+	}
+	text, err := Generate(random)
+	if err != nil {
+		return Key{}, "", err
+	}
+	return Key{Name: name, Hash: HashOf(text), Hint: Hint(text), PerMinute: perMinute, Created: now}, text, nil
+}
+
+// MaxPerMinute bounds a key's limit.
+const MaxPerMinute = 1_000_000_000
+
+// Valid reports whether the key may be used at now.
+func (k *Key) Valid(now time.Time) bool {
+	return k.Revoked.IsZero() || k.Revoked.After(now)
+}
+
+// Hint is the end of a key, which tells keys apart and gives nothing away.
+func Hint(text string) string { return text[max(len(text)-4, 0):] }
+
 // HashOf gives the hash that a key is stored and looked up by.
 func HashOf(text string) Hash { return sha256.Sum256([]byte(text)) }
 
