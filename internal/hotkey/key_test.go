@@ -57,9 +57,9 @@ func TestKnownKeys(t *testing.T) {
 // Seeds of the reference substrate-bip39 implementation, password "Substrate".
 func TestMnemonicReferenceSeeds(t *testing.T) {
 	for phrase, seed := range map[string]string{
-		"abandon abandon abandon abandon abandon abandon abandon abandon abandon abandon abandon about":                                                 "44e9d125f037ac1d51f0a7d3649689d422c2af8b1ec8e00d71db4d7bf6d127e3",
-		"legal winner thank year wave sausage worth useful legal winner thank yellow":                                                                   "4313249608fe8ac10fd5886c92c4579007272cb77c21551ee5b8d60b78041685",
-		"letter advice cage absurd amount doctor acoustic avoid letter advice cage above":                                                               "27f3eb595928c60d5bc91a4d747da40ed236328183046892ed6cd5aa9ae38122",
+		"abandon abandon abandon abandon abandon abandon abandon abandon abandon abandon abandon about": "44e9d125f037ac1d51f0a7d3649689d422c2af8b1ec8e00d71db4d7bf6d127e3",
+		"legal winner thank year wave sausage worth useful legal winner thank yellow":                   "4313249608fe8ac10fd5886c92c4579007272cb77c21551ee5b8d60b78041685",
+		"letter advice cage absurd amount doctor acoustic avoid letter advice cage above":               "27f3eb595928c60d5bc91a4d747da40ed236328183046892ed6cd5aa9ae38122",
 	} {
 		k, err := FromMnemonic(phrase, "Substrate")
 		if err != nil {
