@@ -59,8 +59,8 @@ func (e Endpoint) Validate() error {
 	}
 	if inner, ok := strings.CutPrefix(host, "["); ok {
 		inner, ok = strings.CutSuffix(inner, "]")
-		if ip, err := netip.ParseAddr(inner); !ok || err != nil || !ip.Is6() || ip.IsUnspecified() {
-			return fmt.Errorf("address %q: want a reachable IPv6 address in the brackets", s)
+		if ip, err := netip.ParseAddr(inner); !ok || err != nil || !ip.Is6() || ip.Zone() != "" || ip.IsUnspecified() {
+			return fmt.Errorf("address %q: want an IPv6 address that others can reach in the brackets, without a zone", s)
 		}
 		return nil
 	}

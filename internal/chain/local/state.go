@@ -44,7 +44,7 @@ type state struct {
 	BlockTime time.Duration
 	Block     uint64 // the highest block that was ever seen and saved
 
-	LastEpoch uint64 // 0 before the first
+	LastEpoch uint64 // block of the last epoch; at first the first block
 	NextEpoch uint64
 
 	// The digests of everything accepted: before block CallBlock, and so far.
@@ -86,8 +86,8 @@ func newState(c Config) *state {
 	s := &state{
 		Version: 1, Network: c.Network, Netuid: c.Netuid,
 		BaseBlock: 1, BaseTime: now, BlockTime: c.BlockTime, Block: 1,
-		NextEpoch: 1 + c.Tempo,
-		Stakes:    map[hotkey.ID]chain.Rao{},
+		LastEpoch: 1, NextEpoch: 1 + c.Tempo,
+		Stakes: map[hotkey.ID]chain.Rao{},
 	}
 	s.Digest = hash(digest{}, "genesis", c.Network, binary.BigEndian.AppendUint64(nil, uint64(c.Netuid)), now.String())
 	s.Parent = s.Digest

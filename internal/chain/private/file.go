@@ -103,11 +103,13 @@ func (p *parser) fail(line int, format string, args ...any) {
 
 func (p *parser) network(root *yaml.Node) *Network {
 	var raw network
-	p.fields(root, map[string]any{
+	if !p.fields(root, map[string]any{
 		"network": &raw.Network, "netuid": &raw.Netuid, "block_time": &raw.BlockTime, "tempo": &raw.Tempo,
 		"weights_rate_limit": &raw.WeightsRateLimit, "min_weights": &raw.MinWeights,
 		"stake_threshold": &raw.StakeThreshold, "neurons": &raw.Neurons,
-	})
+	}) {
+		return nil
+	}
 	n := &Network{Name: p.text(&raw.Network, "network", root.Line)}
 	if len(n.Name) > 64 {
 		p.fail(raw.Network.Line, "network: the name has %d bytes, at most 64", len(n.Name))
@@ -156,10 +158,12 @@ const maxNeurons = 4096
 func (p *parser) member(node *yaml.Node, index int, threshold chain.Rao) (Member, bool) {
 	before := len(p.errs)
 	var raw member
-	p.fields(node, map[string]any{
+	if !p.fields(node, map[string]any{
 		"uid": &raw.UID, "hotkey": &raw.Hotkey, "coldkey": &raw.Coldkey,
 		"role": &raw.Role, "stake": &raw.Stake, "address": &raw.Address,
-	})
+	}) {
+		return Member{}, false
+	}
 	m := Member{Line: node.Line}
 	m.UID = uint16(p.number(&raw.UID, "uid", uint64(index), 0, maxNeurons-1))
 	m.Hotkey = p.key(&raw.Hotkey, "hotkey", p.text(&raw.Hotkey, "hotkey", node.Line))
@@ -191,11 +195,12 @@ func (p *parser) member(node *yaml.Node, index int, threshold chain.Rao) (Member
 }
 
 // fields fills the known keys of a mapping and reports the unknown ones. A
-// target is a *yaml.Node, or a *[]yaml.Node for a list.
-func (p *parser) fields(node *yaml.Node, into map[string]any) {
+// target is a *yaml.Node, or a *[]yaml.Node for a list. It reports false if
+// there is no mapping at all.
+func (p *parser) fields(node *yaml.Node, into map[string]any) bool {
 	if node.Kind != yaml.MappingNode {
 		p.fail(node.Line, "want keys and values here")
-		return
+		return false
 	}
 	seen := map[string]int{}
 	for i := 0; i+1 < len(node.Content); i += 2 {
@@ -223,6 +228,7 @@ func (p *parser) fields(node *yaml.Node, into map[string]any) {
 			}
 		}
 	}
+	return true
 }
 
 // text gives a scalar, or reports that it is missing or no scalar.
