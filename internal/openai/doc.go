@@ -8,7 +8,7 @@
 // need (token_ids, prompt_token_ids) unless the caller wants them, without the
 // upstream's usage chunk and without its [DONE]. It scans; it does not decode.
 //
-//	open ──first event with output──► started ──finish_reason──► finished ──[DONE]──► done
+//	waiting ──first event with output──► started ──finish_reason──► finished ──[DONE]──► done
 //
 // An end of input in any state but done is a truncation. Events before the
 // first output are held back until it comes, so that until then another
