@@ -1,0 +1,63 @@
+package miner
+
+import (
+	"encoding/json"
+	"slices"
+
+	"vision/internal/proto"
+	"vision/internal/task"
+)
+
+// Engine is what the miner knows of one make of model server: how it differs
+// from the requests that validators send and the answers that they want.
+type Engine interface {
+	// Name is how configurations name it.
+	Name() string
+	// Spec is what a miner with this engine can truly declare of it.
+	Spec() proto.Spec
+	// Request changes the members of a validator's request into what the server
+	// takes. The model's name is set already.
+	Request(kind task.Kind, members map[string]json.RawMessage)
+}
+
+// engines are all there are. To add one, write a file and name it here.
+var engines = []Engine{
+	vllm{},
+	sglang{},
+	llamaCPP{},
+	llamaCPPPython{},
+	visionRef{},
+	plain{},
+}
+
+func engineNamed(name string) (Engine, bool) {
+	i := slices.IndexFunc(engines, func(e Engine) bool { return e.Name() == name })
+	if i < 0 {
+		return nil, false
+	}
+	return engines[i], true
+}
+
+func engineNames() []string {
+	names := make([]string, len(engines))
+	for i, e := range engines {
+		names[i] = e.Name()
+	}
+	return names
+}
+
+// translate writes a validator's payload for a server that calls the model by
+// another name.
+func translate(e Engine, kind task.Kind, payload []byte, model string) ([]byte, error) {
+	var members map[string]json.RawMessage
+	if err := json.Unmarshal(payload, &members); err != nil {
+		return nil, err
+	}
+	name, err := json.Marshal(model)
+	if err != nil {
+		return nil, err
+	}
+	members["model"] = name
+	e.Request(kind, members)
+	return json.Marshal(members)
+}

@@ -1,0 +1,173 @@
+package miner
+
+import (
+	"encoding/json"
+	"errors"
+	"io"
+	"math"
+	"net/http"
+	"time"
+
+	"vision/internal/fault"
+	"vision/internal/hotkey"
+	"vision/internal/openai"
+	"vision/internal/proto"
+	"vision/internal/task"
+)
+
+// request is one validator's request on its way through.
+type request struct {
+	caller  hotkey.ID
+	kind    task.Kind
+	task    *task.Task
+	parsed  task.Request
+	payload []byte
+	offer   *offer
+}
+
+func (m *Miner) capacities(w http.ResponseWriter, r *http.Request) {
+	if _, _, err := m.admit(r); err != nil {
+		refuse(w, err)
+		return
+	}
+	w.Header().Set("Content-Type", "application/json")
+	_ = json.NewEncoder(w).Encode(m.Declared()) // the caller's connection is all that can fail
+}
+
+// admit asks again what the handshake asked: a connection may outlive a registration.
+func (m *Miner) admit(r *http.Request) (hotkey.ID, float64, error) {
+	caller, err := m.deps.Caller(r)
+	if err != nil {
+		return caller, 0, fault.Wrap(err, fault.Unauthenticated, "unknown_caller", "the connection names no hotkey")
+	}
+	share, ok := m.deps.Validators.Share(caller)
+	if !ok {
+		return caller, 0, fault.New(fault.Forbidden, "not_a_validator", "%s is no validator with enough stake on this network", caller)
+	}
+	return caller, share, nil
+}
+
+// serve answers one request for a task of a kind.
+func (m *Miner) serve(w http.ResponseWriter, r *http.Request, kind task.Kind) {
+	begun := m.deps.Clock()
+	q, units, err := m.handle(w, r, kind)
+	result := "ok"
+	if err != nil {
+		result = fault.KindOf(err).String()
+	}
+	name := ""
+	if q.task != nil {
+		name = q.task.Name
+	}
+	m.deps.Log.Info("request", "id", r.Header.Get(proto.RequestIDHeader), "validator", q.caller.Short(), "task", name,
+		"result", result, "units", units, "bytes", len(q.payload), "took", m.deps.Clock().Sub(begun), "err", logged(err))
+	if m.deps.Served != nil {
+		m.deps.Served(name, result, units)
+	}
+}
+
+// logged keeps refusals of everyday load out of the error field.
+func logged(err error) any {
+	if err == nil || fault.KindOf(err) == fault.RateLimited {
+		return nil
+	}
+	return err.Error()
+}
+
+func (m *Miner) handle(w http.ResponseWriter, r *http.Request, kind task.Kind) (q request, units int64, err error) {
+	q.kind = kind
+	var share float64
+	if q.caller, share, err = m.admit(r); err != nil {
+		refuse(w, err)
+		return q, 0, err
+	}
+	if err = m.read(w, r, &q); err != nil {
+		refuse(w, err)
+		return q, 0, err
+	}
+	o := q.offer
+	if o.group != nil && !o.group.tryAcquire() {
+		err = busy("gpu_busy", time.Second)
+		refuse(w, err)
+		return q, 0, err
+	}
+	if o.group != nil {
+		defer o.group.release()
+	}
+	if !o.slots.tryAcquire() {
+		err = busy("task_busy", time.Second)
+		refuse(w, err)
+		return q, 0, err
+	}
+	defer o.slots.release()
+
+	who := account{q.caller, q.task.Name}
+	worst := q.parsed.Work()
+	wait, ok := m.volumes.take(who, worst, math.Floor(float64(o.Units)*share), o.perTime, m.deps.Clock())
+	if !ok {
+		err = busy("volume_used_up", wait)
+		refuse(w, err)
+		return q, 0, err
+	}
+	defer func() { m.volumes.giveBack(who, worst-units) }()
+	m.forgetIdle(o.perTime)
+	units, err = m.forward(w, r, q)
+	return q, units, err
+}
+
+// read fills in what is asked.
+func (m *Miner) read(w http.ResponseWriter, r *http.Request, q *request) error {
+	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, proto.MaxRequest))
+	if err != nil {
+		var large *http.MaxBytesError
+		if errors.As(err, &large) {
+			return fault.New(fault.TooLarge, "body_too_large", "the body is larger than %d bytes", proto.MaxRequest)
+		}
+		return fault.Wrap(err, fault.Invalid, "unreadable_body", "the body could not be read")
+	}
+	q.payload = body
+	var head struct {
+		Model string `json:"model"`
+	}
+	if err := json.Unmarshal(body, &head); err != nil {
+		return fault.New(fault.Invalid, "invalid_json", "the body is not a JSON object")
+	}
+	q.offer = m.offer(head.Model)
+	t, known := m.deps.Catalogue.Catalogue().Lookup(head.Model)
+	if q.offer == nil || !known || t.Kind != q.kind.Name() {
+		return fault.New(fault.NotFound, "model_not_found", "this miner does not serve %q at %s", head.Model, q.kind.Path())
+	}
+	q.task = t
+	q.parsed, err = q.kind.Parse(body, t)
+	return err
+}
+
+// forgetIdle drops meters of validators long gone, once a period.
+func (m *Miner) forgetIdle(period time.Duration) {
+	now := m.deps.Clock()
+	m.mu.Lock()
+	due := now.Sub(m.pruned) > period
+	if due {
+		m.pruned = now
+	}
+	m.mu.Unlock()
+	if due {
+		m.volumes.prune(now.Add(-2 * period))
+	}
+}
+
+func busy(code string, wait time.Duration) *fault.Error {
+	e := fault.New(fault.RateLimited, code, "this miner is at its limit")
+	e.RetryAfter = wait
+	return e
+}
+
+// refuse answers with an error before any of an answer was sent.
+func refuse(w http.ResponseWriter, err error) {
+	if after := openai.RetryAfter(err); after != "" {
+		w.Header().Set("Retry-After", after)
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(openai.StatusOf(fault.KindOf(err)))
+	_, _ = w.Write(openai.AppendError(nil, err))
+}
