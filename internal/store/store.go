@@ -16,25 +16,24 @@ import (
 	"time"
 
 	"vision/internal/apikey"
+	"vision/internal/fault"
 	"vision/internal/hotkey"
 	"vision/internal/outcome"
 	"vision/internal/period"
 	"vision/internal/task"
 )
 
-// Errors that callers branch on.
+// Errors that callers branch on. Roles, which do not import this package, know
+// ErrNotFound by its kind, fault.NotFound.
 var (
-	ErrNotFound = errors.New("not found")
+	ErrNotFound error = fault.New(fault.NotFound, "not_found", "not found")
 	ErrNewer    = errors.New("the database was written by a newer version of vision: upgrade this program")
 	ErrUnknown  = errors.New("it is not known whether the write took effect")
 	ErrClosed   = errors.New("the store is closed")
 )
 
 // Numbered is an outcome with its place in the order of writing.
-type Numbered struct {
-	Seq int64
-	outcome.Outcome
-}
+type Numbered = outcome.Numbered
 
 // Store is all of it.
 type Store interface {
@@ -100,7 +99,4 @@ type Store interface {
 }
 
 // Pair names a miner in a task.
-type Pair struct {
-	Miner hotkey.ID
-	Task  string
-}
+type Pair = outcome.Pair
