@@ -1,0 +1,144 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+
+	"vision/internal/config"
+)
+
+// Exit codes.
+const (
+	exitOK      = 0
+	exitFailure = 1 // it went wrong
+	exitUsage   = 2 // it was asked for wrongly
+)
+
+// terminal is what a command talks to.
+type terminal struct {
+	in       io.Reader
+	out, err io.Writer
+}
+
+// command is one thing that the program does.
+type command struct {
+	name  string // words as typed, "key create"
+	args  string // what follows, for the usage line
+	about string
+	run   func(ctx context.Context, t terminal, flags *flag.FlagSet, args []string) error
+}
+
+// commands are all there are, in the order of the help text.
+func commands() []command {
+	return []command{}
+}
+
+// usageError is a mistake in how a command was called.
+type usageError struct{ message string }
+
+func (e usageError) Error() string { return e.message }
+
+func usagef(format string, args ...any) error { return usageError{fmt.Sprintf(format, args...)} }
+
+// run does what the arguments say and gives the exit code.
+func run(ctx context.Context, args []string, in io.Reader, out, errs io.Writer) int {
+	t := terminal{in, out, errs}
+	if len(args) == 0 || args[0] == "help" || args[0] == "-h" || args[0] == "--help" {
+		fmt.Fprint(out, help())
+		return exitOK
+	}
+	c, rest, ok := find(args)
+	if !ok {
+		fmt.Fprintf(errs, "vision: there is no command %q; `vision help` lists the commands\n", strings.Join(args[:min(2, len(args))], " "))
+		return exitUsage
+	}
+	flags := flag.NewFlagSet("vision "+c.name, flag.ContinueOnError)
+	flags.SetOutput(errs)
+	flags.Usage = func() {
+		fmt.Fprintf(errs, "Usage: vision %s %s\n\n%s\n", c.name, c.args, c.about)
+		any := false
+		flags.VisitAll(func(*flag.Flag) { any = true })
+		if any {
+			fmt.Fprintln(errs, "\nFlags:")
+			flags.PrintDefaults()
+		}
+	}
+	err := c.run(ctx, t, flags, rest)
+	var usage usageError
+	var problems config.Problems
+	switch {
+	case err == nil:
+		return exitOK
+	case errors.Is(err, flag.ErrHelp):
+		return exitOK
+	case errors.As(err, &usage):
+		if usage.message != "" {
+			fmt.Fprintf(errs, "vision %s: %s\n", c.name, usage.message)
+		}
+		return exitUsage
+	case errors.As(err, &problems):
+		fmt.Fprintln(errs, problems.Error())
+		return exitFailure
+	}
+	fmt.Fprintf(errs, "vision %s: %v\n", c.name, err)
+	return exitFailure
+}
+
+// find picks the command with the longest name that args begin with.
+func find(args []string) (command, []string, bool) {
+	all := commands()
+	slices.SortStableFunc(all, func(a, b command) int { return len(b.name) - len(a.name) })
+	for _, c := range all {
+		words := strings.Fields(c.name)
+		if len(args) >= len(words) && slices.Equal(args[:len(words)], words) {
+			return c, args[len(words):], true
+		}
+	}
+	return command{}, nil, false
+}
+
+// parse reads flags wherever they stand among the arguments, and checks how
+// many others there are.
+func parse(flags *flag.FlagSet, args []string, least, most int) ([]string, error) {
+	var rest []string
+	for {
+		if err := flags.Parse(args); err != nil {
+			if errors.Is(err, flag.ErrHelp) {
+				return nil, err
+			}
+			return nil, usageError{} // the flag package has said it
+		}
+		if args = flags.Args(); len(args) == 0 {
+			break
+		}
+		rest, args = append(rest, args[0]), args[1:]
+	}
+	if len(rest) < least || len(rest) > most {
+		flags.Usage()
+		return nil, usagef("got %d arguments besides flags, want %s", len(rest), between(least, most))
+	}
+	return rest, nil
+}
+
+func between(least, most int) string {
+	if least == most {
+		return fmt.Sprint(least)
+	}
+	return fmt.Sprintf("%d to %d", least, most)
+}
+
+func help() string {
+	var b strings.Builder
+	b.WriteString("vision runs a decentralised inference network.\n\nUsage: vision COMMAND [arguments]\n\nCommands:\n")
+	for _, c := range commands() {
+		first, _, _ := strings.Cut(c.about, "\n")
+		fmt.Fprintf(&b, "  %-18s %s\n", c.name, first)
+	}
+	b.WriteString("\n`vision COMMAND -h` tells more of one.\n")
+	return b.String()
+}
