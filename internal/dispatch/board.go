@@ -160,6 +160,21 @@ func (b *Board) Acquire(task string, stream bool, now time.Time, u1, u2 uint64, 
 	}
 }
 
+// Another says whether somebody may be asked besides the miners tried.
+func (b *Board) Another(task string, now time.Time, tried []hotkey.ID) bool {
+	f := b.now.Load().fields[task]
+	if f == nil {
+		return false
+	}
+	q := query{now: now.UnixNano(), usual: f.usual, tried: tried}
+	for i := range f.seats {
+		if f.seats[i].standing(&q) != Closed && !q.excludes(&f.seats[i]) {
+			return true
+		}
+	}
+	return false
+}
+
 // opens is how long until a Closed candidate may be asked again, at least a second.
 func (f *field) opens(q *query) time.Duration {
 	wait := int64(refusedMax)

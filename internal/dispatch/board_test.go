@@ -134,6 +134,9 @@ func TestRepeatedFailuresAreAskedLast(t *testing.T) {
 	if got := count(b, r, t0, 10, id(1)); got[0] != 10 {
 		t.Errorf("with nobody else left: picked %v, want miner 0", got)
 	}
+	if !b.Another(chat, t0, []hotkey.ID{id(1)}) || b.Another(chat, t0, []hotkey.ID{id(0), id(1)}) || b.Another("none", t0, nil) {
+		t.Errorf("it is not known whether there is another miner to ask")
+	}
 	if got := count(b, r, t0.Add(31*time.Second), 4000); got[0] == 0 {
 		t.Errorf("after its back-off the failing miner is never tried again")
 	}

@@ -41,6 +41,8 @@ type record struct {
 	refused  atomic.Int64  // Closed until then
 	tripped  atomic.Int64  // Spare until then
 
+	name atomic.Pointer[string] // the miner's address as text
+
 	mu       sync.Mutex // serialises updates of all but inFlight and used; guards the rest
 	answers  int        // good or bad so far
 	failures int        // in a row

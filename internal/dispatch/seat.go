@@ -31,6 +31,16 @@ func (s *Seat) left(u *usual) float64 {
 	return 1 - used/float64(s.Capacity)
 }
 
+// Name is the miner's address as text, worked out once.
+func (s *Seat) Name() string {
+	if name := s.record.name.Load(); name != nil {
+		return *name
+	}
+	name := s.Miner.String()
+	s.record.name.Store(&name)
+	return name
+}
+
 func (s *Seat) full() bool { return s.Slots > 0 && s.record.inFlight.Load() >= s.Slots }
 
 func (s *Seat) standing(q *query) Standing {
