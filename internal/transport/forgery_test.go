@@ -3,7 +3,6 @@ package transport
 import (
 	"crypto"
 	"crypto/ecdsa"
-	"crypto/ed25519"
 	"crypto/elliptic"
 	"crypto/rand"
 	"crypto/rsa"
@@ -149,7 +148,7 @@ func TestForgeries(t *testing.T) {
 	// The same tools make a certificate that passes, or the table proves nothing.
 	f := forger{t, victim, c}
 	from, to := f.window()
-	for _, key := range []crypto.Signer{f.tlsKey(), newEd25519(t)} {
+	for _, key := range []crypto.Signer{f.tlsKey(), must(newEd25519())} {
 		cert := f.honest(key, network, from, to)
 		if _, err := dialRogue(t, m, rogueConfig(cert)); err != nil {
 			t.Errorf("an honest caller with %T is refused: %v", key, err)
@@ -161,14 +160,6 @@ func TestForgeries(t *testing.T) {
 		}
 		conn.Close()
 	}
-}
-
-func newEd25519(t testing.TB) crypto.Signer {
-	_, key, err := ed25519.GenerateKey(rand.Reader)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return key
 }
 
 func FuzzParseExtension(f *testing.F) {
