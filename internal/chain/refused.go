@@ -2,6 +2,7 @@ package chain
 
 import (
 	"fmt"
+	"slices"
 	"time"
 )
 
@@ -39,6 +40,16 @@ func (r Reason) Error() string {
 		return reasons[r]
 	}
 	return fmt.Sprintf("refused (reason %d)", uint8(r))
+}
+
+// MarshalText implements encoding.TextMarshaler, for reasons that cross a wire.
+func (r Reason) MarshalText() ([]byte, error) { return []byte(r.Error()), nil }
+
+// UnmarshalText implements encoding.TextUnmarshaler. A text that it does not
+// know, of a newer ledger say, is Unspecified.
+func (r *Reason) UnmarshalText(text []byte) error {
+	*r = Reason(max(0, slices.Index(reasons[:], string(text))))
+	return nil
 }
 
 // Refused is a ledger's no: it looked at the call and changed nothing.

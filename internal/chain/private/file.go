@@ -97,7 +97,17 @@ type parser struct {
 	errs []error
 }
 
+// mostErrors is how many mistakes are told; more would not be read.
+const mostErrors = 100
+
 func (p *parser) fail(line int, format string, args ...any) {
+	if len(p.errs) > mostErrors {
+		return
+	}
+	if len(p.errs) == mostErrors {
+		p.errs = append(p.errs, fmt.Errorf("%s: and more", p.name))
+		return
+	}
 	p.errs = append(p.errs, fmt.Errorf("%s:%d: %s", p.name, line, fmt.Sprintf(format, args...)))
 }
 
