@@ -27,9 +27,9 @@ import (
 // ErrNotFound by its kind, fault.NotFound.
 var (
 	ErrNotFound error = fault.New(fault.NotFound, "not_found", "not found")
-	ErrNewer    = errors.New("the database was written by a newer version of vision: upgrade this program")
-	ErrUnknown  = errors.New("it is not known whether the write took effect")
-	ErrClosed   = errors.New("the store is closed")
+	ErrNewer          = errors.New("the database was written by a newer version of vision: upgrade this program")
+	ErrUnknown        = errors.New("it is not known whether the write took effect")
+	ErrClosed         = errors.New("the store is closed")
 )
 
 // Numbered is an outcome with its place in the order of writing.
