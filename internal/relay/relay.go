@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"vision/internal/hotkey"
+	"vision/internal/openai"
 	"vision/internal/outcome"
 	"vision/internal/task"
 )
@@ -54,6 +55,7 @@ type Answer struct {
 	Body       []byte        // the whole answer, if it was not streamed and is good
 	Work       task.Work     // counted by us
 	Finish     string        // a stream's finish_reason
+	Meta       openai.Meta   // what a stream's chunks say of themselves, for the caller's usage chunk
 	Kept       []byte        // response bytes, if Keep was asked and they fit in memory's bound
 	RetryAfter time.Duration // with RateLimited
 	Err        error         // *fault.Error, for the caller; nil when OK
