@@ -12,15 +12,11 @@ import (
 	"testing"
 	"time"
 
-	"go.uber.org/goleak"
-
 	"vision/internal/chain"
 	"vision/internal/chain/chaintest"
 	"vision/internal/chain/local"
 	"vision/internal/hotkey"
 )
-
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 // remote is a client with all that it needs on the other side.
 type remote struct {
