@@ -1,0 +1,305 @@
+package gateway
+
+import (
+	"errors"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+
+	"vision/internal/fault"
+	"vision/internal/openai"
+	"vision/internal/outcome"
+	"vision/internal/task"
+)
+
+// exchange is one request and its response. One goroutine owns it; it is the
+// relay's Sink as well.
+type exchange struct {
+	g  *Gateway
+	w  http.ResponseWriter
+	r  *http.Request
+	rc *http.ResponseController
+
+	id      string
+	arrived time.Time
+	event   Event
+
+	begun    bool      // the response's header is written
+	streams  bool      // as a stream of events
+	extended time.Time // when the write deadline was last set; zero: never
+	broken   bool      // a write failed: the customer is gone
+	out      []byte    // room for what we write ourselves
+}
+
+// statusError is an error whose HTTP status is not the one of its kind.
+type statusError struct {
+	status int
+	err    *fault.Error
+}
+
+func (e *statusError) Error() string { return e.err.Error() }
+func (e *statusError) Unwrap() error { return e.err }
+
+// ServeHTTP serves every path of the API.
+func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	now := g.Now()
+	x := &exchange{g: g, w: w, r: r, rc: http.NewResponseController(w), arrived: now,
+		id: outcome.NewID(now, g.Random(), g.Random())}
+	x.event.ID = x.id
+	w.Header()["X-Request-Id"] = []string{x.id}
+	stopping, ok := g.enter()
+	defer g.leave()
+	defer x.end()
+	if !ok {
+		x.fail(unavailable(stopping))
+		return
+	}
+	if err := x.serve(); err != nil {
+		x.fail(err)
+	}
+}
+
+func unavailable(stopping bool) error {
+	e := fault.New(fault.Unavailable, "overloaded", "The server has as many requests under way as it takes. Try again soon.")
+	e.RetryAfter = time.Second
+	if stopping {
+		e.Code, e.Message = "stopping", "The server is being restarted. Try again soon."
+	}
+	return e
+}
+
+const modelsPath = "/v1/models"
+
+func (x *exchange) serve() error {
+	path := x.r.URL.Path
+	x.event.Path = path
+	kind, generates := x.g.kinds[path]
+	models := path == modelsPath || strings.HasPrefix(path, modelsPath+"/")
+	switch {
+	case !generates && !models:
+		x.event.Path = "" // a stranger's text; not for logs and metrics
+		return fault.New(fault.NotFound, "unknown_url", "There is nothing at this path. The API is at %s and %s.",
+			modelsPath, strings.Join(x.g.paths(), ", "))
+	case generates && x.r.Method != http.MethodPost:
+		return x.wrongMethod(http.MethodPost)
+	case models && x.r.Method != http.MethodGet:
+		return x.wrongMethod(http.MethodGet)
+	}
+	if err := x.admit(); err != nil {
+		return err
+	}
+	if models {
+		x.event.Path = modelsPath
+		return x.models(strings.TrimPrefix(strings.TrimPrefix(path, modelsPath), "/"))
+	}
+	return x.generate(kind)
+}
+
+// paths lists the kinds' paths in the kinds' order.
+func (g *Gateway) paths() []string {
+	var paths []string
+	for _, k := range task.Kinds() {
+		paths = append(paths, k.Path())
+	}
+	return paths
+}
+
+func (x *exchange) wrongMethod(allowed string) error {
+	x.w.Header().Set("Allow", allowed)
+	return &statusError{http.StatusMethodNotAllowed, fault.New(fault.Invalid, "method_not_allowed", "Use %s for this path.", allowed)}
+}
+
+// admit authenticates the customer and counts the request against its limit.
+func (x *exchange) admit() error {
+	h, err := x.g.authenticate(x.r, x.arrived)
+	if err != nil {
+		return err
+	}
+	x.event.Key = h.key.ID
+	if h.limit == nil {
+		return nil
+	}
+	s := h.limit.Take(x.arrived)
+	header := x.w.Header()
+	header["X-Ratelimit-Limit-Requests"] = []string{strconv.Itoa(s.Limit)}
+	header["X-Ratelimit-Remaining-Requests"] = []string{strconv.Itoa(s.Remaining)}
+	header["X-Ratelimit-Reset-Requests"] = []string{span(s.Reset)}
+	if s.OK {
+		return nil
+	}
+	e := fault.New(fault.RateLimited, "rate_limit_exceeded", "This API key may send %d requests a minute. Try again in %s.", s.Limit, span(s.Retry))
+	e.RetryAfter = s.Retry
+	return e
+}
+
+// span writes a duration as OpenAI's headers do: "1s", "6m0s", "20ms".
+func span(d time.Duration) string {
+	if d >= time.Second {
+		return d.Round(time.Second / 10).String()
+	}
+	return max(d, 0).Round(time.Millisecond).String()
+}
+
+// generate serves a request for a miner's work.
+func (x *exchange) generate(kind task.Kind) error {
+	b := x.g.bodies.borrow()
+	defer func() { b.giveBack() }()
+	if err := b.read(x.r, x.rc, x.arrived, &x.g.Limits); err != nil {
+		return err
+	}
+	x.event.BytesIn = len(b.bytes)
+	t, err := x.find(b.bytes, kind)
+	if err != nil {
+		return err
+	}
+	x.event.Task = t.Name
+	req, err := kind.Parse(b.bytes, t)
+	if err != nil {
+		return err
+	}
+	b.giveBack() // a Request holds nothing of the body it was read from
+	x.event.Stream = req.Stream()
+	return x.attempts(t, kind, req)
+}
+
+// find finds the task that a request names.
+func (x *exchange) find(body []byte, kind task.Kind) (*task.Task, error) {
+	name, ok := openai.FindText(body, "model")
+	if !ok {
+		if _, err := openai.Members(body); err != nil {
+			return nil, err
+		}
+		return nil, fault.BadParam("model", "model is required: a string, the name of a model that %s lists.", modelsPath)
+	}
+	c := x.g.Catalogue()
+	t, ok := c.Lookup(name)
+	switch {
+	case !ok:
+		return nil, unknownModel(c, name, kind.Name())
+	case t.Kind != kind.Name():
+		of, _ := task.KindNamed(t.Kind)
+		return nil, fault.BadParam("model", "The model %q is of the kind %s; send requests for it to %s.", t.Name, t.Kind, of.Path())
+	}
+	return t, nil
+}
+
+// end closes the books of a request.
+func (x *exchange) end() {
+	if p := recover(); p != nil {
+		x.event.Status, x.event.Code = http.StatusInternalServerError, "panic"
+		x.report()
+		panic(p)
+	}
+	if !x.extended.IsZero() {
+		x.rc.SetWriteDeadline(time.Time{}) // for the connection's next request
+	}
+	x.report()
+}
+
+// fail answers with an error: as a response if none has begun, else as a
+// stream's last event.
+func (x *exchange) fail(err error) {
+	var e *fault.Error
+	if !errors.As(err, &e) {
+		e = fault.Wrap(err, fault.Internal, "internal_error", "")
+	}
+	x.event.Code = e.Code
+	x.event.Err = err
+	x.event.Status = openai.StatusOf(e.Kind)
+	var other *statusError
+	if errors.As(err, &other) {
+		x.event.Status = other.status
+	}
+	if e.Kind == fault.Canceled || x.broken {
+		if !x.begun {
+			x.w.Header()["Connection"] = []string{"close"}
+			x.w.WriteHeader(http.StatusBadRequest) // to nobody, most probably
+		}
+		return
+	}
+	if x.begun {
+		x.write(openai.AppendErrorEvent(x.out[:0], e), true)
+		return
+	}
+	h := x.w.Header()
+	if after := openai.RetryAfter(e); after != "" {
+		h["Retry-After"] = []string{after}
+	}
+	if x.g.draining.Load() || e.Kind == fault.TooLarge || x.event.Status == http.StatusRequestTimeout {
+		h["Connection"] = []string{"close"}
+	}
+	x.respond(x.event.Status, openai.AppendError(x.out[:0], e))
+}
+
+// Header values that many responses share; nobody changes them.
+var (
+	isJSON   = []string{"application/json"}
+	isEvents = []string{"text/event-stream; charset=utf-8"}
+	noCache  = []string{"no-cache"}
+	noBuffer = []string{"no"}
+)
+
+// respond writes a whole response.
+func (x *exchange) respond(status int, body []byte) {
+	h := x.w.Header()
+	h["Content-Type"] = isJSON
+	h["Content-Length"] = []string{strconv.Itoa(len(body))}
+	x.begun = true
+	x.extend()
+	x.w.WriteHeader(status)
+	x.write(body, false)
+}
+
+// Events passes a miner's events on. It implements relay.Sink.
+func (x *exchange) Events(p []byte) error {
+	x.stream()
+	return x.write(p, true)
+}
+
+// stream begins a stream, if it has not begun.
+func (x *exchange) stream() {
+	if x.begun {
+		return
+	}
+	x.begun, x.streams = true, true
+	h := x.w.Header()
+	h["Content-Type"] = isEvents
+	h["Cache-Control"] = noCache
+	h["X-Accel-Buffering"] = noBuffer // for a proxy such as nginx
+	x.extend()
+	x.w.WriteHeader(http.StatusOK)
+}
+
+// piece is how much is written before the deadline is looked at again.
+const piece = 256 << 10
+
+func (x *exchange) write(p []byte, flush bool) error {
+	for len(p) > 0 {
+		n := min(len(p), piece)
+		x.extend()
+		if _, err := x.w.Write(p[:n]); err != nil {
+			x.broken = true
+			return err
+		}
+		x.event.BytesOut += int64(n)
+		p = p[n:]
+	}
+	if flush {
+		if err := x.rc.Flush(); err != nil {
+			x.broken = true
+			return err
+		}
+	}
+	return nil
+}
+
+// extend moves the write deadline, at most a few times in its length.
+func (x *exchange) extend() {
+	now := x.g.Now()
+	if now.Sub(x.extended) < x.g.Limits.Write/8 {
+		return
+	}
+	x.extended = now
+	x.rc.SetWriteDeadline(now.Add(x.g.Limits.Write))
+}

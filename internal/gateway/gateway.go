@@ -1,0 +1,202 @@
+package gateway
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"sync/atomic"
+	"time"
+
+	"vision/internal/period"
+	"vision/internal/task"
+)
+
+// Gateway serves the API. Start it, serve it by NewServer, run Serve beside,
+// and Stop it.
+type Gateway struct {
+	Config
+	kinds   map[string]task.Kind // by path
+	keys    keyring
+	guesses guesses
+	bodies  bodies
+	started int64 // Unix seconds, for what has to say when a model was made
+
+	active   atomic.Int64  // requests under way
+	draining atomic.Bool   // new requests are refused
+	idle     chan struct{} // gets one when active falls to 0 while draining
+
+	base  context.Context // of all requests; its cause tells a stop from a hang-up
+	abort context.CancelCauseFunc
+}
+
+// errStopping is why requests are cancelled at the end of Stop.
+var errStopping = errors.New("the gateway is stopping")
+
+// New makes a Gateway.
+func New(c Config) (*Gateway, error) {
+	if err := c.Check(); err != nil {
+		return nil, err
+	}
+	g := &Gateway{Config: c.filled(), kinds: map[string]task.Kind{}, idle: make(chan struct{}, 1)}
+	for _, k := range task.Kinds() {
+		g.kinds[k.Path()] = k
+	}
+	g.guesses.perMinute = g.Limits.Guesses
+	g.bodies.most = g.Limits.BodyMemory
+	g.started = g.Now().Unix()
+	g.base, g.abort = context.WithCancelCause(context.Background())
+	return g, nil
+}
+
+// Start reads keys and contenders for the first time. That no period has begun
+// yet is no error: until one has, customers are told to come back.
+func (g *Gateway) Start(ctx context.Context) error {
+	if err := g.readKeys(ctx); err != nil {
+		return err
+	}
+	if err := g.readPeriod(ctx); err != nil {
+		g.Log.Info("no contenders yet", "err", err)
+		return nil
+	}
+	if g.Past == nil {
+		return nil
+	}
+	p, err := g.Periods.LastPeriod(ctx)
+	if err == nil {
+		err = g.Past.Past(ctx, p.Start, g.Board.Replay)
+	}
+	if err != nil {
+		return fmt.Errorf("replay the period's outcomes: %w", err)
+	}
+	return nil
+}
+
+// Serve keeps keys and contenders up to date until ctx ends.
+func (g *Gateway) Serve(ctx context.Context) error {
+	tick := time.NewTicker(g.Every)
+	defer tick.Stop()
+	keys, periods := reporter{g: g, what: "read API keys"}, reporter{g: g, what: "read contenders"}
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-tick.C:
+			keys.report(g.readKeys(ctx))
+			periods.report(g.readPeriod(ctx))
+		}
+	}
+}
+
+// reporter logs when something that is done again and again begins to fail,
+// fails otherwise, and works again.
+type reporter struct {
+	g    *Gateway
+	what string
+	last string
+}
+
+func (r *reporter) report(err error) {
+	text := ""
+	if err != nil {
+		text = err.Error()
+	}
+	switch {
+	case text == r.last:
+		return
+	case text != "":
+		r.g.Log.Warn("cannot "+r.what+"; going on with what is known", "err", err)
+	default:
+		r.g.Log.Info("can " + r.what + " again")
+	}
+	r.last = text
+}
+
+func (g *Gateway) readKeys(ctx context.Context) error {
+	keys, err := g.Keys.Keys(ctx)
+	if err != nil {
+		return fmt.Errorf("read API keys: %w", err)
+	}
+	g.keys.set(keys)
+	return nil
+}
+
+// readPeriod puts the newest period on the Board, if it is not there yet.
+func (g *Gateway) readPeriod(ctx context.Context) error {
+	p, err := g.Periods.LastPeriod(ctx)
+	if err != nil {
+		return fmt.Errorf("read the period: %w", err)
+	}
+	if p.ID == g.Board.Period() {
+		return nil
+	}
+	var contenders []period.Contender
+	if contenders, err = g.Periods.Contenders(ctx, p.ID); err != nil {
+		return fmt.Errorf("read the contenders of period %d: %w", p.ID, err)
+	}
+	g.Board.Set(p, contenders)
+	return nil
+}
+
+// enter admits a request, or says false: the gateway is stopping or full.
+func (g *Gateway) enter() (stopping, ok bool) {
+	n := g.active.Add(1)
+	stopping = g.draining.Load()
+	return stopping, !stopping && n <= int64(g.Limits.Requests)
+}
+
+func (g *Gateway) leave() {
+	if g.active.Add(-1) == 0 && g.draining.Load() {
+		select {
+		case g.idle <- struct{}{}:
+		default:
+		}
+	}
+}
+
+// Active is how many requests are under way.
+func (g *Gateway) Active() int64 { return g.active.Load() }
+
+// BaseContext is for http.Server: requests whose contexts descend from it are
+// cancelled when Stop runs out of time.
+func (g *Gateway) BaseContext(net.Listener) context.Context { return g.base }
+
+// Stop refuses new requests and waits for those under way. What is not done
+// shortly before ctx's deadline, or when it is cancelled, is cancelled and
+// told so. Stop returns when no request is under way.
+func (g *Gateway) Stop(ctx context.Context) error {
+	g.draining.Store(true)
+	early := ctx
+	if deadline, ok := ctx.Deadline(); ok {
+		left := time.Until(deadline)
+		var cancel context.CancelFunc
+		early, cancel = context.WithTimeout(ctx, left-min(left/5, time.Second))
+		defer cancel()
+	}
+	over := early.Done()
+	for g.active.Load() > 0 {
+		select {
+		case <-g.idle:
+		case <-over:
+			g.abort(errStopping)
+			over = nil
+		}
+	}
+	g.abort(errStopping)
+	return nil
+}
+
+// NewServer makes an HTTP server for a Gateway. The caller listens and serves.
+func NewServer(g *Gateway) *http.Server { return newServer(g, g.BaseContext) }
+
+func newServer(h http.Handler, base func(net.Listener) context.Context) *http.Server {
+	return &http.Server{
+		Handler:           h,
+		BaseContext:       base,
+		ReadHeaderTimeout: 10 * time.Second,
+		IdleTimeout:       2 * time.Minute,
+		MaxHeaderBytes:    64 << 10,
+		// Bodies and streams have deadlines of their own, set by the handler.
+	}
+}

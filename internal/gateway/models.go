@@ -1,0 +1,95 @@
+package gateway
+
+import (
+	"encoding/json"
+	"fmt"
+
+	"vision/internal/task"
+)
+
+// model is a task as /v1/models shows it: OpenAI's fields, then ours.
+type model struct {
+	ID      string `json:"id"`
+	Object  string `json:"object"`
+	Created int64  `json:"created"`
+	OwnedBy string `json:"owned_by"`
+
+	Kind          string        `json:"kind"`
+	Path          string        `json:"path"`
+	Unit          task.Unit     `json:"unit"`
+	ContextLength int           `json:"context_length,omitempty"` // tokens
+	MaxOutput     int           `json:"max_output,omitempty"`     // tokens
+	Price         price         `json:"price"`
+	Capacity      modelCapacity `json:"capacity"`
+	Speed         modelSpeed    `json:"speed"`
+}
+
+// price is in micro-credits per thousand.
+type price struct {
+	Prompt int64 `json:"prompt"`
+	Output int64 `json:"output"`
+}
+
+// modelCapacity is what can be had now.
+type modelCapacity struct {
+	Miners     int   `json:"miners"`     // that serve the model
+	Available  int   `json:"available"`  // of them, that would be asked now
+	Slots      int64 `json:"slots"`      // requests that those would take at once
+	UnitsFree  int64 `json:"units_free"` // units left in this period
+	UnitsTotal int64 `json:"units_total"`
+}
+
+// modelSpeed is an average of recent answers; null is unknown.
+type modelSpeed struct {
+	FirstOutput    *float64 `json:"first_output_seconds"` // to a stream's first output
+	UnitsPerSecond *float64 `json:"units_per_second"`     // of one request, from its beginning to its end
+}
+
+// models answers with all models, or the one of an id.
+func (x *exchange) models(id string) error {
+	c := x.g.Catalogue()
+	var answer any
+	if id != "" {
+		t, ok := c.Lookup(id)
+		if !ok {
+			return unknownModel(c, id, "")
+		}
+		x.event.Task = t.Name
+		answer = x.model(t)
+	} else {
+		data := make([]model, 0, len(c.Tasks()))
+		for i := range c.Tasks() {
+			data = append(data, x.model(&c.Tasks()[i]))
+		}
+		answer = struct {
+			Object string  `json:"object"`
+			Data   []model `json:"data"`
+		}{"list", data}
+	}
+	body, err := json.Marshal(answer)
+	if err != nil {
+		return fmt.Errorf("write the list of models: %w", err)
+	}
+	x.event.Status = 200
+	x.respond(200, body)
+	return nil
+}
+
+func (x *exchange) model(t *task.Task) model {
+	kind, _ := task.KindNamed(t.Kind)
+	s := x.g.Board.Supply(t.Name, x.arrived)
+	m := model{
+		ID: t.Name, Object: "model", Created: x.g.started, OwnedBy: "vision",
+		Kind: t.Kind, Path: kind.Path(), Unit: kind.Unit(), ContextLength: t.Model.Context, MaxOutput: t.Limits.Output,
+		Price:    price(t.Price),
+		Capacity: modelCapacity{Miners: s.Miners, Available: s.Ready, Slots: s.Slots, UnitsFree: s.Left, UnitsTotal: s.Capacity},
+	}
+	if s.First > 0 {
+		m.Speed.FirstOutput = &s.First
+	}
+	if s.Pace > 0 {
+		rate := 1 / s.Pace
+		m.Speed.UnitsPerSecond = &rate
+	}
+	return m
+}
