@@ -1,0 +1,210 @@
+package scorer
+
+import (
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/binary"
+	"math"
+	"slices"
+	"sync"
+	"time"
+
+	"vision/internal/hotkey"
+	"vision/internal/outcome"
+	"vision/internal/period"
+	"vision/internal/score"
+)
+
+// book is one period in memory: who contends, what is counted, who is next.
+type book struct {
+	period.Period // ID is 0 until the store has it; only the loop of periods reads and writes ID and Phase
+	secret        [32]byte
+	mechanism     Mechanism
+	wake          chan struct{} // holds a token when the queue has a new first entry
+	fetched       chan struct{} // closed when all miners were asked; nil for a resumed period
+
+	mu         sync.Mutex // guards the rest
+	contenders []contender
+	index      map[outcome.Pair]int32
+	queue      queue
+	early      map[outcome.Pair]score.Counts // of pairs that are no contenders, or not yet
+	stats      Stats
+}
+
+type contender struct {
+	period.Contender
+	schedule score.Schedule
+	counts   score.Counts
+}
+
+func newBook(p period.Period, secret [32]byte, m Mechanism) *book {
+	return &book{
+		Period: p, secret: secret, mechanism: m, wake: make(chan struct{}, 1),
+		index: map[outcome.Pair]int32{}, early: map[outcome.Pair]score.Counts{},
+	}
+}
+
+// seed is the contender's own, for a purpose and a number: it follows from the
+// period's seed and our secret alone.
+func (b *book) seed(purpose string, miner hotkey.ID, task string, n int) [32]byte {
+	mac := hmac.New(sha256.New, b.secret[:])
+	mac.Write([]byte("vision/scorer/" + purpose + "\x00"))
+	var numbers [16]byte
+	binary.BigEndian.PutUint64(numbers[:8], b.Seed)
+	binary.BigEndian.PutUint64(numbers[8:], uint64(n))
+	mac.Write(numbers[:])
+	mac.Write(miner[:])
+	mac.Write([]byte(task))
+	return [32]byte(mac.Sum(nil))
+}
+
+// draw is the randomness of a contender's plan.
+func (b *book) draw(miner hotkey.ID, task string) score.Draw {
+	seed := b.seed("plan", miner, task, 0)
+	return score.DrawFrom(binary.BigEndian.Uint64(seed[:]))
+}
+
+// add lets contenders in, at some time after the start; their instants before
+// now have passed. One that is already in stays as it is.
+func (b *book) add(now time.Time, contenders ...period.Contender) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for _, c := range contenders {
+		pair := outcome.Pair{Miner: c.Miner, Task: c.Task}
+		if _, twice := b.index[pair]; twice || len(b.contenders) == math.MaxInt32 {
+			continue
+		}
+		plan := score.Plan{Capacity: c.Capacity, Share: c.Share, Requests: c.Probes, Seed: b.draw(c.Miner, c.Task).Seed}
+		n := contender{Contender: c, schedule: plan.Schedule(b.End.Sub(b.Start)), counts: b.early[pair]}
+		n.counts.Declared = c.Capacity
+		delete(b.early, pair)
+		n.schedule.Skip(now.Sub(b.Start))
+		i := int32(len(b.contenders))
+		if at, ok := n.schedule.Next(); ok {
+			b.queue.push(due{at, i})
+		}
+		b.index[pair] = i
+		b.contenders = append(b.contenders, n)
+	}
+	select {
+	case b.wake <- struct{}{}:
+	default:
+	}
+}
+
+// turn is a contender whose turn it is.
+type turn struct {
+	period.Contender
+	Number int // of its planned requests, from 1
+}
+
+// next gives the contender whose turn has come. If that is nobody, it says how
+// long until somebody's, which is never past the period's end; over means that nobody's will.
+// Turns that organic traffic has covered or that are past by more than late
+// are passed over.
+func (b *book) next(now time.Time, late time.Duration) (t turn, wait time.Duration, ok, over bool) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	elapsed := now.Sub(b.Start)
+	length := b.End.Sub(b.Start)
+	for elapsed < length {
+		if len(b.queue) == 0 {
+			return turn{}, length - elapsed, false, false
+		}
+		first := b.queue[0]
+		if first.at > elapsed {
+			return turn{}, first.at - elapsed, false, false
+		}
+		c := &b.contenders[first.i]
+		covered := c.schedule.Covered(c.counts.Requests)
+		t := turn{c.Contender, c.Probes - c.schedule.Left()}
+		if at, more := c.schedule.Next(); more {
+			b.queue.replaceFirst(due{at, first.i})
+		} else {
+			b.queue.dropFirst()
+		}
+		switch {
+		case elapsed-first.at > late:
+			b.stats.Missed++
+		case covered:
+			b.stats.Covered++
+		default:
+			return t, 0, true, false
+		}
+	}
+	return turn{}, 0, false, true
+}
+
+// covers says whether an attempt counts in this period: it ended in it.
+func (b *book) covers(end time.Time) bool { return !end.Before(b.Start) && end.Before(b.End) }
+
+// count adds an attempt's outcome.
+func (b *book) count(o *outcome.Outcome) error {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	pair := outcome.Pair{Miner: o.Miner, Task: o.Task}
+	if i, ok := b.index[pair]; ok {
+		return observe(b.mechanism, &b.contenders[i].counts, o)
+	}
+	counts := b.early[pair]
+	err := observe(b.mechanism, &counts, o)
+	b.early[pair] = counts
+	return err
+}
+
+// observe adds an outcome to counts.
+func observe(m Mechanism, counts *score.Counts, o *outcome.Outcome) error {
+	var seen score.Observation
+	switch o.Status {
+	case outcome.OK:
+		seen = score.Observation{Kind: score.OK, Volume: o.Work}
+	case outcome.RateLimited:
+		seen = score.Observation{Kind: score.RateLimited}
+	case outcome.Failed:
+		seen = score.Observation{Kind: score.Failed}
+	case outcome.Canceled: // no request of any score, but its work was served
+		if o.Work > 0 {
+			counts.Consumed += min(o.Work, math.MaxInt64-counts.Consumed)
+		}
+		return nil
+	default:
+		return nil
+	}
+	next, err := m.Observe(*counts, seen)
+	*counts = next
+	return err
+}
+
+// listed gives the contenders by UID and task.
+func (b *book) listed() []period.Contender {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	list := make([]period.Contender, len(b.contenders))
+	for i := range b.contenders {
+		list[i] = b.contenders[i].Contender
+	}
+	slices.SortFunc(list, byUIDAndTask)
+	return list
+}
+
+// results gives what came of the contenders, by UID and task.
+func (b *book) results() []period.Result {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	list := make([]period.Result, len(b.contenders))
+	for i := range b.contenders {
+		c := &b.contenders[i]
+		list[i] = period.Result{Contender: c.Contender, Counts: c.counts}
+		list[i].Period = b.ID
+		list[i].Score, list[i].Valid = c.counts.Score()
+	}
+	slices.SortFunc(list, func(x, y period.Result) int { return byUIDAndTask(x.Contender, y.Contender) })
+	return list
+}
+
+// note changes the book's statistics.
+func (b *book) note(change func(*Stats)) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	change(&b.stats)
+}

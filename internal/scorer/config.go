@@ -1,0 +1,148 @@
+package scorer
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"vision/internal/chain"
+	"vision/internal/hotkey"
+	"vision/internal/outcome"
+	"vision/internal/period"
+	"vision/internal/proto"
+	"vision/internal/relay"
+	"vision/internal/sampling"
+	"vision/internal/score"
+	"vision/internal/task"
+)
+
+// Ledger is what the scorer needs of one; see chain.Ledger.
+type Ledger interface {
+	Snapshot(ctx context.Context) (*chain.Snapshot, error)
+	SetWeights(ctx context.Context, signer chain.Signer, w chain.Weights) (chain.Receipt, error)
+}
+
+// Store is what the scorer needs of one; see store.Store. Saving weights of a
+// period again replaces them.
+type Store interface {
+	Evidence
+	Record(ctx context.Context, entries ...outcome.Entry) error
+	Features(ctx context.Context, kind string, limit int) ([]task.Features, error)
+	ClaimSamples(ctx context.Context, now time.Time, lease time.Duration, limit int) ([]outcome.Sample, error)
+	PostponeSample(ctx context.Context, id int64, until time.Time, why string) error
+	SaveCheck(ctx context.Context, c outcome.Check) error
+	DropSamples(ctx context.Context, t time.Time) (int, error)
+	StartPeriod(ctx context.Context, p period.Period, contenders []period.Contender) (period.Period, error)
+	FinishPeriod(ctx context.Context, id int64, results []period.Result) error
+	SaveWeights(ctx context.Context, w period.Weights) error
+	RateSource
+}
+
+// CapacityFetcher asks a miner what it declares. The answer is validated.
+type CapacityFetcher interface {
+	Capacities(ctx context.Context, peer relay.Peer) (proto.Capacities, error)
+}
+
+// Board is told of probes, so that dispatch knows the load that they are and
+// learns from how they end.
+type Board interface {
+	Began(task string, miner hotkey.ID)
+	Ended(o outcome.Outcome)
+}
+
+// Checker judges samples. Every error means that it could not judge.
+type Checker interface {
+	Check(ctx context.Context, r proto.CheckRequest) (proto.CheckResponse, error)
+}
+
+// Mechanism decides what is asked and what is paid; score.Vision4 is one.
+type Mechanism interface {
+	Plan(offer score.Offer, draw score.Draw) score.Plan
+	Observe(counts score.Counts, o score.Observation) (score.Counts, error)
+	Weights(tasks []score.Task) (score.Outcome, error)
+}
+
+// Config is what a Scorer is made of. Fields marked optional have a default
+// when zero; all others must be there.
+type Config struct {
+	Signer    chain.Signer           // the validator's hotkey
+	Ledger    Ledger                 //
+	Store     Store                  //
+	Miners    CapacityFetcher        //
+	Relay     relay.Attempter        // the path of customers' requests
+	Catalogue func() *task.Catalogue // the catalogue of this moment
+	Sampling  *sampling.Table        // filled by the scorer; the gateway may share it
+	Secret    [32]byte               // draws seeds; kept, so that restarts draw the same
+	Samples   [32]byte               // draws which answers are checked; the gateway's is the same
+
+	Checker   Checker          // optional: without one, samples wait
+	Board     Board            // optional: without one, dispatch does not see probes
+	Mechanism Mechanism        // optional: score.Vision4
+	Rates     sampling.Config  // optional: sampling.Default
+	Log       *slog.Logger     // optional: silent
+	Now       func() time.Time // optional: time.Now
+
+	Period      time.Duration // optional: 60 min; at least 1 s
+	FetchAtOnce int           // optional: miners asked for capacities at once, 64
+	FetchWithin time.Duration // optional: what one miner has to answer in, 5 s or a tenth of the period
+	ProbeAtOnce int           // optional: probes under way at once, 256; further ones are left out
+	CheckAtOnce int           // optional: samples at the checker at once, 4
+	CheckWithin time.Duration // optional: what one check may take, 2 min
+	CheckMaxAge time.Duration // optional: samples older than this are dropped unchecked, 24 h
+	Grace       time.Duration // optional: for outcomes on their way to the store, 5 s or a tenth of the period
+	Poll        time.Duration // optional: how often the store is read for outcomes, 1 s or a fiftieth of the period
+}
+
+// withDefaults checks c and fills in what is optional.
+func (c Config) withDefaults() (Config, error) {
+	var missing []error
+	need := func(ok bool, name string) {
+		if !ok {
+			missing = append(missing, fmt.Errorf("scorer: %s is missing", name))
+		}
+	}
+	need(c.Signer != nil, "Signer")
+	need(c.Ledger != nil, "Ledger")
+	need(c.Store != nil, "Store")
+	need(c.Miners != nil, "Miners")
+	need(c.Relay != nil, "Relay")
+	need(c.Catalogue != nil, "Catalogue")
+	need(c.Sampling != nil, "Sampling")
+	need(c.Secret != [32]byte{}, "Secret")
+	need(c.Samples != [32]byte{}, "Samples")
+	orElse(&c.Period, time.Hour)
+	if c.Period < time.Second {
+		missing = append(missing, fmt.Errorf("scorer: a period of %v is too short, want at least 1s", c.Period))
+	}
+	if c.Mechanism == nil {
+		c.Mechanism = score.Vision4{}
+	}
+	orElse(&c.Rates, sampling.Default())
+	if err := c.Rates.Validate(); err != nil {
+		missing = append(missing, fmt.Errorf("scorer: %w", err))
+	}
+	if c.Log == nil {
+		c.Log = slog.New(slog.DiscardHandler)
+	}
+	if c.Now == nil {
+		c.Now = time.Now
+	}
+	orElse(&c.FetchAtOnce, 64)
+	orElse(&c.FetchWithin, min(5*time.Second, c.Period/10))
+	orElse(&c.ProbeAtOnce, 256)
+	orElse(&c.CheckAtOnce, 4)
+	orElse(&c.CheckWithin, 2*time.Minute)
+	orElse(&c.CheckMaxAge, 24*time.Hour)
+	orElse(&c.Grace, min(5*time.Second, c.Period/10))
+	orElse(&c.Poll, min(time.Second, c.Period/50))
+	return c, errors.Join(missing...)
+}
+
+func orElse[T comparable](field *T, value T) {
+	var zero T
+	if *field == zero {
+		*field = value
+	}
+}

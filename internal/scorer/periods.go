@@ -1,0 +1,235 @@
+package scorer
+
+import (
+	"context"
+	"encoding/binary"
+	"fmt"
+	"time"
+
+	"vision/internal/chain"
+	"vision/internal/fault"
+	"vision/internal/hotkey"
+	"vision/internal/period"
+)
+
+// periods runs one period after the other until ctx ends. Whatever fails is
+// tried again; what is under way when ctx ends goes on from the store later.
+func (s *Scorer) periods(ctx context.Context) error {
+	now, err := s.resume(ctx)
+	if err != nil {
+		return quiet(ctx, err)
+	}
+	for {
+		over := now
+		if over != nil && !sleep(ctx, over.End.Sub(s.c.Now())) {
+			return nil
+		}
+		if now, err = s.begin(ctx, over); err != nil {
+			return quiet(ctx, err)
+		}
+		if over != nil {
+			if err := s.finish(ctx, over); err != nil {
+				return quiet(ctx, err)
+			}
+		}
+		if err := s.keep(ctx, now); err != nil {
+			return quiet(ctx, err)
+		}
+	}
+}
+
+// quiet leaves out the error that ctx's end caused.
+func quiet(ctx context.Context, err error) error {
+	if ctx.Err() != nil {
+		return nil
+	}
+	return err
+}
+
+// resume goes on where the last run stopped: it gives the period that was
+// running, or nil, and weighs one that was scored but not weighed.
+func (s *Scorer) resume(ctx context.Context) (*book, error) {
+	var last period.Period
+	var contenders []period.Contender
+	err := s.insist(ctx, "read the last period", func(ctx context.Context) (err error) {
+		if last, err = s.c.Store.LastPeriod(ctx); err == nil {
+			contenders, err = s.c.Store.Contenders(ctx, last.ID)
+		} else if fault.KindOf(err) == fault.NotFound {
+			last, err = period.Period{Phase: period.Weighted}, nil
+		}
+		return err
+	})
+	switch {
+	case err != nil || last.Phase == period.Weighted:
+		return nil, err
+	case last.Phase == period.Scored:
+		return nil, s.weigh(ctx, last.ID)
+	}
+	now := s.c.Now()
+	if length := last.End.Sub(last.Start); last.End.Sub(now) > length { // the clock was set back
+		last.Start, last.End = now.Add(-length), now
+	}
+	b := newBook(last, s.c.Secret, s.c.Mechanism)
+	b.add(now, contenders...)
+	if err := s.insist(ctx, "count the period's outcomes", func(ctx context.Context) error {
+		if err := s.tail.attach(ctx, b, b.Start.Add(-longest(s.c.Catalogue()))); err != nil {
+			return err
+		}
+		return s.tail.read(ctx)
+	}); err != nil {
+		return nil, err
+	}
+	s.log.Info("period resumed", "period", b.ID, "contenders", len(contenders), "left", b.End.Sub(now))
+	s.running.Store(b)
+	s.probes.Go(func() { s.probe(ctx, b) })
+	s.probes.Go(func() { // only to hear what the miners run
+		defer close(s.asked)
+		if snap, err := s.neuronsNow(ctx); err == nil {
+			s.let(ctx, b, snap, false)
+		}
+	})
+	return b, nil
+}
+
+// begin starts the period that follows over (nil: none): its capacities are
+// fetched and its probes sent from here on.
+func (s *Scorer) begin(ctx context.Context, over *book) (*book, error) {
+	snap, err := s.neuronsNow(ctx)
+	if err != nil {
+		return nil, err
+	}
+	start := s.c.Now()
+	if over != nil && start.Sub(over.End) < s.c.Period/4 {
+		start = over.End // back to back
+	}
+	b := newBook(period.Period{Start: start, End: start.Add(s.c.Period)}, s.c.Secret, s.c.Mechanism)
+	b.Seed = uint64(start.UnixNano())
+	seed := b.seed("period", hotkey.ID{}, "", 0)
+	b.Seed = binary.BigEndian.Uint64(seed[:])
+	b.fetched = make(chan struct{})
+	if err := s.insist(ctx, "count the period's outcomes", func(ctx context.Context) error {
+		return s.tail.attach(ctx, b, start.Add(-time.Minute))
+	}); err != nil {
+		return nil, err
+	}
+	s.total.mu.Lock()
+	if over != nil {
+		over.mu.Lock()
+		s.total.stats = s.total.stats.plus(over.stats)
+		over.stats = Stats{}
+		over.mu.Unlock()
+	}
+	s.running.Store(b)
+	s.total.mu.Unlock()
+
+	s.probes.Go(func() { s.probe(ctx, b) })
+	s.probes.Go(func() {
+		defer close(b.fetched)
+		within, cancel := context.WithTimeout(ctx, s.c.Period/2)
+		defer cancel()
+		s.let(within, b, snap, true)
+		select {
+		case <-s.asked:
+		default:
+			close(s.asked)
+		}
+	})
+	return b, nil
+}
+
+// keep writes the period down once it is known who contends.
+func (s *Scorer) keep(ctx context.Context, b *book) error {
+	select {
+	case <-b.fetched:
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	contenders := b.listed()
+	return s.insist(ctx, "write the new period down", func(ctx context.Context) error {
+		// An earlier try may have taken effect though it reported an error.
+		last, err := s.c.Store.LastPeriod(ctx)
+		if err != nil && fault.KindOf(err) != fault.NotFound {
+			return err
+		}
+		if err != nil || last.Seed != b.Seed || last.Phase != period.Running {
+			if last, err = s.c.Store.StartPeriod(ctx, b.Period, contenders); err != nil {
+				return err
+			}
+		}
+		b.ID = last.ID
+		s.log.Info("period begun", "period", b.ID, "contenders", len(contenders), "end", b.End)
+		return nil
+	})
+}
+
+// finish waits for the last outcomes, keeps the results and weighs them.
+func (s *Scorer) finish(ctx context.Context, b *book) error {
+	if !sleep(ctx, b.End.Add(s.c.Grace).Sub(s.c.Now())) {
+		return ctx.Err()
+	}
+	if err := s.insist(ctx, "count the period's last outcomes", s.tail.read); err != nil {
+		return err
+	}
+	s.tail.detach(b)
+	results := b.results()
+	err := s.insist(ctx, "write the period's results down", func(ctx context.Context) error {
+		err := s.c.Store.FinishPeriod(ctx, b.ID, results)
+		if fault.KindOf(err) == fault.NotFound { // an earlier try took effect
+			return nil
+		}
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	requests, scored := 0, 0
+	for _, r := range results {
+		requests += r.Counts.Requests
+		if r.Valid {
+			scored++
+		}
+	}
+	s.log.Info("period scored", "period", b.ID, "contenders", len(results), "scored", scored, "requests", requests)
+	return s.weigh(ctx, b.ID)
+}
+
+// neuronsNow looks at the ledger, and goes on with what it last said if it
+// does not answer soon. Without anything it waits.
+func (s *Scorer) neuronsNow(ctx context.Context) (*chain.Snapshot, error) {
+	err := s.look(ctx, min(5*time.Second, s.c.Period/20))
+	if snap := s.neurons.Load(); snap != nil {
+		if err != nil && ctx.Err() == nil {
+			s.log.Warn("the ledger is not answering: going on with an earlier snapshot", "err", err, "block", snap.Block)
+		}
+		return snap, ctx.Err()
+	}
+	err = s.insist(ctx, "read the ledger", func(ctx context.Context) error { return s.look(ctx, time.Minute) })
+	return s.neurons.Load(), err
+}
+
+// look reads the ledger.
+func (s *Scorer) look(ctx context.Context, within time.Duration) error {
+	ctx, cancel := context.WithTimeout(ctx, within)
+	defer cancel()
+	snap, err := s.c.Ledger.Snapshot(ctx)
+	if err != nil {
+		return fmt.Errorf("read the ledger: %w", err)
+	}
+	s.neurons.Store(snap)
+	return nil
+}
+
+// watching keeps the snapshot fresh between periods.
+func (s *Scorer) watching(ctx context.Context) error {
+	every := min(time.Minute, s.c.Period/2)
+	var tries backoff
+	for sleep(ctx, every) {
+		for err := s.look(ctx, time.Minute); err != nil && ctx.Err() == nil; err = s.look(ctx, time.Minute) {
+			wait := tries.next(time.Second, time.Minute)
+			s.log.Warn("the ledger is not answering", "err", err, "retry", wait)
+			sleep(ctx, wait)
+		}
+		tries = 0
+	}
+	return nil
+}

@@ -1,0 +1,90 @@
+package scorer
+
+import (
+	"context"
+	"math/rand/v2"
+	"time"
+
+	"vision/internal/outcome"
+	"vision/internal/relay"
+	"vision/internal/sampling"
+	"vision/internal/task"
+)
+
+// unheard takes a probe's answer to nobody.
+type unheard struct{}
+
+func (unheard) Events([]byte) error { return nil }
+
+// probe asks the book's contenders when their turns come, until the period's end.
+// Probes then still under way go on; s.probes waits for them.
+func (s *Scorer) probe(ctx context.Context, b *book) {
+	late := max(min(2*time.Second, s.c.Period/20), 100*time.Millisecond)
+	for ctx.Err() == nil {
+		t, wait, ok, over := b.next(s.c.Now(), late)
+		switch {
+		case over:
+			return
+		case !ok:
+			if !sleepOr(ctx, wait, b.wake) {
+				return
+			}
+			continue
+		}
+		select {
+		case s.free <- struct{}{}:
+		default: // our bound, not the miner's doing
+			b.note(func(st *Stats) { st.Skipped++ })
+			continue
+		}
+		b.note(func(st *Stats) { st.Sent++ })
+		s.probes.Go(func() {
+			defer func() { <-s.free }()
+			s.ask(ctx, b, t)
+		})
+	}
+}
+
+// ask makes up a request as a customer could have sent it, has it relayed as
+// theirs are, and writes down what came of it.
+func (s *Scorer) ask(ctx context.Context, b *book, t turn) {
+	tk, ok := s.c.Catalogue().Lookup(t.Task)
+	if !ok {
+		return // removed while the period ran
+	}
+	kind, ok := task.KindNamed(tk.Kind)
+	if !ok {
+		return
+	}
+	r := rand.New(rand.NewChaCha8(b.seed("probe", t.Miner, t.Task, t.Number)))
+	request := kind.Synthesise(r, s.shape.Load(), tk)
+	now := s.c.Now()
+	id := outcome.NewID(now, rand.Uint64(), rand.Uint64())
+	payload := s.c.Relay.Payload(id, request, tk)
+	keep := s.c.Sampling.Keep(sampling.Draw(s.c.Samples, id), t.Task, t.Miner)
+
+	if s.c.Board != nil {
+		s.c.Board.Began(t.Task, t.Miner)
+	}
+	answer := s.c.Relay.Do(ctx, relay.Call{
+		ID: id, Last: true, Source: outcome.Synthetic,
+		Task: tk, Kind: kind, Request: request, Payload: payload,
+		Peer:    relay.Peer{Miner: t.Miner, Addr: t.Addr},
+		FirstBy: now.Add(tk.Timeouts.First), By: now.Add(tk.Timeouts.Total),
+		Keep: keep,
+	}, unheard{})
+	if s.c.Board != nil {
+		s.c.Board.Ended(answer.Outcome)
+	}
+	entry := outcome.Entry{Outcome: answer.Outcome}
+	if keep && answer.Kept != nil && answer.Outcome.Status == outcome.OK {
+		entry.Sample = &outcome.Sample{Outcome: answer.Outcome, Request: payload, Response: answer.Kept}
+	}
+	// A probe that a shutdown broke off is still written down, briefly.
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 2*time.Second)
+	defer cancel()
+	if err := s.c.Store.Record(ctx, entry); err != nil {
+		b.note(func(st *Stats) { st.Lost++ })
+		s.log.Warn("a probe's outcome was not written down", "request", id, "err", err)
+	}
+}

@@ -1,0 +1,100 @@
+package scorer
+
+import (
+	"context"
+	"log/slog"
+	"sync"
+	"sync/atomic"
+
+	"golang.org/x/sync/errgroup"
+
+	"vision/internal/chain"
+	"vision/internal/hotkey"
+	"vision/internal/outcome"
+	"vision/internal/period"
+	"vision/internal/proto"
+)
+
+// Scorer is the control loop. Make it with New and run it once.
+type Scorer struct {
+	c   Config
+	log *slog.Logger
+
+	neurons  atomic.Pointer[chain.Snapshot] // the last one seen
+	shape    atomic.Pointer[shape]
+	running  atomic.Pointer[book]
+	tail     *tail
+	declared declared
+	asked    chan struct{} // closed when capacities were first fetched
+
+	free   chan struct{}  // holds a token for every probe under way
+	probes sync.WaitGroup // probes under way
+
+	setMu   sync.Mutex // guards toSet
+	toSet   *period.Weights
+	setWake chan struct{}
+
+	total total
+}
+
+// Stats counts what the scorer did of its own.
+type Stats struct {
+	Sent    int64 // probes
+	Covered int64 // probes not needed, for customers' requests had measured as much
+	Skipped int64 // probes left out because as many as allowed were under way
+	Missed  int64 // probes left out because their instant had passed when we got to them
+	Lost    int64 // outcomes that could not be written down
+}
+
+// total is Stats of periods that are over, and counts of checks.
+type total struct {
+	mu    sync.Mutex // guards stats
+	stats Stats
+}
+
+// New checks the configuration. Nothing starts yet.
+func New(c Config) (*Scorer, error) {
+	c, err := c.withDefaults()
+	if err != nil {
+		return nil, err
+	}
+	s := &Scorer{
+		c: c, log: c.Log.With("component", "scorer"),
+		declared: declared{specs: map[outcome.Pair]proto.Spec{}, answered: map[hotkey.ID]bool{}},
+		asked:    make(chan struct{}),
+		free:     make(chan struct{}, c.ProbeAtOnce),
+		setWake:  make(chan struct{}, 1),
+	}
+	s.tail = &tail{s: s}
+	s.shape.Store(&shape{})
+	return s, nil
+}
+
+// Run runs until ctx ends, and returns when all that it started has ended:
+// nil, or the error that made it give up.
+func (s *Scorer) Run(ctx context.Context) error {
+	group, ctx := errgroup.WithContext(ctx)
+	for _, part := range []func(context.Context) error{s.periods, s.tail.follow, s.tune, s.setting, s.checking, s.watching} {
+		group.Go(func() error { return part(ctx) })
+	}
+	err := group.Wait()
+	s.probes.Wait()
+	return err
+}
+
+// Stats are the counts since the start.
+func (s *Scorer) Stats() Stats {
+	s.total.mu.Lock()
+	sum := s.total.stats
+	s.total.mu.Unlock()
+	if b := s.running.Load(); b != nil {
+		b.mu.Lock()
+		sum = sum.plus(b.stats)
+		b.mu.Unlock()
+	}
+	return sum
+}
+
+func (a Stats) plus(b Stats) Stats {
+	return Stats{a.Sent + b.Sent, a.Covered + b.Covered, a.Skipped + b.Skipped, a.Missed + b.Missed, a.Lost + b.Lost}
+}
