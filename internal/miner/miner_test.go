@@ -1,0 +1,410 @@
+package miner
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+
+	"go.uber.org/goleak"
+
+	"vision/internal/hotkey"
+	"vision/internal/proto"
+	"vision/internal/task"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// alice and bob are validators with 3/4 and 1/4 of the stake; eve is nobody.
+var alice, bob, eve = hotkey.ID{1}, hotkey.ID{2}, hotkey.ID{3}
+
+type stakes map[hotkey.ID]float64
+
+func (s stakes) Share(id hotkey.ID) (float64, bool) { v, ok := s[id]; return v, ok }
+
+type fixed struct{ c *task.Catalogue }
+
+func (f fixed) Catalogue() *task.Catalogue { return f.c }
+
+func catalogue(t *testing.T) *task.Catalogue {
+	t.Helper()
+	base := task.Task{
+		Weight: 1, Capacity: 1_000_000, Typical: 10,
+		Timeouts: task.Timeouts{First: time.Second, Gap: time.Second, Total: 5 * time.Second},
+		Speed:    task.Speed{Mean: 0.01, Steepness: 1},
+		Model:    task.Model{Name: "m", Quantisation: "none", Context: 4096, SeedBits: 63},
+	}
+	chat, embed := base, base
+	chat.Name, chat.Kind, chat.Limits = "chat", "chat", task.Limits{Output: 100}
+	embed.Name, embed.Kind, embed.Limits = "embed", "embedding", task.Limits{Items: 8}
+	c, err := task.NewCatalogue([]task.Task{chat, embed})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+// rig is a miner in front of a model server that a test scripts.
+type rig struct {
+	*Miner
+	now    time.Time
+	config Config
+}
+
+func newRig(t *testing.T, server http.HandlerFunc, change func(*Config)) *rig {
+	t.Helper()
+	upstream := httptest.NewServer(server)
+	t.Cleanup(upstream.Close)
+	r := &rig{now: time.Unix(1_700_000_000, 0), config: Config{
+		Period:  time.Hour,
+		Servers: []Server{{Name: "main", URL: upstream.URL, Engine: "vllm"}},
+		Groups:  []Group{{Name: "gpu0", Slots: 2}},
+		Tasks: []Task{
+			{Task: "chat", Server: "main", Model: "served-name", Units: 1000, Slots: 4, Group: "gpu0"},
+			{Task: "embed", Server: "main", Units: 100, Slots: 1},
+		},
+	}}
+	if change != nil {
+		change(&r.config)
+	}
+	m, err := New(r.config, Deps{
+		Validators: stakes{alice: 0.75, bob: 0.25},
+		Catalogue:  fixed{catalogue(t)},
+		Caller: func(r *http.Request) (hotkey.ID, error) {
+			if r.Header.Get("Test-Caller") == "" {
+				return hotkey.ID{}, errors.New("no certificate")
+			}
+			return hotkey.ParseID(r.Header.Get("Test-Caller"))
+		},
+		Secret: func(string) (string, error) { return "server-key", nil },
+		Clock:  func() time.Time { return r.now },
+		Log:    slog.New(slog.DiscardHandler),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.Miner = m
+	t.Cleanup(func() {
+		ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+		defer cancel()
+		if err := m.Wait(ctx); err != nil {
+			t.Errorf("requests still run: %v", err)
+		}
+	})
+	return r
+}
+
+func (r *rig) ask(caller hotkey.ID, path, body string) *httptest.ResponseRecorder {
+	w := httptest.NewRecorder()
+	req := httptest.NewRequest("POST", path, strings.NewReader(body))
+	req.Header.Set("Test-Caller", caller.String())
+	r.ServeHTTP(w, req)
+	return w
+}
+
+const (
+	chatPath = "/v1/chat/completions"
+	chatBody = `{"model":"chat","messages":[{"role":"user","content":"hello"}],"max_tokens":100,"stream":%t,"seed":7}`
+)
+
+func chunk(id int, text, finish string) string {
+	f := "null"
+	if finish != "" {
+		f = `"` + finish + `"`
+	}
+	return fmt.Sprintf(`data: {"id":"x","object":"chat.completion.chunk","created":1,"model":"served-name","choices":[{"index":0,"delta":{"content":%q},"token_ids":[%d],"finish_reason":%s}]}`+"\n\n", text, id, f)
+}
+
+// speak streams the given number of tokens, whole or not.
+func speak(tokens int, whole bool) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		_, _ = io.Copy(io.Discard, r.Body)
+		w.Header().Set("Content-Type", "text/event-stream")
+		for i := range tokens {
+			finish := ""
+			if whole && i == tokens-1 {
+				finish = "stop"
+			}
+			_, _ = io.WriteString(w, chunk(i+5, "word ", finish))
+			w.(http.Flusher).Flush()
+		}
+		if whole {
+			_, _ = io.WriteString(w, "data: [DONE]\n\n")
+		}
+	}
+}
+
+func TestStreamKeepsTokenIDsAndNamesTheTask(t *testing.T) {
+	var got map[string]any
+	r := newRig(t, func(w http.ResponseWriter, q *http.Request) {
+		if err := json.NewDecoder(q.Body).Decode(&got); err != nil {
+			t.Errorf("the model server got no JSON: %v", err)
+		}
+		if auth := q.Header.Get("Authorization"); auth != "Bearer server-key" {
+			t.Errorf("Authorization %q, want the server's key", auth)
+		}
+		speak(3, true)(w, q)
+	}, func(c *Config) { c.Servers[0].KeyFile = "somewhere" })
+	w := r.ask(alice, chatPath, fmt.Sprintf(chatBody, true))
+	if w.Code != 200 || w.Header().Get("Content-Type") != "text/event-stream" {
+		t.Fatalf("%d %q: %s", w.Code, w.Header().Get("Content-Type"), w.Body)
+	}
+	body := w.Body.String()
+	if strings.Count(body, `"token_ids":[`) != 3 || strings.Contains(body, "served-name") || strings.Count(body, `"model":"chat"`) != 3 {
+		t.Errorf("the stream should keep token ids and name the task: %s", body)
+	}
+	if !strings.HasSuffix(body, "data: [DONE]\n\n") {
+		t.Errorf("a whole stream ends with [DONE]: %s", body)
+	}
+	if got["model"] != "served-name" || got["seed"] != 7.0 {
+		t.Errorf("the model server was asked %v", got)
+	}
+}
+
+func TestBrokenStreamNeverEndsAsWhole(t *testing.T) {
+	for name, tokens := range map[string]int{"after some output": 3, "before any": 0} {
+		t.Run(name, func(t *testing.T) {
+			r := newRig(t, speak(tokens, false), nil)
+			w := r.ask(alice, chatPath, fmt.Sprintf(chatBody, true))
+			if strings.Contains(w.Body.String(), "[DONE]") || !strings.Contains(w.Body.String(), `"error"`) {
+				t.Errorf("got %d %s, want an error and no [DONE]", w.Code, w.Body)
+			}
+			if tokens == 0 && w.Code != http.StatusBadGateway {
+				t.Errorf("status %d, want 502", w.Code)
+			}
+		})
+	}
+}
+
+func TestOnlyValidatorsAreServed(t *testing.T) {
+	r := newRig(t, speak(1, true), nil)
+	if w := r.ask(eve, chatPath, fmt.Sprintf(chatBody, true)); w.Code != http.StatusForbidden {
+		t.Errorf("a stranger got %d, want 403", w.Code)
+	}
+	w := httptest.NewRecorder()
+	r.ServeHTTP(w, httptest.NewRequest("GET", proto.CapacityPath, nil))
+	if w.Code != http.StatusUnauthorized {
+		t.Errorf("a caller without a hotkey got %d, want 401", w.Code)
+	}
+}
+
+func TestVolumeIsSplitByStake(t *testing.T) {
+	// 1000 units an hour: alice may use 750, bob 250. A request reserves its
+	// max_tokens, 100, and gives back what was not served: here 90.
+	r := newRig(t, speak(10, true), nil)
+	served := func(who hotkey.ID) (n int, last *httptest.ResponseRecorder) {
+		for {
+			w := r.ask(who, chatPath, fmt.Sprintf(chatBody, true))
+			if w.Code != 200 {
+				return n, w
+			}
+			n++
+		}
+	}
+	n, refused := served(bob)
+	if n != 16 { // after 16 answers of 10, 90 of 250 are left, less than the 100 to reserve
+		t.Errorf("bob was served %d times, want 16", n)
+	}
+	if refused.Code != http.StatusTooManyRequests {
+		t.Fatalf("beyond the volume: %d, want 429", refused.Code)
+	}
+	if after := refused.Header().Get("Retry-After"); after != "144" { // 10 units at 250 an hour
+		t.Errorf("Retry-After %q s, want 144", after)
+	}
+	r.now = r.now.Add(144 * time.Second)
+	if w := r.ask(bob, chatPath, fmt.Sprintf(chatBody, true)); w.Code != 200 {
+		t.Errorf("after Retry-After: %d, want 200", w.Code)
+	}
+	if n, _ := served(alice); n != 66 {
+		t.Errorf("alice was served %d times, want 66", n)
+	}
+}
+
+func TestGroupIsALimitSharedAndShedsAtOnce(t *testing.T) {
+	started, release := make(chan struct{}), make(chan struct{})
+	r := newRig(t, func(w http.ResponseWriter, q *http.Request) {
+		started <- struct{}{}
+		<-release
+		speak(1, true)(w, q)
+	}, func(c *Config) { c.Tasks[1].Group = "gpu0"; c.Groups[0].Slots = 1 })
+	first := make(chan int)
+	go func() { first <- r.ask(alice, chatPath, fmt.Sprintf(chatBody, true)).Code }()
+	<-started
+	w := r.ask(alice, "/v1/embeddings", `{"model":"embed","input":"x"}`)
+	if w.Code != http.StatusTooManyRequests || w.Header().Get("Retry-After") == "" {
+		t.Errorf("another task of the busy GPU: %d, Retry-After %q, want 429 at once", w.Code, w.Header().Get("Retry-After"))
+	}
+	close(release)
+	if code := <-first; code != 200 {
+		t.Errorf("the running request: %d, want 200", code)
+	}
+	go func() { <-started }()
+	if w := r.ask(alice, chatPath, fmt.Sprintf(chatBody, true)); w.Code != 200 {
+		t.Errorf("the slot was not freed: %d", w.Code)
+	}
+}
+
+func TestCallerWhoLeavesFreesTheSlotAndTheModelServer(t *testing.T) {
+	left := make(chan struct{})
+	started := make(chan struct{})
+	r := newRig(t, func(w http.ResponseWriter, q *http.Request) {
+		_, _ = io.Copy(io.Discard, q.Body)
+		_, _ = io.WriteString(w, chunk(5, "a", ""))
+		w.(http.Flusher).Flush()
+		close(started)
+		<-q.Context().Done()
+		close(left)
+	}, nil)
+	ctx, cancel := context.WithCancel(t.Context())
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		req := httptest.NewRequest("POST", chatPath, strings.NewReader(fmt.Sprintf(chatBody, true))).WithContext(ctx)
+		req.Header.Set("Test-Caller", alice.String())
+		r.ServeHTTP(httptest.NewRecorder(), req)
+	}()
+	<-started
+	cancel()
+	<-left
+	<-ended
+	if n := r.offer("chat").slots.inUse(); n != 0 {
+		t.Errorf("%d slots are still held", n)
+	}
+}
+
+func TestReloadChangesLimitsAndLeavesRunningRequestsAlone(t *testing.T) {
+	started, release := make(chan struct{}, 4), make(chan struct{})
+	r := newRig(t, func(w http.ResponseWriter, q *http.Request) {
+		started <- struct{}{}
+		<-release
+		speak(2, true)(w, q)
+	}, func(c *Config) { c.Tasks[0].Group = "" })
+	running := make(chan *httptest.ResponseRecorder)
+	go func() { running <- r.ask(alice, chatPath, fmt.Sprintf(chatBody, true)) }()
+	<-started
+
+	smaller := r.config
+	smaller.Tasks = []Task{{Task: "chat", Server: "main", Model: "served-name", Units: 500, Slots: 1}}
+	if err := r.Reload(smaller); err != nil {
+		t.Fatal(err)
+	}
+	if w := r.ask(alice, chatPath, fmt.Sprintf(chatBody, true)); w.Code != http.StatusTooManyRequests {
+		t.Errorf("one slot is held by the running request: got %d, want 429", w.Code)
+	}
+	if w := r.ask(alice, "/v1/embeddings", `{"model":"embed","input":"x"}`); w.Code != http.StatusNotFound {
+		t.Errorf("a removed task: got %d, want 404", w.Code)
+	}
+	bad := r.config
+	bad.Tasks = nil
+	if err := r.Reload(bad); err == nil {
+		t.Error("a configuration without tasks was taken")
+	}
+	close(release)
+	if w := <-running; w.Code != 200 || !strings.HasSuffix(w.Body.String(), "[DONE]\n\n") {
+		t.Errorf("the running stream was disturbed: %d %s", w.Code, w.Body)
+	}
+	if got := r.Declared(); len(got.Tasks) != 1 || got.Tasks[0].Units != 500 {
+		t.Errorf("declares %+v, want 500 units of one task", got)
+	}
+}
+
+func TestDeclaredCapacities(t *testing.T) {
+	r := newRig(t, speak(1, true), nil)
+	w := httptest.NewRecorder()
+	req := httptest.NewRequest("GET", proto.CapacityPath, nil)
+	req.Header.Set("Test-Caller", bob.String())
+	r.ServeHTTP(w, req)
+	var got proto.Capacities
+	if err := json.Unmarshal(w.Body.Bytes(), &got); err != nil {
+		t.Fatal(err)
+	}
+	if err := got.Validate(); err != nil {
+		t.Fatal(err)
+	}
+	if got.Period != time.Hour || len(got.Tasks) != 2 {
+		t.Fatalf("declares %+v", got)
+	}
+	want := proto.Capacity{Task: "chat", Units: 1000, Slots: 2, Spec: proto.Spec{Engine: "vllm", Quantisation: "none", TokenIDs: true}}
+	if got.Tasks[0] != want { // 4 slots, but the group has only 2
+		t.Errorf("got %+v, want %+v", got.Tasks[0], want)
+	}
+}
+
+func TestBadRequestsNameTheMistake(t *testing.T) {
+	r := newRig(t, speak(1, true), nil)
+	for name, c := range map[string]struct {
+		path, body string
+		code       int
+		says       string
+	}{
+		"not JSON":       {chatPath, `{"model":`, 400, "invalid_json"},
+		"unknown model":  {chatPath, `{"model":"nobody"}`, 404, "model_not_found"},
+		"wrong path":     {"/v1/embeddings", fmt.Sprintf(chatBody, false), 404, "model_not_found"},
+		"no messages":    {chatPath, `{"model":"chat"}`, 400, "messages"},
+		"over the limit": {chatPath, `{"model":"chat","messages":[{"role":"user","content":"x"}],"max_tokens":101}`, 400, "max_tokens"},
+		"too large":      {chatPath, `{"model":"chat","x":"` + strings.Repeat("a", proto.MaxRequest) + `"}`, 413, "body_too_large"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := r.ask(alice, c.path, c.body)
+			if w.Code != c.code || !strings.Contains(w.Body.String(), c.says) {
+				t.Errorf("got %d %s, want %d and %q", w.Code, w.Body, c.code, c.says)
+			}
+		})
+	}
+}
+
+func TestModelServersFailures(t *testing.T) {
+	for name, c := range map[string]struct {
+		answer http.HandlerFunc
+		code   int
+	}{
+		"busy":           {func(w http.ResponseWriter, _ *http.Request) { w.Header().Set("Retry-After", "7"); w.WriteHeader(429) }, 429},
+		"crashed":        {func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(500) }, 502},
+		"no answer":      {func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }, 503},
+		"not an answer":  {func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte("hello")) }, 502},
+		"elsewhere":      {func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "http://127.0.0.1:1/", 302) }, 502},
+		"refuses fields": {func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(422) }, 502},
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := newRig(t, c.answer, nil)
+			w := r.ask(alice, chatPath, fmt.Sprintf(chatBody, false))
+			if w.Code != c.code {
+				t.Errorf("got %d %s, want %d", w.Code, w.Body, c.code)
+			}
+			if c.code == 429 && w.Header().Get("Retry-After") != "7" {
+				t.Errorf("Retry-After %q, want the server's 7", w.Header().Get("Retry-After"))
+			}
+			if left := r.volumes.buckets[account{alice, "chat"}].left; left != 750 {
+				t.Errorf("%v units left of 750: a failed answer cost volume", left)
+			}
+		})
+	}
+}
+
+func TestEnginesGetWhatTheyTake(t *testing.T) {
+	payload := []byte(`{"model":"chat","seed":9223372036854775807,"return_token_ids":true,"stream_options":{"include_usage":true}}`)
+	kind, _ := task.KindNamed("chat")
+	for name, want := range map[string]string{
+		"vllm":             `{"model":"m","return_token_ids":true,"seed":9223372036854775807,"stream_options":{"include_usage":true}}`,
+		"openai":           `{"model":"m","seed":9223372036854775807,"stream_options":{"include_usage":true}}`,
+		"llama.cpp":        `{"model":"m","seed":2147483647,"stream_options":{"include_usage":true}}`,
+		"llama-cpp-python": `{"model":"m","seed":2147483647}`,
+	} {
+		e, ok := engineNamed(name)
+		if !ok {
+			t.Fatalf("no engine %s", name)
+		}
+		got, err := translate(e, kind, payload, "m")
+		if err != nil || !bytes.Equal(got, []byte(want)) {
+			t.Errorf("%s gets %s (%v), want %s", name, got, err, want)
+		}
+	}
+}
