@@ -103,6 +103,7 @@ type Entry struct {
 	Outcome  Outcome
 	Sample   *Sample        // nil unless drawn to be checked; its Outcome is the same
 	Features *task.Features // nil unless the attempt was the last of a customer's request
+	Kind     string         // the task's kind; wanted with Features, which are asked for by kind
 }
 
 // Check is a checking server's verdict on a sample. A checker's own error is

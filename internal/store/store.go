@@ -6,8 +6,10 @@
 // Promises of every implementation: a method that returned nil has made its
 // effect durable against a crash of the process at any later instant; a method
 // that returned an error has made none of it, unless the error wraps
-// ErrUnknown; reads see all that was durable when they began. Several processes
-// on one machine may use one database at once.
+// ErrUnknown; reads see all that this process had made durable when they began,
+// and what another process recorded at most MaxDelay later. Several processes
+// on one machine may use one database at once. Lists of nothing are empty, not
+// an error. Times come back in UTC, and no time as the zero Time.
 package store
 
 import (
@@ -32,15 +34,27 @@ var (
 	ErrClosed         = errors.New("the store is closed")
 )
 
+const (
+	// MaxSample is the most bytes that a sample's request and response may have together.
+	MaxSample = 32 << 20
+	// MaxDelay is how late one process may see what another, which is alive,
+	// recorded, while the database takes writes.
+	MaxDelay = time.Second
+)
+
 // Numbered is an outcome with its place in the order of writing.
 type Numbered = outcome.Numbered
 
 // Store is all of it.
 type Store interface {
-	// Record writes entries in one group with whatever others wait at the same
-	// time, and returns once they are durable. Safe for any number of callers.
+	// Record writes entries, all or none, in one group with whatever others
+	// wait at the same time, and returns once they are durable. Safe for any
+	// number of callers. Entries with a number that is NaN, a sample beyond
+	// MaxSample or Features without a Kind are refused.
 	Record(ctx context.Context, entries ...outcome.Entry) error
 	// OutcomesAfter lists outcomes with Seq > after, ascending, at most limit.
+	// One that appears later has a greater Seq, so a reader that continues
+	// after the last one misses none.
 	OutcomesAfter(ctx context.Context, after int64, limit int) ([]Numbered, error)
 	// SeqBefore is the greatest Seq of outcomes that started before t, or 0.
 	SeqBefore(ctx context.Context, t time.Time) (int64, error)
@@ -52,12 +66,12 @@ type Store interface {
 	// of miners and tasks with the fewest checks come before others.
 	ClaimSamples(ctx context.Context, now time.Time, lease time.Duration, limit int) ([]outcome.Sample, error)
 	// PostponeSample gives a claimed sample back, due again at a time, and
-	// counts the try.
+	// counts the try; ErrNotFound if it is not pending.
 	PostponeSample(ctx context.Context, id int64, until time.Time, why string) error
 	// SaveCheck writes a verdict and drops the sample's bytes, once: a second
 	// verdict on a sample is ErrNotFound.
 	SaveCheck(ctx context.Context, c outcome.Check) error
-	// DropSamples drops pending samples older than t and says how many.
+	// DropSamples drops pending samples whose attempt started before t and says how many.
 	DropSamples(ctx context.Context, t time.Time) (int, error)
 	// Pending counts samples that wait for a check.
 	Pending(ctx context.Context) (int, error)
@@ -66,17 +80,23 @@ type Store interface {
 	// CheckCounts counts the checks since t by miner and task.
 	CheckCounts(ctx context.Context, since time.Time) (map[Pair]int, error)
 
-	// StartPeriod writes a period and its contenders; it gives the period its ID.
+	// StartPeriod writes a period, Running, and its contenders; it gives the
+	// period its ID, and its contenders that ID.
 	StartPeriod(ctx context.Context, p period.Period, contenders []period.Contender) (period.Period, error)
 	// LastPeriod is the newest period; ErrNotFound if there is none.
 	LastPeriod(ctx context.Context) (period.Period, error)
 	// Contenders lists a period's contenders, by UID and task.
 	Contenders(ctx context.Context, id int64) ([]period.Contender, error)
-	// FinishPeriod writes the results and moves the period from Running to Scored, once.
+	// FinishPeriod writes the results and moves the period from Running to
+	// Scored, once: ErrNotFound if no such period is running. Each result is
+	// of a contender that StartPeriod wrote, whose fields stay as they were then.
 	FinishPeriod(ctx context.Context, id int64, results []period.Result) error
-	// Results lists the results of the last n scored periods, newest first.
+	// Results lists the results of the last n scored periods, newest first,
+	// and within a period by UID and task.
 	Results(ctx context.Context, n int) ([]period.Result, error)
-	// SaveWeights writes weights and moves their period to Weighted.
+	// SaveWeights writes weights and moves their period to Weighted;
+	// ErrNotFound if no such period is scored. A period may have several
+	// vectors: the ledger refused one and took the next.
 	SaveWeights(ctx context.Context, w period.Weights) error
 	// LastWeights is the newest vector; ErrNotFound if there is none.
 	LastWeights(ctx context.Context) (period.Weights, error)
@@ -92,7 +112,8 @@ type Store interface {
 	// first time: seeds and draws must survive restarts.
 	Secret(ctx context.Context, name string) ([32]byte, error)
 
-	// Prune drops outcomes, checks and periods that ended before t.
+	// Prune drops outcomes, with their features, checks and periods, with
+	// their weights, that ended before t. Samples are DropSamples' business.
 	Prune(ctx context.Context, t time.Time) error
 	// Close waits for writes under way and closes the database.
 	Close() error

@@ -1,0 +1,92 @@
+package sqlite
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+	"math"
+	"time"
+
+	"vision/internal/hotkey"
+	"vision/internal/outcome"
+	"vision/internal/store"
+)
+
+const (
+	checkColumns = `SELECT sample, task, miner, source, at, quality, speed, work, test, detail, e FROM checks `
+	minerChecks  = checkColumns + `INDEXED BY checks_miner WHERE miner = ? ORDER BY at DESC, sample DESC LIMIT ?`
+	pairChecks   = checkColumns + `INDEXED BY checks_pair WHERE miner = ? AND task = ? ORDER BY at DESC, sample DESC LIMIT ?`
+	checkCounts  = `SELECT miner, task, count(*) FROM checks INDEXED BY checks_at WHERE at >= ? GROUP BY miner, task`
+)
+
+// SaveCheck implements store.Store.
+func (s *Store) SaveCheck(ctx context.Context, c outcome.Check) error {
+	done, err := s.writing()
+	if err != nil {
+		return err
+	}
+	defer done()
+	if math.IsNaN(c.Quality) || math.IsNaN(c.Speed) || math.IsNaN(c.E) {
+		return fmt.Errorf("save the check of sample %d: quality %v, speed %v or e %v is not a number", c.Sample, c.Quality, c.Speed, c.E)
+	}
+	return s.writer.tx(ctx, fmt.Sprintf("save the check of sample %d", c.Sample), func(ctx context.Context, conn *sql.Conn) error {
+		if err := dropSample(ctx, conn, c.Sample); err != nil {
+			return err
+		}
+		_, err := conn.ExecContext(ctx, `INSERT INTO checks (sample, task, miner, source, at, quality, speed, work, test, detail, e) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+			c.Sample, c.Task, c.Miner[:], int64(c.Source), nanos(c.At), c.Quality, c.Speed, c.Work, c.Test, c.Detail, c.E)
+		if err != nil {
+			return err
+		}
+		_, err = conn.ExecContext(ctx, `UPDATE samples INDEXED BY samples_pair SET checks = checks + 1 WHERE miner = ? AND task = ? AND checks < ?`, c.Miner[:], c.Task, enoughChecks)
+		return err
+	})
+}
+
+// Checks implements store.Store.
+func (s *Store) Checks(ctx context.Context, miner hotkey.ID, task string, limit int) ([]outcome.Check, error) {
+	done, err := s.reading()
+	if err != nil {
+		return nil, err
+	}
+	defer done()
+	text, args := minerChecks, []any{miner[:], limit}
+	if task != "" {
+		text, args = pairChecks, []any{miner[:], task, limit}
+	}
+	list, err := query(ctx, s.reads, func(r *sql.Rows) (c outcome.Check, err error) {
+		var id sql.RawBytes
+		var at int64
+		err = r.Scan(&c.Sample, &c.Task, &id, &c.Source, &at, &c.Quality, &c.Speed, &c.Work, &c.Test, &c.Detail, &c.E)
+		copy(c.Miner[:], id)
+		c.At = timeAt(at)
+		return c, err
+	}, text, args...)
+	if err != nil {
+		return nil, fmt.Errorf("list the checks of %s: %w", miner, err)
+	}
+	return list, nil
+}
+
+// CheckCounts implements store.Store.
+func (s *Store) CheckCounts(ctx context.Context, since time.Time) (map[store.Pair]int, error) {
+	done, err := s.reading()
+	if err != nil {
+		return nil, err
+	}
+	defer done()
+	counts := map[store.Pair]int{}
+	_, err = query(ctx, s.reads, func(r *sql.Rows) (_ struct{}, err error) {
+		var p store.Pair
+		var id sql.RawBytes
+		var n int
+		err = r.Scan(&id, &p.Task, &n)
+		copy(p.Miner[:], id)
+		counts[p] = n
+		return struct{}{}, err
+	}, checkCounts, nanos(since))
+	if err != nil {
+		return nil, fmt.Errorf("count checks: %w", err)
+	}
+	return counts, nil
+}
