@@ -35,7 +35,7 @@ type Call struct {
 	Payload []byte // from Client.Payload, once a request
 	Peer    Peer
 
-	FirstBy time.Time // when the first output must be there
+	FirstBy time.Time // when the first output must be there; for a picture or a vector, the whole answer
 	By      time.Time // when all of it must
 	Keep    bool      // keep the response's bytes: the request may be checked
 }
@@ -52,7 +52,7 @@ type Sink interface {
 type Answer struct {
 	Outcome    outcome.Outcome
 	Started    bool          // something reached the Sink: too late for another miner
-	Body       []byte        // the whole answer, if it was not streamed and is good
+	Body       []byte        // the whole answer as the customer is to see it, if it was not streamed and is good
 	Work       task.Work     // counted by us
 	Finish     string        // a stream's finish_reason
 	Meta       openai.Meta   // what a stream's chunks say of themselves, for the caller's usage chunk

@@ -1,0 +1,128 @@
+package relay
+
+import (
+	"bytes"
+	"net"
+	"sync"
+	"time"
+)
+
+const (
+	smallRead = 2 << 10  // what a connection reads into while little comes
+	bigRead   = 32 << 10 // what it borrows when much comes; also the most that a head may have
+)
+
+var bigBuffers = sync.Pool{New: func() any { return new([bigRead]byte) }}
+
+// conn is one connection to a miner. One attempt at a time uses it.
+type conn struct {
+	net.Conn
+	peer   Peer
+	reused bool
+	got    bool // some byte of the current response has come
+	idle   time.Time
+
+	buf   []byte // small or big
+	r, w  int    // what is unread in buf
+	busy  bool   // the last read filled its buffer: borrow a big one
+	big   *[bigRead]byte
+	small [smallRead]byte
+}
+
+func newConn(nc net.Conn, peer Peer) *conn {
+	c := &conn{Conn: nc, peer: peer}
+	c.buf = c.small[:]
+	return c
+}
+
+// Close closes the socket at once, without TLS's goodbye: that could wait for a
+// peer that reads nothing.
+func (c *conn) Close() error {
+	if wrapped, ok := c.Conn.(interface{ NetConn() net.Conn }); ok {
+		return wrapped.NetConn().Close()
+	}
+	return c.Conn.Close()
+}
+
+// unread is what has been read and not used.
+func (c *conn) unread() []byte { return c.buf[c.r:c.w] }
+
+// fill reads once, after what is unread.
+func (c *conn) fill() error {
+	if c.r == c.w {
+		c.r, c.w = 0, 0
+		if c.busy && c.big == nil {
+			c.borrow()
+		} else if !c.busy && c.big != nil {
+			c.giveBack()
+		}
+	} else if c.w == len(c.buf) {
+		switch {
+		case c.big == nil:
+			c.borrow()
+		case c.r > 0:
+			c.w = copy(c.buf, c.buf[c.r:c.w])
+			c.r = 0
+		default:
+			return errHeadSize
+		}
+	}
+	n, err := c.Read(c.buf[c.w:])
+	c.busy = n == len(c.buf)-c.w
+	c.w += n
+	if n > 0 {
+		c.got = true
+		return nil
+	}
+	return err
+}
+
+// borrow moves what is unread to a big buffer.
+func (c *conn) borrow() {
+	c.big = bigBuffers.Get().(*[bigRead]byte)
+	c.w = copy(c.big[:], c.buf[c.r:c.w])
+	c.r = 0
+	c.buf = c.big[:]
+}
+
+// giveBack drops what is unread.
+func (c *conn) giveBack() {
+	c.r, c.w = 0, 0
+	if c.big != nil {
+		bigBuffers.Put(c.big)
+		c.big = nil
+		c.buf = c.small[:]
+	}
+}
+
+// head reads up to the end of a final response's head; what follows is unread.
+func (c *conn) head() (head, error) {
+	for informed := 0; ; informed++ {
+		h, err := c.oneHead()
+		if err != nil || h.status >= 200 {
+			return h, err
+		}
+		if h.status == 101 || informed == 5 {
+			return h, errHead
+		}
+	}
+}
+
+func (c *conn) oneHead() (head, error) {
+	looked := 0
+	for {
+		p := c.unread()
+		if i := bytes.Index(p[looked:], endOfHead); i >= 0 {
+			h, err := parseHead(p[:looked+i+2])
+			c.r += looked + i + 4
+			return h, err
+		}
+		looked = max(len(p)-3, 0)
+		if len(p) >= bigRead {
+			return head{}, errHeadSize
+		}
+		if err := c.fill(); err != nil {
+			return head{}, err
+		}
+	}
+}
