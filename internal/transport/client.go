@@ -2,11 +2,13 @@ package transport
 
 import (
 	"context"
+	"crypto/tls"
 	"encoding/hex"
 	"fmt"
 	"net"
 	"net/http"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"vision/internal/hotkey"
@@ -31,7 +33,11 @@ func NewClients(d *Dialer) *Clients {
 			if err != nil {
 				return nil, err
 			}
-			return own.Dial(ctx, address, want)
+			conn, err := own.Dial(ctx, address, want)
+			if err != nil {
+				return nil, err
+			}
+			return &judged{Conn: conn}, nil
 		},
 		DialContext: func(context.Context, string, string) (net.Conn, error) {
 			return nil, fmt.Errorf("plain HTTP is not allowed between neurons")
@@ -46,7 +52,8 @@ func NewClients(d *Dialer) *Clients {
 
 // For returns a client that talks to want only, wherever its URLs
 // (https://host:port/...) point. Making one is cheap: they share the pool.
-// Where the peer refuses us, its errors wrap ErrRefused.
+// Where the peer refuses us, its errors wrap ErrRefused. Response.TLS is nil: the
+// peer is want, or there is no response.
 func (c *Clients) For(want hotkey.ID) *http.Client {
 	return &http.Client{
 		Transport:     bound{c.pool, want},
@@ -85,6 +92,30 @@ func (b bound) RoundTrip(r *http.Request) (*http.Response, error) {
 	}
 	response.Request = r
 	return response, nil
+}
+
+// judged remembers that the server refused us. http.Transport reads and writes
+// in two goroutines, and where the reader meets the refusal it closes the
+// connection under the writer, whose error would otherwise be the one reported.
+type judged struct {
+	*tls.Conn
+	refusal atomic.Pointer[error]
+}
+
+func (j *judged) Read(b []byte) (int, error) {
+	n, err := j.Conn.Read(b)
+	if err != nil && Refused(err) {
+		j.refusal.Store(&err)
+	}
+	return n, err
+}
+
+func (j *judged) Write(b []byte) (int, error) {
+	n, err := j.Conn.Write(b)
+	if refusal := j.refusal.Load(); err != nil && refusal != nil {
+		err = *refusal
+	}
+	return n, err
 }
 
 func joinPooled(host, port string, id hotkey.ID) string {

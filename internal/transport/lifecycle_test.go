@@ -371,6 +371,42 @@ func TestSource(t *testing.T) {
 	}
 }
 
+// deadlines records what was last set on the connections accepted.
+type deadlines struct {
+	net.Listener
+	last *atomic.Pointer[time.Time]
+}
+
+type deadlineConn struct {
+	net.Conn
+	last *atomic.Pointer[time.Time]
+}
+
+func (d deadlines) Accept() (net.Conn, error) {
+	conn, err := d.Listener.Accept()
+	return deadlineConn{conn, d.last}, err
+}
+
+func (c deadlineConn) SetDeadline(t time.Time) error {
+	c.last.Store(&t)
+	return c.Conn.SetDeadline(t)
+}
+
+// The handshake's deadline must not end a stream that runs longer.
+func TestAcceptedConnectionsHaveNoDeadline(t *testing.T) {
+	i := identity(t, keyOf(1), newClock())
+	inner := deadlines{must(net.Listen("tcp", "127.0.0.1:0")), new(atomic.Pointer[time.Time])}
+	l := Listen(inner, i.ServerTLS(anyone), Limits{}, nil)
+	defer l.Close()
+	conn := must((&Dialer{Identity: i}).Dial(t.Context(), l.Addr().String(), i.ID()))
+	defer conn.Close()
+	accepted := must(l.Accept())
+	defer accepted.Close()
+	if last := inner.last.Load(); last == nil || !last.IsZero() {
+		t.Errorf("the deadline is %v, want none", last)
+	}
+}
+
 func TestListenerStops(t *testing.T) {
 	tcp := must(net.Listen("tcp", "127.0.0.1:0"))
 	i := identity(t, keyOf(1), newClock())

@@ -311,6 +311,21 @@ func TestWrongHotkeyGetsNothing(t *testing.T) {
 	}
 }
 
+// A client that meets the wrong server does not even show it its certificate.
+func TestWrongServerLearnsNothing(t *testing.T) {
+	c := newClock()
+	f := forger{t, keyOf(9), c}
+	from, to := f.window()
+	config := rogueConfig(f.honest(f.tlsKey(), network, from, to))
+	var shown atomic.Bool
+	config.VerifyConnection = func(tls.ConnectionState) error { shown.Store(true); return nil }
+	_, err := (&Dialer{Identity: identity(t, keyOf(2), c)}).Dial(t.Context(), rogueServer(t, config), keyOf(1).ID())
+	wantKind(t, err, ErrWrongHotkey)
+	if shown.Load() {
+		t.Error("the client sent its certificate to the wrong hotkey")
+	}
+}
+
 func TestCallersNotAdmitted(t *testing.T) {
 	registered, poor := keyOf(2), keyOf(3)
 	m := startMiner(t, minerOptions{admit: func(id hotkey.ID) error {
@@ -357,11 +372,24 @@ func TestCallersNotAdmitted(t *testing.T) {
 	}
 }
 
+// A caller in the middle of sending its request is told why it failed, and does
+// not merely see a broken connection.
+func TestRefusalSurvivesARequestUnderWay(t *testing.T) {
+	m := startMiner(t, minerOptions{admit: func(hotkey.ID) error { return errors.New("it is not registered") }})
+	clients := clientsOf(t, identity(t, keyOf(2), newClock()))
+	for range 20 {
+		body := struct{ io.Reader }{strings.NewReader(strings.Repeat("x", 48<<10))}
+		_, err := clients.For(m.ID()).Post("https://"+m.address, "text/plain", body)
+		wantKind(t, err, ErrRefused)
+		m.waitRefused(t)
+	}
+}
+
 func TestNoClientCertificate(t *testing.T) {
 	m := startMiner(t, minerOptions{})
 	_, err := dialRogue(t, m, &tls.Config{InsecureSkipVerify: true})
-	if !Refused(err) {
-		t.Errorf("the caller sees %v, want a refusal", err)
+	if !Refused(err) || !strings.Contains(err.Error(), "certificate required") {
+		t.Errorf("the caller sees %v, want certificate_required", err)
 	}
 	wantKind(t, m.waitRefused(t), nil)
 	if m.requests.Load() != 0 {
