@@ -3,7 +3,7 @@
 // and the request's id, after the miner was chosen and in the same way for
 // customers' requests and the validator's own.
 //
-//	secret, request id ─HMAC─► draw in [0, 1) ──draw < rate──► kept
+//	secret, request id ─HMAC (package relay)─► draw in [0, 1) ──draw < rate──► kept
 //	checks so far, samples waiting ─► Rates ─► Table (swapped whole)
 //
 // Invariants: a rate is in [Config.Min, 1] and never NaN; it does not rise
@@ -12,25 +12,12 @@
 package sampling
 
 import (
-	"crypto/hmac"
-	"crypto/sha256"
-	"encoding/binary"
 	"fmt"
 	"sync/atomic"
 
 	"vision/internal/hotkey"
 	"vision/internal/outcome"
 )
-
-// Draw is the request's number in [0, 1). It looks random to anyone who does
-// not know the secret.
-func Draw(secret [32]byte, request string) float64 {
-	mac := hmac.New(sha256.New, secret[:])
-	mac.Write([]byte("vision/sampling/1\x00"))
-	mac.Write([]byte(request))
-	var sum [sha256.Size]byte
-	return float64(binary.BigEndian.Uint64(mac.Sum(sum[:0]))>>11) / (1 << 53)
-}
 
 // Config says how much is checked.
 type Config struct {
@@ -104,4 +91,16 @@ func (t *Table) Rate(task string, miner hotkey.ID) float64 {
 // Keep says whether the answer is kept to whose request draw belongs.
 func (t *Table) Keep(draw float64, task string, miner hotkey.ID) bool {
 	return draw < t.Rate(task, miner)
+}
+
+// Sampler decides by request id. Draw gives a request's number in [0, 1), which
+// nobody who lacks the secret can foresee; relay.Client has one.
+type Sampler struct {
+	Table *Table
+	Draw  func(request string) float64
+}
+
+// Keep says whether the answer to a request is kept.
+func (s Sampler) Keep(request, task string, miner hotkey.ID) bool {
+	return s.Table.Keep(s.Draw(request), task, miner)
 }

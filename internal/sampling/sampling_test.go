@@ -1,7 +1,6 @@
 package sampling
 
 import (
-	"fmt"
 	"math"
 	"testing"
 
@@ -60,31 +59,6 @@ func TestConfigIsChecked(t *testing.T) {
 	}
 }
 
-// TestDrawsAreUniformAndSecret: the rate is the share that is kept, and
-// another secret keeps others.
-func TestDrawsAreUniformAndSecret(t *testing.T) {
-	const n = 20000
-	ours, theirs := [32]byte{1}, [32]byte{2}
-	var kept, both int
-	for i := range n {
-		id := fmt.Sprintf("req-%026d", i)
-		d := Draw(ours, id)
-		if !(d >= 0 && d < 1) || d != Draw(ours, id) {
-			t.Fatalf("draw %v of %s", d, id)
-		}
-		if d < 0.1 {
-			kept++
-			if Draw(theirs, id) < 0.1 {
-				both++
-			}
-		}
-	}
-	// Four standard deviations around 2000 and 200.
-	if math.Abs(float64(kept)-n/10) > 4*math.Sqrt(n*.1*.9) || math.Abs(float64(both)-n/100) > 4*math.Sqrt(n*.01*.99) {
-		t.Errorf("%d kept of %d at rate 0.1, %d of them with another secret too; want about 2000 and 200", kept, n, both)
-	}
-}
-
 func TestTable(t *testing.T) {
 	var table Table
 	a, b := hotkey.ID{1}, hotkey.ID{2}
@@ -109,5 +83,15 @@ func TestTable(t *testing.T) {
 	table.Set(nil, 10, c)
 	if table.Keep(0.5, "chat", a) || !table.Keep(0.499, "chat", a) {
 		t.Errorf("rate %v of a pair nobody has checked while the checker is behind, want 0.5", table.Rate("chat", a))
+	}
+}
+
+func TestSamplerKeepsByRequest(t *testing.T) {
+	var table Table
+	c := Config{Min: 0.1, Enough: 10, Backlog: 10}
+	table.Set(map[outcome.Pair]int{{Miner: hotkey.ID{1}, Task: "chat"}: 10}, 0, c)
+	s := Sampler{Table: &table, Draw: func(id string) float64 { return map[string]float64{"low": 0.05, "high": 0.5}[id] }}
+	if !s.Keep("low", "chat", hotkey.ID{1}) || s.Keep("high", "chat", hotkey.ID{1}) {
+		t.Error("the request's own draw does not decide")
 	}
 }

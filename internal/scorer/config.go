@@ -45,6 +45,13 @@ type CapacityFetcher interface {
 	Capacities(ctx context.Context, peer relay.Peer) (proto.Capacities, error)
 }
 
+// Relay is the path of customers' requests; *relay.Client is one.
+type Relay interface {
+	relay.Attempter
+	// Draw is the request's number in [0, 1) that decides whether its answer is checked.
+	Draw(id string) float64
+}
+
 // Board is told of probes, so that dispatch knows the load that they are and
 // learns from how they end.
 type Board interface {
@@ -71,11 +78,10 @@ type Config struct {
 	Ledger    Ledger                 //
 	Store     Store                  //
 	Miners    CapacityFetcher        //
-	Relay     relay.Attempter        // the path of customers' requests
+	Relay     Relay                  // the path of customers' requests
 	Catalogue func() *task.Catalogue // the catalogue of this moment
 	Sampling  *sampling.Table        // filled by the scorer; the gateway may share it
 	Secret    [32]byte               // draws seeds; kept, so that restarts draw the same
-	Samples   [32]byte               // draws which answers are checked; the gateway's is the same
 
 	Checker   Checker          // optional: without one, samples wait
 	Board     Board            // optional: without one, dispatch does not see probes
@@ -111,7 +117,6 @@ func (c Config) withDefaults() (Config, error) {
 	need(c.Catalogue != nil, "Catalogue")
 	need(c.Sampling != nil, "Sampling")
 	need(c.Secret != [32]byte{}, "Secret")
-	need(c.Samples != [32]byte{}, "Samples")
 	orElse(&c.Period, time.Hour)
 	if c.Period < time.Second {
 		missing = append(missing, fmt.Errorf("scorer: a period of %v is too short, want at least 1s", c.Period))

@@ -7,7 +7,6 @@ import (
 
 	"vision/internal/outcome"
 	"vision/internal/relay"
-	"vision/internal/sampling"
 	"vision/internal/task"
 )
 
@@ -61,7 +60,7 @@ func (s *Scorer) ask(ctx context.Context, b *book, t turn) {
 	now := s.c.Now()
 	id := outcome.NewID(now, rand.Uint64(), rand.Uint64())
 	payload := s.c.Relay.Payload(id, request, tk)
-	keep := s.c.Sampling.Keep(sampling.Draw(s.c.Samples, id), t.Task, t.Miner)
+	keep := s.c.Sampling.Keep(s.c.Relay.Draw(id), t.Task, t.Miner)
 
 	if s.c.Board != nil {
 		s.c.Board.Began(t.Task, t.Miner)

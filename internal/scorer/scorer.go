@@ -13,6 +13,7 @@ import (
 	"vision/internal/outcome"
 	"vision/internal/period"
 	"vision/internal/proto"
+	"vision/internal/relay"
 )
 
 // Scorer is the control loop. Make it with New and run it once.
@@ -46,7 +47,7 @@ type Stats struct {
 	Lost    int64 // outcomes that could not be written down
 }
 
-// total is Stats of periods that are over, and counts of checks.
+// total is the Stats of periods that are over.
 type total struct {
 	mu    sync.Mutex // guards stats
 	stats Stats
@@ -73,7 +74,11 @@ func New(c Config) (*Scorer, error) {
 // Run runs until ctx ends, and returns when all that it started has ended:
 // nil, or the error that made it give up.
 func (s *Scorer) Run(ctx context.Context) error {
-	group, ctx := errgroup.WithContext(ctx)
+	// Probes that a stop breaks off must not look like a customer's leaving.
+	told, tell := context.WithCancelCause(context.WithoutCancel(ctx))
+	defer tell(nil)
+	defer context.AfterFunc(ctx, func() { tell(relay.ErrShutdown) })()
+	group, ctx := errgroup.WithContext(told)
 	for _, part := range []func(context.Context) error{s.periods, s.tail.follow, s.tune, s.setting, s.checking, s.watching} {
 		group.Go(func() error { return part(ctx) })
 	}

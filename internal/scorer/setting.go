@@ -136,10 +136,13 @@ func (s *Scorer) set(ctx context.Context, w *period.Weights) (wait time.Duration
 	}
 }
 
-// saved keeps what became of the weights.
+// saved keeps what became of the weights, if that is new.
 func (s *Scorer) saved(ctx context.Context, w *period.Weights, set bool, note string) error {
 	next := *w
 	next.Set, next.Note = set, note
+	if next.Set == w.Set && next.Note == w.Note {
+		return nil
+	}
 	if err := s.c.Store.SaveWeights(ctx, next); err != nil {
 		return fmt.Errorf("keep what became of the weights: %w", err)
 	}
