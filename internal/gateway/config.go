@@ -80,9 +80,11 @@ type PeriodSource interface {
 	Contenders(ctx context.Context, id int64) ([]period.Contender, error)
 }
 
-// PastSource calls f with each outcome that was recorded since a time.
+// PastSource lists recorded outcomes in the order of writing: those after a
+// number, at most limit; and the greatest number before a time.
 type PastSource interface {
-	Past(ctx context.Context, since time.Time, f func(outcome.Outcome)) error
+	OutcomesAfter(ctx context.Context, after int64, limit int) ([]outcome.Numbered, error)
+	SeqBefore(ctx context.Context, t time.Time) (int64, error)
 }
 
 // Recorder makes entries durable, all or none, before it returns nil.

@@ -63,14 +63,36 @@ func (g *Gateway) Start(ctx context.Context) error {
 	if g.Past == nil {
 		return nil
 	}
-	p, err := g.Periods.LastPeriod(ctx)
-	if err == nil {
-		err = g.Past.Past(ctx, p.Start, g.Board.Replay)
-	}
-	if err != nil {
+	if err := g.replay(ctx); err != nil {
 		return fmt.Errorf("replay the period's outcomes: %w", err)
 	}
 	return nil
+}
+
+// replay teaches the Board what was seen this period before a restart.
+func (g *Gateway) replay(ctx context.Context) error {
+	const page = 4096
+	p, err := g.Periods.LastPeriod(ctx)
+	if err != nil {
+		return err
+	}
+	after, err := g.Past.SeqBefore(ctx, p.Start)
+	if err != nil {
+		return err
+	}
+	for {
+		list, err := g.Past.OutcomesAfter(ctx, after, page)
+		if err != nil {
+			return err
+		}
+		for _, n := range list {
+			g.Board.Replay(n.Outcome)
+			after = n.Seq
+		}
+		if len(list) < page {
+			return nil
+		}
+	}
 }
 
 // Serve keeps keys and contenders up to date until ctx ends.

@@ -1,0 +1,238 @@
+package gateway
+
+import (
+	"fmt"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+
+	"pgregory.net/rapid"
+
+	"vision/internal/fault"
+	"vision/internal/outcome"
+	"vision/internal/task"
+)
+
+func TestFailover(t *testing.T) {
+	failed := failing(outcome.Failed, 0, badGateway)
+	for _, c := range []struct {
+		name   string
+		steps  []step
+		want   string // statuses of the recorded attempts
+		status int
+		code   string
+	}{
+		{"the first fails", []step{failed, ok(3)}, "failed ok", 200, ""},
+		{"the first is busy", []step{busy(0), ok(3)}, "rate_limited ok", 200, ""},
+		{"two fail", []step{failed, busy(0), ok(3)}, "failed rate_limited ok", 200, ""},
+		{"our own fault, then good", []step{failing(outcome.Ours, 0, internal), ok(3)}, "ours ok", 200, ""},
+		{"all fail", []step{failed}, "failed failed failed", 502, "http_500"},
+		{"all are busy", []step{busy(5 * time.Second)}, "rate_limited rate_limited rate_limited", 503, "miners_busy"},
+		{"our own fault", []step{failing(outcome.Ours, 0, internal)}, "ours ours ours", 500, "internal_error"},
+		{"the request is at fault", []step{failing(outcome.Canceled, 0, fault.New(fault.Invalid, "context_length_exceeded", "Too long."))},
+			"canceled", 499, ""},
+	} {
+		for _, text := range []string{streamed, chatBody} {
+			t.Run(c.name, func(t *testing.T) {
+				f := newFixture(t, nil, c.steps...)
+				w := httptest.NewRecorder()
+				f.ServeHTTP(w, request(text))
+				f.idleBoard(t)
+				var got []string
+				seen := map[string]bool{}
+				for i, e := range f.store.recorded() {
+					o := e.Outcome
+					got = append(got, o.Status.String())
+					if seen[o.Miner.String()] {
+						t.Errorf("miner %v was asked twice", o.Miner)
+					}
+					seen[o.Miner.String()] = true
+					last := i == len(f.store.entries)-1
+					if o.Try != i || o.Last != last || (e.Features != nil) != last || e.Sample != nil != (o.Status == outcome.OK) {
+						t.Errorf("attempt %d of %d: %+v", i, len(f.store.entries), e)
+					}
+				}
+				if strings.Join(got, " ") != c.want || f.store.groups != 1 {
+					t.Errorf("recorded %v in %d groups, want %v in one", got, f.store.groups, c.want)
+				}
+				if c.status == 499 {
+					return
+				}
+				if w.Code != c.status || w.Header().Get("X-Vision-Tries") != fmt.Sprint(len(got)) {
+					t.Errorf("status %d, %v, want %d: %s", w.Code, w.Header(), c.status, w.Body)
+				}
+				if c.status == 200 {
+					return
+				}
+				if e := (reply{body: w.Body.String()}).failure(t); e.Code != c.code || strings.Contains(w.Body.String(), "secret") {
+					t.Errorf("error %+v, want code %q", e, c.code)
+				}
+				if after := w.Header().Get("Retry-After"); c.code == "miners_busy" && after != "5" {
+					t.Errorf("Retry-After %q, want the miners' 5", after)
+				}
+			})
+		}
+	}
+}
+
+// After the first output there is no other miner, and no false end.
+func TestFailureAfterTheFirstOutput(t *testing.T) {
+	f := serve(t, nil, failing(outcome.Failed, 2, truncated))
+	r := f.do(t, "POST", chatPath, streamed)
+	if r.status != 200 || r.err != nil || strings.Count(r.body, "data: ") != 3 || strings.Contains(r.body, "[DONE]") ||
+		!strings.Contains(r.body, `data: {"error":{"message":"The answer ended before it was whole.","type":"upstream_error"`) {
+		t.Errorf("%d %s", r.status, r.body)
+	}
+	if e := f.store.recorded(); len(e) != 1 || e[0].Outcome.Status != outcome.Failed || !e[0].Outcome.Last || e[0].Outcome.Work != 2 {
+		t.Errorf("recorded %+v", e)
+	}
+}
+
+// A miner that says nothing costs the request some time, not all of it.
+func TestSilentMinerLeavesTimeForAnother(t *testing.T) {
+	f := serve(t, func(c *Config) { short(t, c, 200*time.Millisecond, 4*time.Second) }, hanging(0), ok(3))
+	r := f.do(t, "POST", chatPath, streamed)
+	if r.status != 200 || !strings.HasSuffix(r.body, "[DONE]\n\n") || r.header.Get("X-Vision-Tries") != "2" {
+		t.Fatalf("%d %s", r.status, r.body)
+	}
+	if e := f.store.recorded(); e[0].Outcome.Status != outcome.Failed || e[0].Outcome.Reason != "timeout" {
+		t.Errorf("the miner had all of its time, and the outcome is %+v", e[0].Outcome)
+	}
+}
+
+// A miner that is given up before its time, in favour of another, has not failed.
+func TestCutShortIsNotAFailure(t *testing.T) {
+	f := serve(t, func(c *Config) { short(t, c, 900*time.Millisecond, time.Second) }, hanging(0), ok(3))
+	r := f.do(t, "POST", chatPath, streamed)
+	if r.status != 200 || !strings.HasSuffix(r.body, "[DONE]\n\n") {
+		t.Fatalf("%d %s", r.status, r.body)
+	}
+	if e := f.store.recorded(); e[0].Outcome.Status != outcome.Canceled || e[0].Outcome.Reason != "cut_short" || e[0].Outcome.Last {
+		t.Errorf("outcome %+v", e[0].Outcome)
+	}
+}
+
+func TestDeadline(t *testing.T) {
+	f := serve(t, func(c *Config) { short(t, c, 300*time.Millisecond, 500*time.Millisecond) }, hanging(0))
+	begun := time.Now()
+	r := f.do(t, "POST", chatPath, streamed)
+	if e := r.failure(t); r.status != 504 || e.Type != "timeout_error" {
+		t.Errorf("%d %+v", r.status, e)
+	}
+	if took := time.Since(begun); took > 3*time.Second {
+		t.Errorf("it took %v", took)
+	}
+	f = serve(t, func(c *Config) { short(t, c, 300*time.Millisecond, 300*time.Millisecond) }, hanging(2))
+	r = f.do(t, "POST", chatPath, streamed)
+	if r.status != 200 || strings.Contains(r.body, "[DONE]") || !strings.Contains(r.body, "timeout_error") {
+		t.Errorf("%d %s", r.status, r.body)
+	}
+}
+
+// short makes the tasks' timeouts short.
+func short(t *testing.T, c *Config, first, total time.Duration) {
+	list := tasks()
+	for i := range list {
+		list[i].Timeouts.First, list[i].Timeouts.Total = first, total
+	}
+	catalogue, err := task.NewCatalogue(list)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.Catalogue = func() *task.Catalogue { return catalogue }
+}
+
+func TestFirstBy(t *testing.T) {
+	list := tasks()
+	now := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
+	first, total := list[0].Timeouts.First, list[0].Timeouts.Total
+	req := func(kind string, body string, i int) (task.Kind, task.Request) {
+		k, _ := task.KindNamed(kind)
+		r, err := k.Parse([]byte(body), &list[i])
+		if err != nil {
+			t.Fatal(err)
+		}
+		return k, r
+	}
+	rapid.Check(t, func(t *rapid.T) {
+		room := time.Duration(rapid.Int64Range(int64(least), int64(total)).Draw(t, "room"))
+		last := rapid.Bool().Draw(t, "last")
+		for i, c := range []struct{ kind, body string }{
+			{"chat", streamed}, {"text-to-image", `{"model":"painter","prompt":"x"}`}, {"chat", chatBody}} {
+			at := 0
+			if c.kind != "chat" {
+				at = 2
+			}
+			k, r := req(c.kind, c.body, at)
+			by := now.Add(room)
+			wait := firstBy(now, by, &list[at], k, r, last).Sub(now)
+			if wait <= 0 || wait > room {
+				t.Fatalf("case %d: wait %v of %v", i, wait, room)
+			}
+			if !last && room-wait < min(first, room/4) {
+				t.Fatalf("case %d: of %v only %v are left for another try", i, room, room-wait)
+			}
+			if i < 2 && wait > first {
+				t.Fatalf("case %d: wait %v, more than the task's %v", i, wait, first)
+			}
+			if last && i < 2 && wait != min(first, room) || last && i == 2 && wait != room {
+				t.Fatalf("case %d: the last may take %v of %v", i, wait, room)
+			}
+		}
+	})
+}
+
+// Whatever miners and the recorder do, success is shown exactly when there is
+// one and it is durable.
+func TestNoScriptGivesAFalseEnd(t *testing.T) {
+	rapid.Check(t, func(rt *rapid.T) {
+		n := rapid.IntRange(1, 5).Draw(rt, "steps")
+		var steps []step
+		var good []bool
+		for range n {
+			kind := rapid.IntRange(0, 6).Draw(rt, "kind")
+			chunks := rapid.IntRange(1, 3).Draw(rt, "chunks")
+			good = append(good, kind == 0)
+			steps = append(steps, []step{ok(chunks), failing(outcome.Failed, 0, badGateway), failing(outcome.Failed, chunks, truncated),
+				busy(0), failing(outcome.Ours, 0, internal), failing(outcome.Ours, chunks, internal), failing(outcome.Canceled, chunks, truncated)}[kind])
+		}
+		text := rapid.SampledFrom([]string{streamed, chatBody}).Draw(rt, "request")
+		lost := rapid.IntRange(0, 3).Draw(rt, "recorder") == 0
+		f := newFixture(t, nil, steps...)
+		if lost {
+			f.store.lost = fmt.Errorf("no room")
+		}
+		w := httptest.NewRecorder()
+		f.ServeHTTP(w, request(text))
+		f.idleBoard(t)
+		calls := f.relay.called()
+		whole := strings.Contains(w.Body.String(), "[DONE]") || strings.Contains(w.Body.String(), `"good"`)
+		want := good[min(len(calls), n)-1] && !lost
+		if whole != want {
+			rt.Fatalf("shown as whole: %v, want %v\n%s", whole, want, w.Body)
+		}
+		failedEvents := strings.Count(w.Body.String(), `"error"`)
+		if whole && failedEvents != 0 {
+			rt.Fatalf("whole and an error:\n%s", w.Body)
+		}
+		entries := f.store.recorded()
+		if lost {
+			if len(entries) != 0 {
+				rt.Fatalf("%d entries", len(entries))
+			}
+			return
+		}
+		if len(entries) != len(calls) {
+			rt.Fatalf("%d attempts, %d recorded", len(calls), len(entries))
+		}
+		for i, e := range entries {
+			if e.Outcome.Last != (i == len(entries)-1) {
+				rt.Fatalf("attempt %d of %d: last %v", i, len(entries), e.Outcome.Last)
+			}
+			if calls[i].Last && !e.Outcome.Last {
+				rt.Fatalf("the relay was told that nobody is asked after try %d, and somebody was", i)
+			}
+		}
+	})
+}
