@@ -1,0 +1,26 @@
+// Package modelserver serves the reference model over HTTP the way vLLM serves
+// a real one, so that miners and checkers can be built and tested against
+// something that answers like production. It is for devnets and tests only.
+//
+//	GET  /health, /v1/models
+//	POST /v1/chat/completions   stream or not; tools; logprobs
+//	POST /v1/completions        text or token ids; echo; logprobs; prompt_logprobs
+//	POST /v1/images/generations b64_json; num_inference_steps, guidance_scale, seed
+//	POST /v1/embeddings         float or base64; one text or many
+//
+// Beyond OpenAI it has vLLM's return_token_ids (token_ids in every chunk, and
+// prompt_token_ids once: beside choices for chat, inside the choice for
+// completions), prompt_logprobs, stop_reason and return_tokens_as_token_ids.
+// The end token is counted in usage and listed in token_ids and logprobs; it
+// has no text. Log-probabilities are the model's own, before temperature and
+// top_p. Fields it does not know are ignored.
+//
+// Invariants: one event per token, flushed at once; a stream ends with [DONE]
+// only if the answer did; generation stops when the client goes away; errors
+// have OpenAI's shape and statuses.
+//
+// Tool calls are a stub: when tool_choice forces a function, the answer is that
+// function with arguments made up from its schema, in the prompt's own words
+// where a string is wanted. The ids and log-probabilities of those tokens are
+// the model's, as in guided decoding. With tool_choice "auto" it never calls one.
+package modelserver
