@@ -83,7 +83,7 @@ func (s *Scorer) resume(ctx context.Context) (*book, error) {
 	s.running.Store(b)
 	s.probes.Go(func() { s.probe(ctx, b) })
 	s.probes.Go(func() { // only to hear what the miners run
-		defer close(s.asked)
+		defer s.heardOnce.Do(func() { close(s.asked) })
 		if snap, err := s.neuronsNow(ctx); err == nil {
 			s.let(ctx, b, snap, false)
 		}
@@ -128,11 +128,7 @@ func (s *Scorer) begin(ctx context.Context, over *book) (*book, error) {
 		within, cancel := context.WithTimeout(ctx, s.c.Period/2)
 		defer cancel()
 		s.let(within, b, snap, true)
-		select {
-		case <-s.asked:
-		default:
-			close(s.asked)
-		}
+		s.heardOnce.Do(func() { close(s.asked) })
 	})
 	return b, nil
 }

@@ -26,7 +26,9 @@ type Scorer struct {
 	running  atomic.Pointer[book]
 	tail     *tail
 	declared declared
-	asked    chan struct{} // closed when capacities were first fetched
+
+	asked     chan struct{} // closed when capacities were first fetched
+	heardOnce sync.Once     // closes asked
 
 	free   chan struct{}  // holds a token for every probe under way
 	probes sync.WaitGroup // probes under way

@@ -72,17 +72,30 @@ func (s *Scorer) setting(ctx context.Context) error {
 			tries = 0
 		}
 		if w.Set {
-			s.setMu.Lock()
-			if s.toSet == w {
-				s.toSet = nil
+			if err := s.settled(ctx, w); err != nil {
+				s.log.Warn("newer weights may be taken for set after a restart", "err", err)
 			}
-			s.setMu.Unlock()
 			continue
 		}
 		if !sleepOr(ctx, wait, s.setWake) {
 			return nil
 		}
 	}
+}
+
+// settled leaves the weights that were set. If newer ones came meanwhile, they
+// are kept once more, to be the newest in the store again.
+func (s *Scorer) settled(ctx context.Context, w *period.Weights) error {
+	s.setMu.Lock()
+	newer := s.toSet
+	if newer == w {
+		s.toSet, newer = nil, nil
+	}
+	s.setMu.Unlock()
+	if newer == nil {
+		return nil
+	}
+	return s.c.Store.SaveWeights(ctx, *newer)
 }
 
 // set makes one attempt. Without error and with w.Set false, it is to be made

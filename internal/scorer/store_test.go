@@ -1,0 +1,285 @@
+package scorer
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"slices"
+	"sync"
+	"time"
+
+	"vision/internal/fault"
+	"vision/internal/hotkey"
+	"vision/internal/outcome"
+	"vision/internal/period"
+	"vision/internal/task"
+)
+
+var (
+	errNotFound error = fault.New(fault.NotFound, "not_found", "not found")
+	errBroken         = errors.New("disk broken")
+)
+
+// memory keeps everything in memory and honours store.Store's contract. fail
+// may make any method fail, before or after its effect.
+type memory struct {
+	mu       sync.Mutex
+	outcomes []outcome.Numbered
+	samples  map[int64]*kept
+	checks   []outcome.Check
+	periods  []period.Period
+	entrants map[int64][]period.Contender
+	results  map[int64][]period.Result
+	weights  []period.Weights
+	features map[string][]task.Features
+	lastID   int64
+
+	fail func(method string) (before, after error)
+}
+
+type kept struct {
+	outcome.Sample
+	due   time.Time
+	tries int
+}
+
+func newMemory() *memory {
+	return &memory{samples: map[int64]*kept{}, entrants: map[int64][]period.Contender{}, results: map[int64][]period.Result{}}
+}
+
+// do runs f as the method's effect.
+func (m *memory) do(method string, f func() error) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	var after error
+	if m.fail != nil {
+		var before error
+		if before, after = m.fail(method); before != nil {
+			return before
+		}
+	}
+	if err := f(); err != nil {
+		return err
+	}
+	return after
+}
+
+func (m *memory) Record(_ context.Context, entries ...outcome.Entry) error {
+	return m.do("Record", func() error {
+		for _, e := range entries {
+			m.outcomes = append(m.outcomes, outcome.Numbered{Seq: int64(len(m.outcomes)) + 1, Outcome: e.Outcome})
+			if e.Sample != nil {
+				m.lastID++
+				s := *e.Sample
+				s.ID = m.lastID
+				m.samples[s.ID] = &kept{Sample: s}
+			}
+		}
+		return nil
+	})
+}
+
+func (m *memory) OutcomesAfter(_ context.Context, after int64, limit int) (list []outcome.Numbered, err error) {
+	err = m.do("OutcomesAfter", func() error {
+		list = slices.Clone(m.outcomes[after:min(int(after)+limit, len(m.outcomes))])
+		return nil
+	})
+	return list, err
+}
+
+func (m *memory) SeqBefore(_ context.Context, t time.Time) (seq int64, err error) {
+	err = m.do("SeqBefore", func() error {
+		for _, o := range m.outcomes {
+			if o.Start.Before(t) {
+				seq = o.Seq
+			}
+		}
+		return nil
+	})
+	return seq, err
+}
+
+func (m *memory) Features(_ context.Context, kind string, limit int) (list []task.Features, err error) {
+	err = m.do("Features", func() error { list = m.features[kind]; return nil })
+	return list[:min(len(list), limit)], err
+}
+
+func (m *memory) ClaimSamples(_ context.Context, now time.Time, lease time.Duration, limit int) (list []outcome.Sample, err error) {
+	err = m.do("ClaimSamples", func() error {
+		for id := int64(1); id <= m.lastID && len(list) < limit; id++ {
+			if s := m.samples[id]; s != nil && !s.due.After(now) {
+				s.due = now.Add(lease)
+				list = append(list, s.Sample)
+			}
+		}
+		return nil
+	})
+	return list, err
+}
+
+func (m *memory) PostponeSample(_ context.Context, id int64, until time.Time, _ string) error {
+	return m.do("PostponeSample", func() error {
+		if s := m.samples[id]; s != nil {
+			s.due = until
+			s.tries++
+			return nil
+		}
+		return errNotFound
+	})
+}
+
+func (m *memory) SaveCheck(_ context.Context, c outcome.Check) error {
+	return m.do("SaveCheck", func() error {
+		if m.samples[c.Sample] == nil {
+			return errNotFound
+		}
+		delete(m.samples, c.Sample)
+		m.checks = append(m.checks, c)
+		return nil
+	})
+}
+
+func (m *memory) DropSamples(_ context.Context, t time.Time) (n int, err error) {
+	err = m.do("DropSamples", func() error {
+		for id, s := range m.samples {
+			if s.Outcome.Start.Before(t) {
+				delete(m.samples, id)
+				n++
+			}
+		}
+		return nil
+	})
+	return n, err
+}
+
+func (m *memory) Pending(context.Context) (n int, err error) {
+	err = m.do("Pending", func() error { n = len(m.samples); return nil })
+	return n, err
+}
+
+func (m *memory) Checks(_ context.Context, miner hotkey.ID, task string, limit int) (list []outcome.Check, err error) {
+	err = m.do("Checks", func() error {
+		for _, c := range slices.Backward(m.checks) {
+			if c.Miner == miner && (task == "" || c.Task == task) && len(list) < limit {
+				list = append(list, c)
+			}
+		}
+		return nil
+	})
+	return list, err
+}
+
+func (m *memory) CheckCounts(_ context.Context, since time.Time) (counts map[outcome.Pair]int, err error) {
+	counts = map[outcome.Pair]int{}
+	err = m.do("CheckCounts", func() error {
+		for _, c := range m.checks {
+			if !c.At.Before(since) {
+				counts[outcome.Pair{Miner: c.Miner, Task: c.Task}]++
+			}
+		}
+		return nil
+	})
+	return counts, err
+}
+
+func (m *memory) StartPeriod(_ context.Context, p period.Period, contenders []period.Contender) (period.Period, error) {
+	err := m.do("StartPeriod", func() error {
+		p.ID, p.Phase = int64(len(m.periods))+1, period.Running
+		m.periods = append(m.periods, p)
+		list := slices.Clone(contenders)
+		for i := range list {
+			list[i].Period = p.ID
+		}
+		m.entrants[p.ID] = list
+		return nil
+	})
+	return p, err
+}
+
+func (m *memory) LastPeriod(context.Context) (p period.Period, err error) {
+	err = m.do("LastPeriod", func() error {
+		if len(m.periods) == 0 {
+			return errNotFound
+		}
+		p = m.periods[len(m.periods)-1]
+		return nil
+	})
+	return p, err
+}
+
+func (m *memory) Contenders(_ context.Context, id int64) (list []period.Contender, err error) {
+	err = m.do("Contenders", func() error { list = slices.Clone(m.entrants[id]); return nil })
+	return list, err
+}
+
+func (m *memory) FinishPeriod(_ context.Context, id int64, results []period.Result) error {
+	return m.do("FinishPeriod", func() error {
+		if m.periods[id-1].Phase != period.Running {
+			return errNotFound
+		}
+		m.periods[id-1].Phase = period.Scored
+		m.results[id] = slices.Clone(results)
+		return nil
+	})
+}
+
+func (m *memory) Results(_ context.Context, n int) (list []period.Result, err error) {
+	err = m.do("Results", func() error {
+		for _, p := range slices.Backward(m.periods) {
+			if p.Phase == period.Running || n == 0 {
+				continue
+			}
+			n--
+			list = append(list, m.results[p.ID]...)
+		}
+		return nil
+	})
+	slices.SortStableFunc(list, func(a, b period.Result) int { return cmp.Compare(b.Period, a.Period) })
+	return list, err
+}
+
+func (m *memory) SaveWeights(_ context.Context, w period.Weights) error {
+	return m.do("SaveWeights", func() error {
+		if m.periods[w.Period-1].Phase == period.Running {
+			return errNotFound
+		}
+		m.periods[w.Period-1].Phase = period.Weighted
+		m.weights = append(m.weights, w)
+		return nil
+	})
+}
+
+func (m *memory) LastWeights(context.Context) (w period.Weights, err error) {
+	err = m.do("LastWeights", func() error {
+		if len(m.weights) == 0 {
+			return errNotFound
+		}
+		w = m.weights[len(m.weights)-1]
+		return nil
+	})
+	return w, err
+}
+
+// result is a contender's result in a period; nil if there is none yet.
+func (m *memory) result(id int64, miner hotkey.ID, task string) *period.Result {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for _, r := range m.results[id] {
+		if r.Miner == miner && r.Task == task {
+			return &r
+		}
+	}
+	return nil
+}
+
+// seen lists the outcomes of a miner so far.
+func (m *memory) seen(miner hotkey.ID) (list []outcome.Outcome) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for _, o := range m.outcomes {
+		if o.Miner == miner {
+			list = append(list, o.Outcome)
+		}
+	}
+	return list
+}
