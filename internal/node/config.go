@@ -28,7 +28,8 @@ type Common struct {
 
 // Ledger names a network.
 type Ledger struct {
-	// Kind is the backend: private (one file describes the network).
+	// Kind is the backend: private (one file describes the network) or devnet
+	// (a running devnet's ledger on this machine).
 	Kind string `yaml:"kind"`
 	// File is the private network's file.
 	File string `yaml:"file"`

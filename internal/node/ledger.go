@@ -1,7 +1,9 @@
 package node
 
 import (
+	"context"
 	"fmt"
+	"net/url"
 	"os"
 	"path/filepath"
 	"slices"
@@ -9,6 +11,7 @@ import (
 	"time"
 
 	"vision/internal/chain"
+	"vision/internal/chain/local"
 	"vision/internal/chain/private"
 )
 
@@ -23,6 +26,7 @@ type ledgerBackend struct {
 // chain.Ledger and name it here.
 var ledgers = []ledgerBackend{
 	{name: "private", check: checkPrivate, open: openPrivate},
+	{name: "devnet", check: checkDevnet, open: openDevnet},
 }
 
 func ledgerNamed(name string) (ledgerBackend, bool) {
@@ -75,4 +79,19 @@ func openPrivate(c Ledger) (chain.Ledger, error) {
 		weights = strings.TrimSuffix(c.File, filepath.Ext(c.File)) + ".weights"
 	}
 	return private.Open(private.Config{File: c.File, Weights: weights, Now: time.Now})
+}
+
+func checkDevnet(c Ledger, report func(field, format string, args ...any)) {
+	if u, err := url.Parse(c.URL); err != nil || u.Scheme != "http" || u.Host == "" {
+		report("ledger.url", "%q is not where a devnet serves its ledger, such as http://127.0.0.1:9944; the devnet prints it", c.URL)
+	}
+}
+
+// devnetTimeout bounds the first talk with a devnet's ledger.
+const devnetTimeout = 5 * time.Second
+
+func openDevnet(c Ledger) (chain.Ledger, error) {
+	ctx, cancel := context.WithTimeout(context.Background(), devnetTimeout)
+	defer cancel()
+	return local.Dial(ctx, c.URL, time.Now)
 }

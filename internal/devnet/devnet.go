@@ -1,0 +1,281 @@
+package devnet
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"vision/internal/chain"
+	"vision/internal/chain/local"
+	"vision/internal/config"
+	"vision/internal/daemon"
+	"vision/internal/hotkey"
+	"vision/internal/node"
+	"vision/internal/store"
+	"vision/internal/task"
+)
+
+// Options say what network to run. See Check for what is allowed.
+type Options struct {
+	// Data is the folder for all state. It is made if it is not there.
+	Data string
+	// Period is how long miners are tested before they are scored.
+	Period time.Duration
+	// Miners is how many honest ones there are.
+	Miners int
+	// Cheats are the names of dishonest ones to add, one miner each.
+	Cheats []string
+	// Listen is where the API is served; a free port on loopback if the port is 0.
+	Listen string
+	// Ops is where the validator's health and metrics are served; nowhere if empty.
+	Ops string
+	// Log is told what all nodes log.
+	Log *slog.Logger
+
+	// Server, if not empty, is a real OpenAI-compatible server (its base URL,
+	// without /v1) that all miners and the checker use in place of the built-in
+	// reference model.
+	Server string
+	// Model is what Server calls its model.
+	Model string
+	// Engine is what Server is, as miners' configurations name it.
+	Engine string
+	// Template is the model's chat template, if the checker is to judge by
+	// log-probabilities of texts: chatml, llama3, …
+	Template string
+	// QuantisedServer is what the cheat named quantised serves from, in place
+	// of Server; it needs one when Server is set.
+	QuantisedServer string
+}
+
+// Check says what is wrong with the options.
+func (o *Options) Check() error {
+	var errs []error
+	if o.Period < 5*time.Second || o.Period > 24*time.Hour {
+		errs = append(errs, fmt.Errorf("period is %v, want 5s to 24h", o.Period))
+	}
+	if o.Miners < 1 || o.Miners > 64 {
+		errs = append(errs, fmt.Errorf("miners is %d, want 1 to 64", o.Miners))
+	}
+	for _, name := range o.Cheats {
+		if _, err := cheatNamed(name); err != nil {
+			errs = append(errs, err)
+		}
+		if name == quantised.name && o.Server != "" && o.QuantisedServer == "" {
+			errs = append(errs, errors.New("the cheat quantised needs a server with the model quantised differently, for a real one cannot be changed from here"))
+		}
+	}
+	if (o.Server == "") != (o.Model == "") {
+		errs = append(errs, errors.New("a model server and the model's name there go together"))
+	}
+	return errors.Join(errs...)
+}
+
+// Devnet is a network ready to run.
+type Devnet struct {
+	options   Options
+	key       string
+	keys      *keyring
+	ledger    *local.Ledger
+	catalogue *config.Catalogue
+	validator *node.Validator
+	miners    []*member
+	group     daemon.Group
+}
+
+// member is one miner with what its operator runs.
+type member struct {
+	name  string
+	cheat string // "" if honest
+	key   *hotkey.Key
+	node  *node.Miner
+}
+
+// stopAfter is how long everything has to stop.
+const stopAfter = 4500 * time.Millisecond
+
+// New prepares a network: it opens what is kept and registers everybody. It
+// listens for model servers only; Run starts the rest.
+func New(ctx context.Context, o Options) (_ *Devnet, err error) {
+	if err := o.Check(); err != nil {
+		return nil, err
+	}
+	if err := os.MkdirAll(o.Data, 0o700); err != nil {
+		return nil, fmt.Errorf("make the data folder: %w", err)
+	}
+	d := &Devnet{options: o, keys: &keyring{folder: filepath.Join(o.Data, "hotkeys")}}
+	d.group = daemon.Group{Log: o.Log, StopAfter: stopAfter}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, d.close())
+		}
+	}()
+	if d.ledger, err = local.Open(filepath.Join(o.Data, "ledger"), local.Devnet(time.Now)); err != nil {
+		return nil, err
+	}
+	d.group.Add(daemon.Component{Name: "ledger", Stop: func(context.Context) error { return d.ledger.Close() }})
+	if err = d.writeCatalogue(); err != nil {
+		return nil, err
+	}
+	if d.catalogue, err = config.NewCatalogue(CatalogueFile(o.Data), o.Log); err != nil {
+		return nil, err
+	}
+	if err = d.addMiners(ctx); err != nil {
+		return nil, err
+	}
+	return d, d.addValidator(ctx)
+}
+
+// CatalogueFile is where a data folder keeps its task catalogue.
+func CatalogueFile(data string) string { return filepath.Join(data, "catalogue.yaml") }
+
+// writeCatalogue writes the tasks once; afterwards the file is the operator's.
+func (d *Devnet) writeCatalogue() error {
+	file := CatalogueFile(d.options.Data)
+	text := config.DevnetCatalogue()
+	if d.options.Server != "" {
+		text = realCatalogue(d.options)
+	} else if _, err := os.Stat(file); err == nil {
+		return nil
+	}
+	if err := os.WriteFile(file, text, 0o600); err != nil {
+		return fmt.Errorf("write the task catalogue: %w", err)
+	}
+	return nil
+}
+
+// stake of the validator: all there is.
+const stake = 100_000 * chain.TAO
+
+func (d *Devnet) addValidator(ctx context.Context) error {
+	key, err := d.keys.key("validator")
+	if err != nil {
+		return err
+	}
+	if _, err := d.ledger.Register(ctx, key.ID(), key.ID()); err != nil {
+		return fmt.Errorf("register the validator: %w", err)
+	}
+	if err := d.ledger.SetStake(ctx, key.ID(), stake); err != nil {
+		return fmt.Errorf("stake the validator: %w", err)
+	}
+	c := node.ValidatorDefaults()
+	c.Hotkey, c.Ledger = "devnet", node.Ledger{Kind: "devnet", URL: "http://127.0.0.1"}
+	c.Data, c.Period, c.Ops = d.options.Data, d.options.Period, d.options.Ops
+	c.Scorer.Keep = max(c.Scorer.Keep, 48*c.Period)
+	c.Gateway.Listen = d.options.Listen
+	if d.options.Server != "" {
+		c.Checker.References = realReferences(d.options)
+		c.Checker.Timeout = 5 * time.Minute
+	}
+	d.validator, err = node.NewValidator(ctx, c, d.parts("validator", key))
+	if err != nil {
+		return err
+	}
+	if d.key, err = apiKey(ctx, d.validator.Store(), d.options.Data); err != nil {
+		return errors.Join(err, d.validator.Store().Close())
+	}
+	d.add("validator", d.validator.Run)
+	return nil
+}
+
+func (d *Devnet) parts(name string, key *hotkey.Key) node.Parts {
+	return node.Parts{Key: key, Ledger: d.ledger, Catalogue: d.catalogue, Log: d.options.Log.With("node", name)}
+}
+
+// add appends a node, which has started once its Run says so.
+func (d *Devnet) add(name string, run func(ctx context.Context, ready func()) error) {
+	ready, ended := make(chan struct{}), make(chan error, 1)
+	life, stop := context.WithCancel(context.Background())
+	d.group.Add(daemon.Component{
+		Name: name,
+		Start: func(ctx context.Context) error {
+			go func() { ended <- run(life, func() { close(ready) }) }()
+			select {
+			case <-ready:
+				return nil
+			case err := <-ended:
+				stop()
+				return err
+			case <-ctx.Done():
+				stop()
+				return errors.Join(ctx.Err(), <-ended)
+			}
+		},
+		Serve: func(ctx context.Context) error {
+			select {
+			case err := <-ended:
+				ended <- nil // for Stop
+				return err
+			case <-ctx.Done():
+				return nil
+			}
+		},
+		Stop: func(ctx context.Context) error {
+			stop()
+			select {
+			case err := <-ended:
+				return err
+			case <-ctx.Done():
+				return ctx.Err()
+			}
+		},
+	})
+}
+
+// Run runs the network until ctx ends or a part of it fails.
+func (d *Devnet) Run(ctx context.Context, ready func()) error { return d.group.Run(ctx, ready) }
+
+// close undoes New after a failure.
+func (d *Devnet) close() error {
+	over, cancel := context.WithCancel(context.Background())
+	cancel()
+	if d.validator != nil {
+		return d.group.Run(over, nil)
+	}
+	if d.ledger != nil {
+		return d.ledger.Close()
+	}
+	return nil
+}
+
+// URL is the API's base URL, once ready.
+func (d *Devnet) URL() string { return "http://" + d.validator.Customers() + "/v1" }
+
+// Key is the API key.
+func (d *Devnet) Key() string { return d.key }
+
+// Store is the validator's database.
+func (d *Devnet) Store() store.Store { return d.validator.Store() }
+
+// Catalogue is the tasks as they are now.
+func (d *Devnet) Catalogue() *task.Catalogue { return d.catalogue.Catalogue() }
+
+// Names says who is who: what each miner is called here, "honest-1" or a cheat's name.
+func (d *Devnet) Names() map[hotkey.ID]string {
+	names := make(map[hotkey.ID]string, len(d.miners))
+	for _, m := range d.miners {
+		names[m.key.ID()] = m.name
+	}
+	return names
+}
+
+// slug is a task's name made of a model's.
+func slug(model string) string {
+	model = strings.ToLower(filepath.Base(model))
+	model = strings.TrimSuffix(model, ".gguf")
+	var b strings.Builder
+	for _, r := range model {
+		switch {
+		case r >= 'a' && r <= 'z', r >= '0' && r <= '9', r == '.', r == '-':
+			b.WriteRune(r)
+		default:
+			b.WriteByte('-')
+		}
+	}
+	return strings.Trim(b.String(), ".-")
+}

@@ -1,0 +1,165 @@
+package devnet
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"net/http"
+	"time"
+
+	"vision/internal/daemon"
+	"vision/internal/miner"
+	"vision/internal/modelserver"
+	"vision/internal/node"
+	"vision/internal/task"
+)
+
+// honestPace is how many tokens a second an honest model server writes for
+// one request, and honestSlots how many requests it serves at once.
+const (
+	honestPace  = 120
+	honestSlots = 4
+)
+
+// addMiners adds the honest miners and the cheats, each with its model server.
+func (d *Devnet) addMiners(ctx context.Context) error {
+	for i := range d.options.Miners {
+		if err := d.addMiner(ctx, fmt.Sprintf("honest-%d", i+1), cheat{}); err != nil {
+			return err
+		}
+	}
+	for i, name := range d.options.Cheats {
+		c, err := cheatNamed(name)
+		if err != nil {
+			return err
+		}
+		nth := 1
+		for _, before := range d.options.Cheats[:i] {
+			if before == name {
+				nth++
+			}
+		}
+		title := name
+		if nth > 1 {
+			title = fmt.Sprintf("%s-%d", name, nth)
+		}
+		if err := d.addMiner(ctx, title, c); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (d *Devnet) addMiner(ctx context.Context, name string, c cheat) error {
+	key, err := d.keys.key(name)
+	if err != nil {
+		return err
+	}
+	if _, err := d.ledger.Register(ctx, key.ID(), key.ID()); err != nil {
+		return fmt.Errorf("register miner %s: %w", name, err)
+	}
+	url, err := d.addModelServer(name, c)
+	if err != nil {
+		return err
+	}
+	config := node.MinerDefaults()
+	config.Hotkey, config.Ledger = "devnet", node.Ledger{Kind: "devnet", URL: "http://127.0.0.1"}
+	config.Listen, config.Ops = "127.0.0.1:0", ""
+	config.Config = d.minerConfig(url)
+	if c.lie != nil {
+		c.lie(&config.Config)
+	}
+	m := &member{name: name, cheat: c.name, key: key}
+	if m.node, err = node.NewMiner(ctx, config, d.parts(name, key)); err != nil {
+		return fmt.Errorf("miner %s: %w", name, err)
+	}
+	d.miners = append(d.miners, m)
+	d.add(name, m.node.Run)
+	return nil
+}
+
+// minerConfig is what an honest miner in front of a model server declares.
+func (d *Devnet) minerConfig(url string) miner.Config {
+	c := miner.Config{
+		Period:  d.options.Period,
+		Servers: []miner.Server{{Name: "main", URL: url, Engine: "vision-ref"}},
+		Groups:  []miner.Group{{Name: "gpu0", Slots: 4 * honestSlots}},
+	}
+	slots, pace := honestSlots, float64(honestPace)
+	if d.options.Server != "" {
+		c.Servers[0].Engine = d.options.Engine
+		slots, pace = realSlots, realPace
+	}
+	for _, t := range d.catalogue.Catalogue().Tasks() {
+		perSecond := pace // tokens
+		switch kind, _ := task.KindNamed(t.Kind); kind.Unit() {
+		case task.Step:
+			perSecond = 20
+		case task.Item:
+			perSecond = 10
+		}
+		units := int64(perSecond * float64(slots) / 2 * d.options.Period.Seconds())
+		model := t.Name
+		if d.options.Server != "" {
+			model = d.options.Model
+		}
+		c.Tasks = append(c.Tasks, miner.Task{
+			Task: t.Name, Server: "main", Model: model, Group: "gpu0", Slots: slots,
+			Units: max(min(units, t.CapacityIn(d.options.Period)), 1),
+		})
+	}
+	return c
+}
+
+// addModelServer adds the model server behind a miner and says where it is.
+func (d *Devnet) addModelServer(name string, c cheat) (string, error) {
+	var handler http.Handler
+	if d.options.Server == "" {
+		config := modelserver.Config{TokensPerSecond: honestPace, MaxConcurrent: 4 * honestSlots}
+		for _, t := range d.catalogue.Catalogue().Tasks() {
+			switch kind, _ := task.KindNamed(t.Kind); kind.Evidence() {
+			case task.Tokens:
+				config.Text.Models = append(config.Text.Models, t.Name)
+			case task.Image:
+				config.Image.Models = append(config.Image.Models, t.Name)
+			case task.Vector:
+				config.Embedding.Models = append(config.Embedding.Models, t.Name)
+			}
+		}
+		if c.model != nil {
+			c.model(&config)
+		}
+		handler = modelserver.New(config)
+	} else {
+		target := d.options.Server
+		if c.name == quantised.name {
+			target = d.options.QuantisedServer
+		}
+		if c.crooked == nil {
+			return target, nil
+		}
+		var err error
+		if handler, err = passOn(target); err != nil {
+			return "", err
+		}
+	}
+	if c.crooked != nil {
+		handler = c.crooked(handler)
+	}
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return "", fmt.Errorf("listen for the model server of %s: %w", name, err)
+	}
+	server := &http.Server{Handler: handler, ReadHeaderTimeout: 10 * time.Second}
+	d.group.Add(daemon.Component{
+		Name: "model server of " + name,
+		Serve: func(context.Context) error {
+			if err := server.Serve(listener); err != http.ErrServerClosed {
+				return err
+			}
+			return nil
+		},
+		Stop: func(context.Context) error { return server.Close() },
+	})
+	return "http://" + listener.Addr().String(), nil
+}

@@ -1,0 +1,266 @@
+package node
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"time"
+
+	"vision/internal/checker"
+	"vision/internal/daemon"
+	"vision/internal/dispatch"
+	"vision/internal/gateway"
+	"vision/internal/hotkey"
+	"vision/internal/relay"
+	"vision/internal/sampling"
+	"vision/internal/scorer"
+	"vision/internal/store"
+	"vision/internal/store/sqlite"
+	"vision/internal/transport"
+)
+
+// DatabaseFile is where a validator's database is in its data folder.
+func DatabaseFile(data string) string { return filepath.Join(data, "validator.db") }
+
+// Validator is a running validator, or the part of one that its roles name.
+type Validator struct {
+	*base
+	config  ValidatorConfig
+	store   store.Store
+	relay   *relay.Client
+	board   *dispatch.Board
+	samples [32]byte // draws which answers are checked
+	rates   sampling.Table
+	clients *transport.Clients
+
+	customers *listening // nil without the gateway
+	checks    *listening // nil without checker_listen
+}
+
+// NewValidator prepares a validator. It opens the database; Run binds the
+// listeners, runs the roles and closes the database.
+func NewValidator(ctx context.Context, c ValidatorConfig, p Parts) (*Validator, error) {
+	if err := mistakes(c.Check); err != nil {
+		return nil, err
+	}
+	b, err := newBase(ctx, p, c.Ops)
+	if err != nil {
+		return nil, err
+	}
+	v := &Validator{base: b, config: c, board: dispatch.NewBoard()}
+	if err := v.openStore(ctx); err != nil {
+		return nil, err
+	}
+	if err := v.assemble(ctx); err != nil {
+		return nil, errors.Join(err, v.store.Close())
+	}
+	return v, nil
+}
+
+func (v *Validator) openStore(ctx context.Context) error {
+	if err := os.MkdirAll(v.config.Data, 0o700); err != nil {
+		return fmt.Errorf("make the data folder: %w", err)
+	}
+	st, err := sqlite.Open(ctx, DatabaseFile(v.config.Data), sqlite.Options{Synchronous: v.config.Durable, Log: v.Log})
+	if err != nil {
+		return err
+	}
+	v.store = st
+	v.group.Add(daemon.Component{Name: "store", Stop: func(context.Context) error { return st.Close() }})
+	return nil
+}
+
+func (v *Validator) assemble(ctx context.Context) error {
+	seeds, err := v.store.Secret(ctx, "seeds")
+	if err != nil {
+		return err
+	}
+	if v.samples, err = v.store.Secret(ctx, "samples"); err != nil {
+		return err
+	}
+	dialer := &transport.Dialer{Identity: v.identity}
+	v.relay, err = relay.New(relay.Config{Dialer: minerDialer{dialer}, Secret: seeds[:], DialReason: dialReason})
+	if err != nil {
+		return err
+	}
+	v.clients = transport.NewClients(dialer)
+	v.group.Add(daemon.Component{Name: "connections", Stop: func(context.Context) error {
+		v.relay.Close()
+		v.clients.Close()
+		return nil
+	}})
+
+	var judges []scorer.Checker
+	if v.config.has(Checks) {
+		judge, err := v.addChecker(ctx)
+		if err != nil {
+			return err
+		}
+		judges = append(judges, judge)
+	}
+	for _, r := range v.config.Checkers {
+		judges = append(judges, &remoteChecker{client: v.clients.For(r.Hotkey), address: r.Address})
+	}
+	if v.config.has(Gateway) {
+		if err := v.addGateway(); err != nil {
+			return err
+		}
+	}
+	if v.config.has(Scorer) {
+		return v.addScorer(ctx, judges)
+	}
+	v.group.Add(daemon.Component{Name: "sampling rates", Serve: v.followRates})
+	return nil
+}
+
+func (v *Validator) addChecker(ctx context.Context) (scorer.Checker, error) {
+	salt, err := v.store.Secret(ctx, "checks")
+	if err != nil {
+		return nil, err
+	}
+	c, err := checker.New(v.config.Checker, checker.Deps{Secret: readSecret, Salt: salt[:], Log: v.Log})
+	if err != nil {
+		return nil, err
+	}
+	if v.config.CheckerListen != "" {
+		own := v.Key.ID()
+		admit := func(id hotkey.ID) error {
+			if id != own {
+				return errors.New("only this validator's own processes may use its checking server")
+			}
+			return nil
+		}
+		v.checks = v.serveTLS("checking server", v.config.CheckerListen, transport.Admit(checkHandler(c), admit), admit)
+	}
+	return localChecker{c}, nil
+}
+
+func (v *Validator) addGateway() error {
+	g, err := gateway.New(gateway.Config{
+		Catalogue: v.Catalogue.Catalogue,
+		Board:     v.board,
+		Relay:     v.relay,
+		Keys:      v.store,
+		Periods:   v.store,
+		Past:      v.store,
+		Recorder:  v.store,
+		Sampler:   sampler{v.samples, &v.rates},
+		Observer:  newGatewayMetrics(v.ops.Registry),
+		Log:       v.Log,
+		Anonymous: v.config.Gateway.Anonymous,
+		Limits:    gateway.Limits{Tries: v.config.Gateway.Tries, Requests: v.config.Gateway.Requests, Body: v.config.Gateway.Body},
+	})
+	if err != nil {
+		return err
+	}
+	server := gateway.NewServer(g)
+	var accepting net.Listener
+	v.customers = &listening{}
+	v.group.Add(daemon.Component{Name: "gateway", Start: g.Start, Serve: g.Serve, Stop: g.Stop})
+	v.group.Add(daemon.Component{
+		Name: "customers' listener",
+		Start: func(context.Context) (err error) {
+			if accepting, err = net.Listen("tcp", v.config.Gateway.Listen); err == nil {
+				v.customers.addr = accepting.Addr().String()
+			}
+			return err
+		},
+		Serve: func(context.Context) error {
+			if err := server.Serve(accepting); err != http.ErrServerClosed {
+				return err
+			}
+			return nil
+		},
+		// The gateway drains first: it tells streams that are cut off so.
+		Stop: func(ctx context.Context) error {
+			return errors.Join(g.Stop(ctx), server.Close())
+		},
+	})
+	return nil
+}
+
+func (v *Validator) addScorer(ctx context.Context, judges []scorer.Checker) error {
+	secret, err := v.store.Secret(ctx, "periods")
+	if err != nil {
+		return err
+	}
+	rates := sampling.Default()
+	rates.Min = v.config.Scorer.CheckRate
+	c := scorer.Config{
+		Signer:      v.Key,
+		Ledger:      v.Ledger,
+		Store:       v.store,
+		Miners:      capacityFetcher{v.clients},
+		Relay:       v.relay,
+		Catalogue:   v.Catalogue.Catalogue,
+		Sampling:    &v.rates,
+		Secret:      secret,
+		Samples:     v.samples,
+		Board:       v.board,
+		Rates:       rates,
+		Log:         v.Log,
+		Period:      v.config.Period,
+		ProbeAtOnce: v.config.Scorer.Probes,
+		CheckAtOnce: v.config.Scorer.Checks,
+	}
+	if len(judges) > 0 {
+		c.Checker = &turns{judges: judges}
+	}
+	s, err := scorer.New(c)
+	if err != nil {
+		return err
+	}
+	watchScorer(v.ops.Registry, s)
+	v.group.Add(daemon.Component{Name: "pruning", Serve: v.prune})
+	v.group.Add(daemon.Component{Name: "scorer", Serve: s.Run})
+	return nil
+}
+
+// prune drops what is older than it must be kept, now and then.
+func (v *Validator) prune(ctx context.Context) error {
+	for {
+		if err := v.store.Prune(ctx, time.Now().Add(-v.config.Scorer.Keep)); err != nil && ctx.Err() == nil {
+			v.Log.Warn("cannot drop old records; trying again later", "err", err)
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(max(v.config.Period, time.Minute)):
+		}
+	}
+}
+
+// followRates keeps the sampling rates of a gateway whose scorer is in another process.
+func (v *Validator) followRates(ctx context.Context) error {
+	rates := sampling.Default()
+	rates.Min = v.config.Scorer.CheckRate
+	for {
+		since := time.Now().Add(-scorer.RateWindow(v.config.Period))
+		if err := scorer.RefreshRates(ctx, v.store, &v.rates, rates, since); err != nil && ctx.Err() == nil {
+			v.Log.Warn("cannot refresh sampling rates", "err", err)
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(max(v.config.Period/10, time.Second)):
+		}
+	}
+}
+
+// Hotkey is who the validator is.
+func (v *Validator) Hotkey() hotkey.ID { return v.Key.ID() }
+
+// Customers is where the API is served, once ready; "" without the gateway.
+func (v *Validator) Customers() string {
+	if v.customers == nil {
+		return ""
+	}
+	return v.customers.addr
+}
+
+// Store is the validator's database, open until Run returns.
+func (v *Validator) Store() store.Store { return v.store }

@@ -1,0 +1,151 @@
+package node
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"vision/internal/checker"
+	"vision/internal/hotkey"
+)
+
+// The roles of a validator.
+const (
+	Gateway = "gateway" // sells the API
+	Scorer  = "scorer"  // runs periods, scores, sets weights
+	Checks  = "checker" // judges samples
+)
+
+// ValidatorConfig is a validator's configuration file.
+type ValidatorConfig struct {
+	Common `yaml:",inline"`
+	// Data is the folder of the validator's database. Processes that share the
+	// validator's roles on one machine share it.
+	Data string `yaml:"data"`
+	// Durable is what an answered request survives: normal (the process's end,
+	// however it ends) or full (a power cut too, at some cost in time).
+	Durable string `yaml:"durable"`
+	// Period is how long miners are tested before they are scored.
+	Period time.Duration `yaml:"period"`
+	// Roles are what this process does: gateway, scorer, checker.
+	Roles []string `yaml:"roles"`
+
+	Gateway GatewayConfig `yaml:"gateway"`
+	Scorer  ScorerConfig  `yaml:"scorer"`
+	// Checker is the checking server in this process.
+	Checker checker.Config `yaml:"checker"`
+	// CheckerListen is where other processes may use it, host:port; nowhere if empty.
+	CheckerListen string `yaml:"checker_listen"`
+	// Checkers are checking servers elsewhere. The scorer uses them, and the
+	// one in its own process if there is one.
+	Checkers []RemoteChecker `yaml:"checkers"`
+}
+
+// GatewayConfig says how access is sold.
+type GatewayConfig struct {
+	// Listen is where customers are served over plain HTTP, host:port. Put a
+	// proxy that speaks HTTPS in front of it before opening it to the world.
+	Listen string `yaml:"listen"`
+	// Tries is how many miners one request may be put to.
+	Tries int `yaml:"tries"`
+	// Requests is how many are served at once; beyond it 503.
+	Requests int `yaml:"requests"`
+	// Body is the most bytes of a request.
+	Body int `yaml:"body"`
+	// Anonymous leaves out the response headers that name the miner and the tries.
+	Anonymous bool `yaml:"anonymous"`
+}
+
+// ScorerConfig bounds the control loop.
+type ScorerConfig struct {
+	// Probes is how many may be under way at once.
+	Probes int `yaml:"probes"`
+	// Checks is how many samples are at the checking servers at once.
+	Checks int `yaml:"checks"`
+	// CheckRate is the least share of answers that is checked, (0, 1].
+	CheckRate float64 `yaml:"check_rate"`
+	// Keep is how long outcomes and scores are kept.
+	Keep time.Duration `yaml:"keep"`
+}
+
+// RemoteChecker is a checking server in another process.
+type RemoteChecker struct {
+	// Address is host:port.
+	Address string `yaml:"address"`
+	// Hotkey is who it proves to be.
+	Hotkey hotkey.ID `yaml:"hotkey"`
+}
+
+// ValidatorDefaults is what a validator's file is read onto.
+func ValidatorDefaults() ValidatorConfig {
+	return ValidatorConfig{
+		Common:  commonDefaults("127.0.0.1:9100"),
+		Data:    "data",
+		Durable: "normal",
+		Period:  time.Hour,
+		Roles:   []string{Gateway, Scorer, Checks},
+		Gateway: GatewayConfig{Listen: "127.0.0.1:8080", Tries: 3, Requests: 16384, Body: 8 << 20},
+		Scorer:  ScorerConfig{Probes: 256, Checks: 4, CheckRate: 0.02, Keep: 14 * 24 * time.Hour},
+		Checker: checker.Defaults(),
+	}
+}
+
+// Check implements config.Checker.
+func (c *ValidatorConfig) Check(report func(field, format string, args ...any)) {
+	c.Common.check(report)
+	if c.Data == "" {
+		report("data", "is missing: name the folder for the database")
+	}
+	if c.Durable != "normal" && c.Durable != "full" {
+		report("durable", "%q: want normal or full", c.Durable)
+	}
+	if c.Period < 5*time.Second {
+		report("period", "is %v, want at least 5s", c.Period)
+	}
+	known := []string{Gateway, Scorer, Checks}
+	for i, r := range c.Roles {
+		if !slices.Contains(known, r) {
+			report(fmt.Sprintf("roles[%d]", i), "%q is not a role; the roles are %s", r, strings.Join(known, ", "))
+		} else if slices.Index(c.Roles, r) != i {
+			report(fmt.Sprintf("roles[%d]", i), "%q is there twice", r)
+		}
+	}
+	if len(c.Roles) == 0 {
+		report("roles", "is empty: the process would do nothing")
+	}
+	checkListen("gateway.listen", c.Gateway.Listen, report)
+	within(report, "gateway.tries", c.Gateway.Tries, 1, 8)
+	within(report, "gateway.requests", c.Gateway.Requests, 1, 1<<20)
+	within(report, "gateway.body", c.Gateway.Body, 1<<10, 8<<20)
+	within(report, "scorer.probes", c.Scorer.Probes, 1, 1<<16)
+	within(report, "scorer.checks", c.Scorer.Checks, 1, 1<<10)
+	if !(c.Scorer.CheckRate > 0 && c.Scorer.CheckRate <= 1) {
+		report("scorer.check_rate", "is %v, want above 0, at most 1", c.Scorer.CheckRate)
+	}
+	if c.Scorer.Keep < 48*c.Period {
+		report("scorer.keep", "is %v, want at least 48 periods (%v): scores look back that far", c.Scorer.Keep, 48*c.Period)
+	}
+	c.Checker.Check(func(field, format string, args ...any) { report("checker."+field, format, args...) })
+	if c.CheckerListen != "" {
+		checkListen("checker_listen", c.CheckerListen, report)
+	}
+	for i, r := range c.Checkers {
+		at := fmt.Sprintf("checkers[%d].", i)
+		checkAnnounce(at+"address", r.Address, report)
+		if r.Hotkey.IsZero() {
+			report(at+"hotkey", "is missing: say who the checking server must prove to be")
+		}
+	}
+	if c.has(Scorer) && !c.has(Checks) && len(c.Checkers) == 0 {
+		report("checkers", "is empty, and this process has no checker role: nothing would ever be checked, so nobody scored")
+	}
+}
+
+func (c *ValidatorConfig) has(role string) bool { return slices.Contains(c.Roles, role) }
+
+func within(report func(field, format string, args ...any), field string, v, low, high int) {
+	if v < low || v > high {
+		report(field, "is %d, want %d to %d", v, low, high)
+	}
+}
