@@ -344,7 +344,7 @@ func TestLoadingIsFast(t *testing.T) {
 	vocab()
 	start := time.Now()
 	build(weightsKey{})
-	if d := time.Since(start); d > 2*time.Second { // about 0.05 s; generous for a busy machine and -race
+	if d := time.Since(start); d > 10*time.Second { // about 0.05 s; generous for a busy machine and -race
 		t.Errorf("building the weights took %v", d)
 	}
 }
