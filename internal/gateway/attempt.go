@@ -17,27 +17,29 @@ import (
 // to be asked any more; then it records and answers.
 func (x *exchange) attempts(t *task.Task, kind task.Kind, req task.Request) error {
 	g := x.g
+	now := g.Now()
+	by := now.Add(t.Timeouts.Total)
 	call := relay.Call{
 		ID: x.id, Key: x.event.Key, Source: outcome.Organic, Task: t, Kind: kind, Request: req,
-		Payload: g.Relay.Payload(x.id, req, t), By: g.Now().Add(t.Timeouts.Total),
+		Payload: g.Relay.Payload(x.id, req, t),
 	}
 	stream := req.Stream()
 	var room [maxTries]hotkey.ID
 	tried := room[:0]
 	entries := make([]outcome.Entry, 0, 1)
-	seat, wait := g.Board.Acquire(t.Name, stream, g.Now(), g.Random(), g.Random(), tried)
+	seat, wait := g.Board.Acquire(t.Name, stream, now, g.Random(), g.Random(), tried)
 	if seat == nil {
 		return nobody(t, wait)
 	}
 	for {
 		call.Try = len(tried)
 		tried = append(tried, seat.Miner)
-		now := g.Now()
 		call.Last = len(tried) >= g.Limits.Tries || !g.Board.Another(t.Name, now, tried)
-		call.FirstBy = firstBy(now, call.By, t, kind, req, call.Last)
-		answer := x.attempt(&call, seat, now)
+		d := deadlinesOf(now, by, t, kind, req, call.Last)
+		call.FirstBy, call.By = d.firstBy, d.by
+		answer := x.attempt(&call, seat, d)
 		var next *dispatch.Seat
-		if now = g.Now(); !call.Last && x.another(&answer) && call.By.Sub(now) >= least {
+		if now = g.Now(); !call.Last && x.another(&answer) && by.Sub(now) >= least {
 			next, _ = g.Board.Acquire(t.Name, stream, now, g.Random(), g.Random(), tried)
 		}
 		answer.Outcome.Last = next == nil
@@ -50,7 +52,7 @@ func (x *exchange) attempts(t *task.Task, kind task.Kind, req task.Request) erro
 }
 
 // attempt asks one miner and gives its slot back.
-func (x *exchange) attempt(call *relay.Call, seat *dispatch.Seat, now time.Time) relay.Answer {
+func (x *exchange) attempt(call *relay.Call, seat *dispatch.Seat, d deadlines) relay.Answer {
 	g := x.g
 	x.event.Miner = seat
 	x.event.Tries = call.Try + 1
@@ -65,13 +67,18 @@ func (x *exchange) attempt(call *relay.Call, seat *dispatch.Seat, now time.Time)
 	defer func() { // a panic of the relay's must not keep the slot
 		g.Board.Release(seat, answer.Outcome, answer.RetryAfter)
 	}()
-	answer = g.Relay.Do(x.r.Context(), *call, x)
-	switch {
-	case answer.Outcome.Status == outcome.Canceled && context.Cause(x.r.Context()) == errStopping:
-		answer.Outcome.Status, answer.Outcome.Reason = outcome.Ours, "stopping"
+	ctx := x.r.Context()
+	answer = g.Relay.Do(ctx, *call, x)
+	switch o := &answer.Outcome; {
+	case o.Status == outcome.OK:
+	case context.Cause(ctx) == relay.ErrShutdown:
+		if o.Status == outcome.Canceled {
+			o.Status, o.Reason = outcome.Ours, "shutdown"
+		}
 		answer.Err = unavailable(true)
-	case answer.Outcome.Status == outcome.Failed && cutShort(call, &answer, now):
-		answer.Outcome.Status, answer.Outcome.Reason = outcome.Canceled, "cut_short"
+	case o.Status == outcome.Failed && fault.KindOf(answer.Err) == fault.Timeout && d.short(o.FirstOutput > 0, g.Now()):
+		// It was given up before its time; that is not its failure.
+		o.Status, o.Reason = outcome.Canceled, cutShort
 	}
 	if g.Observer != nil {
 		g.Observer.Attempt(&answer.Outcome)
@@ -79,26 +86,17 @@ func (x *exchange) attempt(call *relay.Call, seat *dispatch.Seat, now time.Time)
 	return answer
 }
 
+// cutShort is the reason of outcomes of miners that were given up earlier than
+// their task lets them take, to leave time for another or because others had
+// used it up.
+const cutShort = "cut_short"
+
 var tries = func() (all [maxTries][]string) {
 	for i := range all {
 		all[i] = []string{string(rune('1' + i))}
 	}
 	return all
 }()
-
-// cutShort says whether a miner was given up earlier than its task lets it
-// take, to leave time for another or because others had used it up. That is
-// not the miner's failure.
-func cutShort(call *relay.Call, a *relay.Answer, began time.Time) bool {
-	if fault.KindOf(a.Err) != fault.Timeout {
-		return false
-	}
-	limits, over := call.Task.Timeouts, began.Add(a.Outcome.Total)
-	if a.Outcome.FirstOutput == 0 && !over.Before(call.FirstBy) {
-		return call.FirstBy.Before(began.Add(limits.First))
-	}
-	return call.Try > 0 && !over.Before(call.By) && call.By.Before(began.Add(limits.Total))
-}
 
 // least is the time that another try must have at the least.
 const least = 200 * time.Millisecond
@@ -132,6 +130,12 @@ func entry(call *relay.Call, a *relay.Answer, last bool) outcome.Entry {
 func (x *exchange) finish(call *relay.Call, a *relay.Answer, entries []outcome.Entry) error {
 	x.event.Prompt, x.event.Work, x.event.First = a.Outcome.PromptWork, a.Outcome.Work, a.Outcome.FirstOutput
 	x.event.Reason = a.Outcome.Reason
+	if refusedByAll(entries) {
+		a.Err = fault.New(fault.Invalid, "request_refused", "The model's servers refuse this request: it may be too long for the model, or hold something that they do not support.")
+		for i := range entries {
+			entries[i].Outcome.Status = outcome.Canceled
+		}
+	}
 	// The customer's leaving does not undo what the miner did.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(x.r.Context()), x.g.Limits.Record)
 	err := x.g.Recorder.Record(ctx, entries...)
@@ -163,7 +167,7 @@ func (x *exchange) why(a *relay.Answer) error {
 		e := fault.Wrap(a.Err, fault.Unavailable, "miners_busy", "All miners asked are busy. Try again soon.")
 		e.RetryAfter = min(max(a.RetryAfter, time.Second), 30*time.Second)
 		return e
-	case a.Outcome.Status == outcome.Canceled && a.Outcome.Reason != "cut_short":
+	case a.Outcome.Status == outcome.Canceled && a.Outcome.Reason != cutShort:
 		return fault.Wrap(a.Err, fault.Canceled, "canceled", "The request was cancelled.")
 	}
 	if a.Err == nil {
@@ -172,32 +176,21 @@ func (x *exchange) why(a *relay.Answer) error {
 	return a.Err
 }
 
+// refusedByAll says whether several miners were asked and each said that the
+// request is wrong. Then it probably is, and that is no failure of theirs. (A
+// miner that refuses good requests fails the validator's own probes, and the
+// Board has taken note of each refusal.)
+func refusedByAll(entries []outcome.Entry) bool {
+	for _, e := range entries {
+		if e.Outcome.Status != outcome.Failed || e.Outcome.Reason != "http_400" && e.Outcome.Reason != "http_413" && e.Outcome.Reason != "http_422" {
+			return false
+		}
+	}
+	return len(entries) > 1
+}
+
 func nobody(t *task.Task, wait time.Duration) error {
 	e := fault.New(fault.Unavailable, "no_capacity", "No miner can serve the model %q right now. Try again soon.", t.Name)
 	e.RetryAfter = wait
 	return e
 }
-
-// firstBy is when a try's first output must be there. Unless nobody else is
-// to be asked it leaves time for another try within the request's own.
-func firstBy(now, by time.Time, t *task.Task, kind task.Kind, req task.Request, last bool) time.Time {
-	room := by.Sub(now)
-	wait := t.Timeouts.First
-	if !req.Stream() && kind.Unit() == task.Token {
-		// All tokens come at once: give them the time that a miner may take
-		// whose speed earns next to nothing.
-		if last {
-			return by
-		}
-		wait += time.Duration(slowest * (t.Speed.Overhead + t.Speed.Mean*float64(req.Work())) * float64(time.Second))
-		return now.Add(min(wait, room-min(t.Timeouts.First, room/4)))
-	}
-	if !last {
-		return now.Add(min(wait, room/2))
-	}
-	return now.Add(min(wait, room))
-}
-
-// slowest is how many times slower than a task's mean an answer may come that
-// is not streamed.
-const slowest = 4

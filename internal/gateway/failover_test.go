@@ -30,6 +30,10 @@ func TestFailover(t *testing.T) {
 		{"all fail", []step{failed}, "failed failed failed", 502, "http_500"},
 		{"all are busy", []step{busy(5 * time.Second)}, "rate_limited rate_limited rate_limited", 503, "miners_busy"},
 		{"our own fault", []step{failing(outcome.Ours, 0, internal)}, "ours ours ours", 500, "internal_error"},
+		{"all say that the request is wrong", []step{failing(outcome.Failed, 0, fault.New(fault.Upstream, "http_400", "400"))},
+			"canceled canceled canceled", 400, "request_refused"},
+		{"not all say that the request is wrong", []step{failing(outcome.Failed, 0, fault.New(fault.Upstream, "http_400", "400")), failed},
+			"failed failed failed", 502, "http_500"},
 		{"the request is at fault", []step{failing(outcome.Canceled, 0, fault.New(fault.Invalid, "context_length_exceeded", "Too long."))},
 			"canceled", 499, ""},
 	} {
@@ -113,7 +117,7 @@ func TestCutShortIsNotAFailure(t *testing.T) {
 	}
 }
 
-func TestDeadline(t *testing.T) {
+func TestLateMiners(t *testing.T) {
 	f := serve(t, func(c *Config) { short(t, c, 300*time.Millisecond, 500*time.Millisecond) }, hanging(0))
 	begun := time.Now()
 	r := f.do(t, "POST", chatPath, streamed)
@@ -143,41 +147,54 @@ func short(t *testing.T, c *Config, first, total time.Duration) {
 	c.Catalogue = func() *task.Catalogue { return catalogue }
 }
 
-func TestFirstBy(t *testing.T) {
+func TestDeadlines(t *testing.T) {
 	list := tasks()
 	now := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
 	first, total := list[0].Timeouts.First, list[0].Timeouts.Total
-	req := func(kind string, body string, i int) (task.Kind, task.Request) {
-		k, _ := task.KindNamed(kind)
+	chat, _ := task.KindNamed("chat")
+	image, _ := task.KindNamed("text-to-image")
+	parse := func(k task.Kind, body string, i int) task.Request {
 		r, err := k.Parse([]byte(body), &list[i])
 		if err != nil {
 			t.Fatal(err)
 		}
-		return k, r
+		return r
+	}
+	cases := []struct {
+		name string
+		kind task.Kind
+		task *task.Task
+		req  task.Request
+		full time.Duration // what the task lets a miner take to its first output
+	}{
+		{"stream", chat, &list[0], parse(chat, streamed, 0), first},
+		{"picture", image, &list[2], parse(image, `{"model":"painter","prompt":"x"}`, 2), first},
+		{"whole text", chat, &list[0], parse(chat, strings.Replace(chatBody, "{", `{"max_tokens":10,`, 1), 0), first + 800*time.Millisecond},
 	}
 	rapid.Check(t, func(t *rapid.T) {
 		room := time.Duration(rapid.Int64Range(int64(least), int64(total)).Draw(t, "room"))
 		last := rapid.Bool().Draw(t, "last")
-		for i, c := range []struct{ kind, body string }{
-			{"chat", streamed}, {"text-to-image", `{"model":"painter","prompt":"x"}`}, {"chat", chatBody}} {
-			at := 0
-			if c.kind != "chat" {
-				at = 2
-			}
-			k, r := req(c.kind, c.body, at)
-			by := now.Add(room)
-			wait := firstBy(now, by, &list[at], k, r, last).Sub(now)
-			if wait <= 0 || wait > room {
-				t.Fatalf("case %d: wait %v of %v", i, wait, room)
+		by := now.Add(room)
+		for _, c := range cases {
+			d := deadlinesOf(now, by, c.task, c.kind, c.req, last)
+			wait := d.firstBy.Sub(now)
+			if wait <= 0 || d.by.Before(d.firstBy) || d.by.After(by) {
+				t.Fatalf("%s: with %v left, first by %v, all by %v", c.name, room, wait, d.by.Sub(now))
 			}
 			if !last && room-wait < min(first, room/4) {
-				t.Fatalf("case %d: of %v only %v are left for another try", i, room, room-wait)
+				t.Fatalf("%s: of %v only %v are left for another try", c.name, room, room-wait)
 			}
-			if i < 2 && wait > first {
-				t.Fatalf("case %d: wait %v, more than the task's %v", i, wait, first)
+			if c.name != "whole text" && wait > first {
+				t.Fatalf("%s: wait %v, more than the task's %v", c.name, wait, first)
 			}
-			if last && i < 2 && wait != min(first, room) || last && i == 2 && wait != room {
-				t.Fatalf("case %d: the last may take %v of %v", i, wait, room)
+			if d.short(false, d.firstBy) != (wait < c.full) {
+				t.Fatalf("%s: the miner gets %v of %v and that is short: %v", c.name, wait, c.full, d.short(false, d.firstBy))
+			}
+			if d.short(false, d.firstBy.Add(-1)) || d.short(true, d.by.Add(-1)) {
+				t.Fatalf("%s: a failure before the deadline is called short", c.name)
+			}
+			if d.short(true, d.by) != (room < total && c.name != "whole text" || c.name == "whole text" && wait < c.full) {
+				t.Fatalf("%s: all of it by %v of %v, and that is short: %v", c.name, room, total, d.short(true, d.by))
 			}
 		}
 	})

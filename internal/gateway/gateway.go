@@ -2,7 +2,6 @@ package gateway
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"net"
 	"net/http"
@@ -10,6 +9,7 @@ import (
 	"time"
 
 	"vision/internal/period"
+	"vision/internal/relay"
 	"vision/internal/task"
 )
 
@@ -30,9 +30,6 @@ type Gateway struct {
 	base  context.Context // of all requests; its cause tells a stop from a hang-up
 	abort context.CancelCauseFunc
 }
-
-// errStopping is why requests are cancelled at the end of Stop.
-var errStopping = errors.New("the gateway is stopping")
 
 // New makes a Gateway.
 func New(c Config) (*Gateway, error) {
@@ -201,11 +198,11 @@ func (g *Gateway) Stop(ctx context.Context) error {
 		select {
 		case <-g.idle:
 		case <-over:
-			g.abort(errStopping)
+			g.abort(relay.ErrShutdown)
 			over = nil
 		}
 	}
-	g.abort(errStopping)
+	g.abort(relay.ErrShutdown)
 	return nil
 }
 

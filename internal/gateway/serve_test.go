@@ -82,7 +82,7 @@ func TestEveryKindTakesTheSamePath(t *testing.T) {
 			t.Errorf("%s: recorded %+v", path, e)
 		}
 		c := f.relay.called()[0]
-		if c.Peer.Addr != "192.0.2.1:1" || c.Kind.Path() != path || !c.Keep || !c.FirstBy.Before(c.By) {
+		if c.Peer.Addr != "192.0.2.1:1" || c.Kind.Path() != path || !c.Keep || c.By.Before(c.FirstBy) {
 			t.Errorf("%s: call %+v", path, c)
 		}
 	}
