@@ -28,14 +28,17 @@ type bodies struct {
 type body struct {
 	from  *bodies
 	bytes []byte
-	large int64 // charged to bodies.held
+	loan  *[]byte // where bytes go back to
+	large int64   // charged to bodies.held
 }
 
 func (b *bodies) borrow() body {
-	if p, ok := b.pool.Get().(*[]byte); ok {
-		return body{from: b, bytes: (*p)[:0]}
+	p, ok := b.pool.Get().(*[]byte)
+	if !ok {
+		p = new([]byte)
+		*p = make([]byte, 0, smallBody)
 	}
-	return body{from: b, bytes: make([]byte, 0, smallBody)}
+	return body{from: b, bytes: (*p)[:0], loan: p}
 }
 
 // giveBack ends the loan. What was read must not be used any more.
@@ -45,8 +48,8 @@ func (b *body) giveBack() {
 	}
 	b.from.held.Add(-b.large)
 	if cap(b.bytes) <= keptBody {
-		buffer := b.bytes[:0]
-		b.from.pool.Put(&buffer)
+		*b.loan = b.bytes[:0]
+		b.from.pool.Put(b.loan)
 	}
 	*b = body{}
 }

@@ -3,6 +3,7 @@ package gateway
 import (
 	"errors"
 	"net/http"
+	"runtime/debug"
 	"strconv"
 	"strings"
 	"time"
@@ -187,9 +188,8 @@ func (x *exchange) find(body []byte, kind task.Kind) (*task.Task, error) {
 // end closes the books of a request.
 func (x *exchange) end() {
 	if p := recover(); p != nil {
-		x.event.Status, x.event.Code = http.StatusInternalServerError, "panic"
-		x.report()
-		panic(p)
+		x.g.Log.Error("a bug: a request's handler panicked", "id", x.id, "panic", p, "stack", string(debug.Stack()))
+		x.fail(fault.New(fault.Internal, "panic", "%v", p))
 	}
 	if !x.extended.IsZero() {
 		x.rc.SetWriteDeadline(time.Time{}) // for the connection's next request

@@ -3,6 +3,7 @@ package gateway
 import (
 	"context"
 	"fmt"
+	"log/slog"
 	"net"
 	"net/http"
 	"sync/atomic"
@@ -207,12 +208,11 @@ func (g *Gateway) Stop(ctx context.Context) error {
 }
 
 // NewServer makes an HTTP server for a Gateway. The caller listens and serves.
-func NewServer(g *Gateway) *http.Server { return newServer(g, g.BaseContext) }
-
-func newServer(h http.Handler, base func(net.Listener) context.Context) *http.Server {
+func NewServer(g *Gateway) *http.Server {
 	return &http.Server{
-		Handler:           h,
-		BaseContext:       base,
+		Handler:           g,
+		BaseContext:       g.BaseContext,
+		ErrorLog:          slog.NewLogLogger(g.Log.Handler(), slog.LevelDebug), // strangers' mistakes
 		ReadHeaderTimeout: 10 * time.Second,
 		IdleTimeout:       2 * time.Minute,
 		MaxHeaderBytes:    64 << 10,

@@ -199,18 +199,23 @@ func stop(t *testing.T, f *fixture) {
 	}
 }
 
-func TestPanicKeepsNoSlot(t *testing.T) {
-	f := newFixture(t, nil, func(context.Context, relay.Call, relay.Sink) relay.Answer { panic("a bug") })
-	func() {
-		defer func() {
-			if recover() == nil {
-				t.Error("the panic was swallowed")
-			}
-		}()
-		f.ServeHTTP(httptest.NewRecorder(), request(chatBody))
-	}()
-	f.idleBoard(t)
-	if f.Active() != 0 {
-		t.Errorf("%d requests are counted as under way", f.Active())
+func TestPanicIsOurError(t *testing.T) {
+	for chunks, text := range []string{chatBody, streamed} {
+		f := newFixture(t, nil, func(_ context.Context, _ relay.Call, s relay.Sink) relay.Answer {
+			send(s, chunks)
+			panic("a bug")
+		})
+		w := httptest.NewRecorder()
+		f.ServeHTTP(w, request(text))
+		f.idleBoard(t)
+		if f.Active() != 0 {
+			t.Errorf("%d requests are counted as under way", f.Active())
+		}
+		if strings.Contains(w.Body.String(), "bug") || strings.Contains(w.Body.String(), "DONE") || !strings.Contains(w.Body.String(), "internal_error") {
+			t.Errorf("the customer got %d %s", w.Code, w.Body)
+		}
+		if !strings.Contains(f.log.String(), "level=ERROR") || !strings.Contains(f.log.String(), "serve_test.go") {
+			t.Errorf("the log does not say where:\n%s", f.log)
+		}
 	}
 }
