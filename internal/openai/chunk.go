@@ -33,8 +33,19 @@ type cut struct {
 	with     []byte
 }
 
+// prefix is how the last chunk of a stream began, up to the value of choices.
+// Chunks of one stream begin alike: what has been read once need not be again.
+type prefix struct {
+	text []byte
+	seen uint32
+}
+
+// maxPrefix is how long a beginning is remembered.
+const maxPrefix = 512
+
 // edits say what cuts are noted.
 type edits struct {
+	prefix  *prefix // nil for whole answers
 	keepIDs bool
 	usage   []byte // replaces usage; nil removes it
 	model   []byte // replaces model; nil leaves it
@@ -137,12 +148,19 @@ func (l *layer) unknown() {
 // walk reads the object at b[i] and gives the index after it.
 func (c *chunk) walk(b []byte, i int, whole bool, e *edits) (int, bool) {
 	l := layer{object: open(b, i)}
+	if p := e.prefix; p != nil && len(p.text) > 0 && bytes.HasPrefix(b, p.text) {
+		l.seen, l.started, l.kept, c.hasChoices = p.seen, true, true, true
+		l.i = c.walkChoices(b, len(p.text), whole, e)
+	}
 	for c.more(&l) {
 		ok := true
 		switch string(b[l.key:l.keyEnd]) {
 		case "choices":
 			ok = l.once(sawChoices)
 			c.hasChoices = true
+			if ok {
+				c.remember(&l, e.prefix)
+			}
 			l.i = c.walkChoices(b, l.val, whole, e)
 			l.kept = true
 		case "error":
@@ -213,6 +231,14 @@ func (c *chunk) walk(b []byte, i int, whole bool, e *edits) (int, bool) {
 		c.cuts = append(c.cuts, cut{l.i - 1, l.i - 1, with})
 	}
 	return l.i, true
+}
+
+// remember keeps how a chunk began, at the member choices, if nothing in it
+// needs a second look.
+func (c *chunk) remember(l *layer, p *prefix) {
+	if p != nil && l.val <= maxPrefix && len(c.cuts) == 0 && !c.failed && !c.hasPrompt && c.claimedPrompt == 0 {
+		p.text, p.seen = append(p.text[:0], l.b[:l.val]...), l.seen
+	}
 }
 
 func (c *chunk) walkChoices(b []byte, i int, whole bool, e *edits) int {

@@ -1,6 +1,8 @@
 package openai
 
 import (
+	"encoding/binary"
+	"math/bits"
 	"strconv"
 	"unicode/utf8"
 )
@@ -23,10 +25,23 @@ var plain = func() (t [256]bool) {
 
 // space gives the index of the first byte at or after i that is not white space.
 func space(b []byte, i int) int {
-	for i < len(b) && (b[i] == ' ' || b[i] == '\n' || b[i] == '\t' || b[i] == '\r') {
+	for i < len(b) && b[i] <= ' ' && (b[i] == ' ' || b[i] == '\n' || b[i] == '\t' || b[i] == '\r') {
 		i++
 	}
 	return i
+}
+
+// Eight bytes with one bit, and with the high bit, of each set.
+const (
+	ones  = 0x0101010101010101
+	highs = 0x8080808080808080
+)
+
+// notPlain has the high bit set of the first byte of w, in the order of memory,
+// that is not plain; bits above that one mean nothing.
+func notPlain(w uint64) uint64 {
+	quote, slash := w^(ones*'"'), w^(ones*'\\')
+	return ((quote-ones)&^quote | (slash-ones)&^slash | (w - ones*' ') | w) & highs
 }
 
 // skipString gives the index after the string that begins at b[i] == '"'. It
@@ -34,6 +49,13 @@ func space(b []byte, i int) int {
 func skipString(b []byte, i int) int {
 	i++
 	for {
+		for i+8 <= len(b) {
+			if found := notPlain(binary.LittleEndian.Uint64(b[i:])); found != 0 {
+				i += bits.TrailingZeros64(found) / 8
+				break
+			}
+			i += 8
+		}
 		for i < len(b) && plain[b[i]] {
 			i++
 		}

@@ -40,6 +40,7 @@ type Stream struct {
 	head []byte // events before the first output
 
 	chunk  chunk
+	prefix prefix
 	meta   Meta
 	met    bool // meta is known
 	chunks int
@@ -75,7 +76,7 @@ func (s *Stream) Reset(opt Options) {
 	*s = Stream{
 		opt: opt, model: model,
 		tail: small(s.tail), data: small(s.data), head: small(s.head),
-		chunk: chunk{cuts: s.chunk.cuts[:0]},
+		chunk: chunk{cuts: s.chunk.cuts[:0]}, prefix: prefix{text: s.prefix.text[:0]},
 	}
 }
 
@@ -213,7 +214,7 @@ func (s *Stream) event(dst, data []byte) []byte {
 		return dst
 	}
 	c := &s.chunk
-	if err := c.walkWhole(data, false, c.cuts, edits{keepIDs: s.opt.TokenIDs, model: s.model}); err != nil {
+	if err := c.walkWhole(data, false, c.cuts, edits{prefix: &s.prefix, keepIDs: s.opt.TokenIDs, model: s.model}); err != nil {
 		s.fail(malformed("malformed_event", "an event is not the JSON of a chunk"))
 		return dst
 	}
