@@ -28,12 +28,12 @@ func child(path string) int {
 	var mu sync.Mutex
 	pid := os.Getpid()
 	fmt.Println("ready")
-	for c := range 8 {
+	for c := range 4 {
 		go func() {
 			for i := 0; ; i++ {
 				e := outcome.Entry{Outcome: benchOutcome()}
 				e.Outcome.Request = fmt.Sprintf("%d/%d/%d", pid, c, i)
-				if i%5 == 0 {
+				if i%40 == 0 {
 					e.Sample = &outcome.Sample{Outcome: e.Outcome, Response: []byte(strings.Repeat("x", i%3000))}
 				}
 				if err := s.Record(ctx, e); err != nil {
@@ -99,7 +99,7 @@ func killed(t *testing.T, path string) (ids []string) {
 	if line, err := lines.ReadString('\n'); line != "ready\n" {
 		t.Fatalf("the child did not start: %q, %v, %v", line, err, cmd.Wait())
 	}
-	timer := time.AfterFunc(time.Duration(rand.Int64N(int64(250*time.Millisecond))), func() { _ = cmd.Process.Kill() })
+	timer := time.AfterFunc(time.Duration(rand.Int64N(int64(150*time.Millisecond))), func() { _ = cmd.Process.Kill() })
 	defer timer.Stop()
 	for {
 		line, err := lines.ReadString('\n')

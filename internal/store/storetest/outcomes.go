@@ -122,6 +122,10 @@ func testSamples(t *testing.T, db Database) {
 		if got[i].ID <= 0 {
 			t.Errorf("sample has ID %d", got[i].ID)
 		}
+		if !bytes.Equal(got[i].Response, want.Response) {
+			t.Errorf("the response of sample %d came back different", i)
+		}
+		got[i].Response, want.Response = nil, nil // too long to show
 		want.ID = got[i].ID
 		same(t, "a sample", got[i], *want)
 	}

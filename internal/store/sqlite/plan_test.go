@@ -1,0 +1,114 @@
+package sqlite
+
+import (
+	"database/sql"
+	"fmt"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"vision/internal/outcome"
+)
+
+// The queries that run all the time never read a whole table or sort it.
+func TestQueryPlans(t *testing.T) {
+	s := openAt(t, filepath.Join(t.TempDir(), "v.db"), Options{})
+	defer closed(t, s)
+	for name, c := range map[string]struct {
+		text string
+		args []any
+		want string
+	}{
+		"OutcomesAfter":       {outcomesAfter, []any{5, 5}, "SEARCH outcomes USING INTEGER PRIMARY KEY (rowid>?)"},
+		"Features":            {newestFeatures, []any{"chat", 5}, "SEARCH features USING INDEX features_newest (kind=?)"},
+		"ClaimSamples":        {dueSamples, []any{5, 5}, "SCAN samples USING COVERING INDEX samples_queue"}, // in order, so LIMIT ends it
+		"DropSamples":         {oldSamples, []any{5, 5}, "SEARCH samples USING COVERING INDEX samples_start (start<?)"},
+		"Checks":              {minerChecks, []any{[]byte{1}, 5}, "SEARCH checks USING INDEX checks_miner (miner=?)"},
+		"Checks in a task":    {pairChecks, []any{[]byte{1}, "a", 5}, "SEARCH checks USING INDEX checks_pair (miner=? AND task=?)"},
+		"CheckCounts":         {checkCounts, []any{5}, "SEARCH checks USING COVERING INDEX checks_at (at>?)"},
+		"LastPeriod":          {lastPeriod, nil, "SCAN periods"}, // from its end, LIMIT 1
+		"Contenders":          {periodContenders, []any{1}, "SEARCH c USING PRIMARY KEY (period=?)"},
+		"Results":             {periodResults, []any{1}, "SEARCH r USING PRIMARY KEY (period=?)"},
+		"a new sample's rank": {`SELECT count(*) FROM (SELECT 1 FROM checks WHERE miner = ? AND task = ? LIMIT 1000)`, []any{[]byte{1}, "a"}, "SEARCH checks USING COVERING INDEX checks_pair (miner=? AND task=?)"},
+	} {
+		steps, err := query(ctx, s.reads, func(r *sql.Rows) (step string, err error) {
+			var a, b, c int
+			return step, r.Scan(&a, &b, &c, &step)
+		}, "EXPLAIN QUERY PLAN "+c.text, c.args...)
+		if err != nil {
+			t.Fatalf("%s: %v", name, err)
+		}
+		plan := strings.Join(steps, "; ")
+		if !strings.Contains(plan, c.want) || strings.Contains(plan, "TEMP B-TREE FOR ORDER BY") {
+			t.Errorf("%s: plan %q, want %q and no sorting", name, plan, c.want)
+		}
+		if n := strings.Count(plan, "SCAN "); n > 0 && !strings.HasPrefix(c.want, "SCAN") && name != "a new sample's rank" {
+			t.Errorf("%s: plan %q scans a table", name, plan)
+		}
+	}
+}
+
+// With 100,000 outcomes and 5,000 samples, whatever a period does is quick.
+func TestManyOutcomes(t *testing.T) {
+	s := openAt(t, filepath.Join(t.TempDir(), "v.db"), Options{})
+	defer closed(t, s)
+	const n = 100_000
+	begin := benchOutcome().Start
+	batch := make([]outcome.Entry, 0, 500)
+	for i := range n {
+		e := outcome.Entry{Outcome: benchOutcome()}
+		e.Outcome.Start = begin.Add(time.Duration(i) * time.Millisecond)
+		e.Outcome.Request = fmt.Sprint(i)
+		e.Outcome.Miner[0] = byte(i)
+		if i%20 == 0 {
+			e.Sample = &outcome.Sample{Outcome: e.Outcome, Response: []byte("data")}
+		}
+		if batch = append(batch, e); len(batch) == cap(batch) {
+			if err := s.Record(ctx, batch...); err != nil {
+				t.Fatal(err)
+			}
+			batch = batch[:0]
+		}
+	}
+	if p, err := s.Pending(ctx); err != nil || p != n/20 {
+		t.Fatalf("%d pending, %v", p, err)
+	}
+	// Generous bounds for a loaded machine; a scan or a sort of all breaks them.
+	for name, c := range map[string]struct {
+		within time.Duration
+		call   func() (int, error)
+		want   int
+	}{
+		"the last 100 outcomes": {20 * time.Millisecond, func() (int, error) {
+			l, err := s.OutcomesAfter(ctx, n-100, 1000)
+			return len(l), err
+		}, 100},
+		"1,000 outcomes from the middle": {100 * time.Millisecond, func() (int, error) {
+			l, err := s.OutcomesAfter(ctx, n/2, 1000)
+			return len(l), err
+		}, 1000},
+		"the place of a recent time": {20 * time.Millisecond, func() (int, error) {
+			seq, err := s.SeqBefore(ctx, begin.Add((n-100)*time.Millisecond))
+			return int(seq), err
+		}, n - 100},
+		"a claim": {50 * time.Millisecond, func() (int, error) {
+			l, err := s.ClaimSamples(ctx, begin, time.Hour, 10)
+			return len(l), err
+		}, 10},
+		"pending": {50 * time.Millisecond, func() (int, error) { return s.Pending(ctx) }, n / 20},
+	} {
+		best := time.Hour
+		for range 5 {
+			started := time.Now()
+			got, err := c.call()
+			best = min(best, time.Since(started))
+			if err != nil || got != c.want {
+				t.Errorf("%s: %d, want %d (%v)", name, got, c.want, err)
+			}
+		}
+		if best > c.within {
+			t.Errorf("%s took %v, want at most %v", name, best, c.within)
+		}
+	}
+}

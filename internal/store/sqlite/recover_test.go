@@ -1,0 +1,267 @@
+package sqlite
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+	"os"
+	"path/filepath"
+	"sync"
+	"testing"
+
+	"vision/internal/outcome"
+	"vision/internal/store/journal"
+)
+
+func entry(n int) outcome.Entry {
+	e := outcome.Entry{Outcome: benchOutcome()}
+	e.Outcome.Request = fmt.Sprint("req-", n)
+	e.Sample = &outcome.Sample{Outcome: e.Outcome, Request: []byte("{}"), Response: []byte("data")}
+	return e
+}
+
+func requests(t testing.TB, s *Store) (list []string) {
+	t.Helper()
+	got, err := s.OutcomesAfter(ctx, 0, 1000)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, o := range got {
+		list = append(list, o.Request)
+	}
+	return list
+}
+
+func wantRequests(t testing.TB, what string, s *Store, n int) {
+	t.Helper()
+	var want []string
+	for i := range n {
+		want = append(want, fmt.Sprint("req-", i))
+	}
+	if got := requests(t, s); fmt.Sprint(got) != fmt.Sprint(want) {
+		t.Errorf("%s: %v, want %v", what, got, want)
+	}
+	if p, err := s.Pending(ctx); err != nil || p != n {
+		t.Errorf("%s: %d samples pending, want %d (%v)", what, p, n, err)
+	}
+}
+
+// crash stops everything as the end of the process would: what is in the
+// journal stays there, locks and connections are gone.
+func crash(t *testing.T, s *Store) {
+	t.Helper()
+	s.journal.Stop()
+	s.mover.stop()
+	s.closed.Store(true)
+	if err := s.abandon(); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// unmoved opens a store whose mover only moves when told to, with n outcomes
+// in the journal.
+func unmoved(t *testing.T, path string, n int) *Store {
+	t.Helper()
+	s := openAt(t, path, Options{})
+	s.mover.stop()
+	_, s.mover.quit = context.WithCancel(ctx)
+	for i := range n {
+		if err := s.Record(ctx, entry(i)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return s
+}
+
+// A crash between any two steps of moving loses nothing and doubles nothing.
+func TestCrashBetweenSteps(t *testing.T) {
+	for name, step := range map[string]func(*Store, *journal.Segment) error{
+		"recorded": func(*Store, *journal.Segment) error { return nil },
+		"some moved": func(s *Store, segment *journal.Segment) error {
+			return s.writer.tx(ctx, "move the first two", func(ctx context.Context, conn *sql.Conn) error {
+				next := int64(0)
+				err := conn.Raw(func(raw any) (err error) {
+					if s.mover.insert, err = newInserter(ctx, raw); err != nil {
+						return err
+					}
+					for range 2 {
+						next, err = segment.Read(next, 1, func(record []byte) error {
+							return s.mover.decoder.entries(record, func(e *outcome.Entry) error { return s.mover.insert.entry(ctx, e) })
+						})
+						if err != nil {
+							return err
+						}
+					}
+					return nil
+				})
+				if err != nil {
+					return err
+				}
+				_, err = conn.ExecContext(ctx, `INSERT INTO journals VALUES (?, ?)`, segment.Name(), next)
+				return err
+			})
+		},
+		"moved, not committed": func(s *Store, segment *journal.Segment) error {
+			err := s.writer.tx(ctx, "move", func(ctx context.Context, conn *sql.Conn) error {
+				return context.DeadlineExceeded
+			})
+			if err == nil {
+				return fmt.Errorf("committed")
+			}
+			return nil
+		},
+		"all moved": func(s *Store, segment *journal.Segment) error {
+			_, err := s.mover.move(ctx, segment)
+			return err
+		},
+		"all moved, file removed": func(s *Store, segment *journal.Segment) error {
+			if _, err := s.mover.move(ctx, segment); err != nil {
+				return err
+			}
+			return s.journal.Drop(segment)
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			path := filepath.Join(t.TempDir(), "v.db")
+			s := unmoved(t, path, 5)
+			if err := step(s, s.journal.Segments()[0]); err != nil {
+				t.Fatal(err)
+			}
+			crash(t, s)
+			for range 2 {
+				s := openAt(t, path, Options{})
+				wantRequests(t, "after the crash", s, 5)
+				var rows int
+				if err := s.reads.QueryRow(`SELECT count(*) FROM journals`).Scan(&rows); err != nil || rows != 0 {
+					t.Errorf("%d journal positions left, %v", rows, err)
+				}
+				closed(t, s)
+			}
+			if left, _ := os.ReadDir(path + "-outcomes"); len(left) > 0 {
+				t.Errorf("segments left: %v", left)
+			}
+		})
+	}
+}
+
+// The outcomes of a process that died are taken over by one that lives on.
+func TestAdoptWhileRunning(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "v.db")
+	dead := unmoved(t, path, 3)
+	alive := openAt(t, path, Options{})
+	defer closed(t, alive)
+	wantRequests(t, "while the other lives", alive, 0)
+	crash(t, dead)
+	if err := alive.mover.adopt(ctx); err != nil {
+		t.Fatal(err)
+	}
+	wantRequests(t, "after it died", alive, 3)
+}
+
+// While the database is full, outcomes are still acknowledged into the
+// journal, readers are told, and nothing is lost.
+func TestDatabaseFull(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "v.db")
+	s := unmoved(t, path, 0)
+	limit := func(pages int) {
+		t.Helper()
+		if _, err := s.writer.conn.ExecContext(ctx, fmt.Sprintf(`PRAGMA max_page_count = %d`, pages)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	limit(1)
+	large := entry(0)
+	for i := range 40 {
+		large.Outcome.Request = fmt.Sprint("req-", i)
+		large.Outcome.Reason = fmt.Sprintf("%04000d", i)
+		if err := s.Record(ctx, large); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, err := s.OutcomesAfter(ctx, 0, 1); err == nil {
+		t.Error("a reader was not told that outcomes are missing")
+	}
+	if err := s.Close(); err == nil {
+		t.Error("Close was silent about outcomes that it left in the journal")
+	}
+	again := openAt(t, path, Options{})
+	wantRequests(t, "when there is room", again, 40)
+	closed(t, again)
+}
+
+func TestOpenTogether(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "v.db")
+	var wg sync.WaitGroup
+	for i := range 6 {
+		wg.Go(func() {
+			s, err := Open(ctx, path, Options{})
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			if err := s.Record(ctx, entry(i)); err != nil {
+				t.Error(err)
+			}
+			if err := s.Close(); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	wg.Wait()
+	s := openAt(t, path, Options{})
+	defer closed(t, s)
+	if got := requests(t, s); len(got) != 6 {
+		t.Errorf("outcomes %v, want 6", got)
+	}
+}
+
+// Close at any moment of recording: what was acknowledged is kept, the rest refused.
+func TestStartStop(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "v.db")
+	var mu sync.Mutex
+	acknowledged := map[string]bool{}
+	for round := range 15 {
+		s := openAt(t, path, Options{})
+		var wg sync.WaitGroup
+		begun := make(chan struct{}, 4)
+		for c := range 4 {
+			wg.Go(func() {
+				for i := 0; ; i++ {
+					e := entry(i)
+					e.Outcome.Request = fmt.Sprintf("%d/%d/%d", round, c, i)
+					if err := s.Record(ctx, e); err != nil {
+						return
+					}
+					mu.Lock()
+					acknowledged[e.Outcome.Request] = true
+					mu.Unlock()
+					if i == round {
+						begun <- struct{}{}
+					}
+				}
+			})
+		}
+		<-begun
+		closed(t, s)
+		wg.Wait()
+	}
+	s := openAt(t, path, Options{})
+	defer closed(t, s)
+	if kept := missing(t, s, acknowledged); kept != len(acknowledged) {
+		t.Errorf("%d outcomes kept, %d acknowledged", kept, len(acknowledged))
+	}
+}
+
+func FuzzRecord(f *testing.F) {
+	e := entry(1)
+	f.Add(appendEntries(nil, []outcome.Entry{e}))
+	f.Add([]byte{version, 0xff, 0xff, 0xff, 0xff, 0x0f})
+	f.Fuzz(func(t *testing.T, record []byte) {
+		var d decoder
+		n := 0
+		_ = d.entries(record, func(*outcome.Entry) error { n++; return nil })
+		if n > len(record) {
+			t.Fatalf("%d entries in %d bytes", n, len(record))
+		}
+	})
+}
