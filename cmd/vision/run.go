@@ -35,7 +35,20 @@ type command struct {
 
 // commands are all there are, in the order of the help text.
 func commands() []command {
-	return []command{}
+	return []command{
+		{"devnet", "[flags]", devnetAbout, runDevnet},
+		{"miner", "--config FILE", "serve tasks to validators from your own model servers\n\nSIGHUP reads the file again without dropping a stream.", runMiner},
+		{"validator", "--config FILE [--roles gateway,scorer,checker]", "judge miners, set weights and sell access\n\nSeveral processes on one machine may share a validator's roles: same file, other --roles.", runValidator},
+		{"checker", "--config FILE", "run a checking server on a machine of its own", runChecker},
+		{"init", "miner|validator|checker|network [flags]", initAbout, runInit},
+		{"config check", "miner|validator|checker|network|catalogue FILE", "report every mistake in a file, with its line", configCheck},
+		{"scores", "[HOTKEY] --data DIR | --config FILE [--json]", "show what miners earn and why\n\nWith a hotkey: every factor of that miner's score, and the evidence.", runScores},
+		{"key create", "--data DIR | --config FILE [flags]", "make an API key and show it, once", keyCreate},
+		{"key list", "--data DIR | --config FILE [--json]", "list the API keys", keyList},
+		{"key revoke", "NUMBER --data DIR | --config FILE", "stop an API key from working", keyRevoke},
+		{"hotkey new", "FILE", "make a hotkey and write its file, as the official wallet tools do", hotkeyNew},
+		{"hotkey show", "FILE", "show the address of a hotkey's file", hotkeyShow},
+	}
 }
 
 // usageError is a mistake in how a command was called.

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net"
+	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
@@ -82,6 +84,7 @@ type Devnet struct {
 	key       string
 	keys      *keyring
 	ledger    *local.Ledger
+	ledgerURL string
 	catalogue *config.Catalogue
 	validator *node.Validator
 	miners    []*member
@@ -119,6 +122,9 @@ func New(ctx context.Context, o Options) (_ *Devnet, err error) {
 		return nil, err
 	}
 	d.group.Add(daemon.Component{Name: "ledger", Stop: func(context.Context) error { return d.ledger.Close() }})
+	if err = d.serveLedger(); err != nil {
+		return nil, err
+	}
 	if err = d.writeCatalogue(); err != nil {
 		return nil, err
 	}
@@ -129,6 +135,27 @@ func New(ctx context.Context, o Options) (_ *Devnet, err error) {
 		return nil, err
 	}
 	return d, d.addValidator(ctx)
+}
+
+// serveLedger lets other processes on the machine join.
+func (d *Devnet) serveLedger() error {
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return fmt.Errorf("listen for the ledger: %w", err)
+	}
+	d.ledgerURL = "http://" + listener.Addr().String()
+	server := &http.Server{Handler: local.NewServer(d.ledger, d.options.Log), ReadHeaderTimeout: 10 * time.Second}
+	d.group.Add(daemon.Component{
+		Name: "ledger's listener",
+		Serve: func(context.Context) error {
+			if err := server.Serve(listener); err != http.ErrServerClosed {
+				return err
+			}
+			return nil
+		},
+		Stop: func(context.Context) error { return server.Close() },
+	})
+	return nil
 }
 
 // CatalogueFile is where a data folder keeps its task catalogue.
@@ -245,6 +272,21 @@ func (d *Devnet) close() error {
 
 // URL is the API's base URL, once ready.
 func (d *Devnet) URL() string { return "http://" + d.validator.Customers() + "/v1" }
+
+// LedgerURL is where other processes on the machine join the ledger.
+func (d *Devnet) LedgerURL() string { return d.ledgerURL }
+
+// Data is the folder of all state.
+func (d *Devnet) Data() string { return d.options.Data }
+
+// Models are the names of what is on sale.
+func (d *Devnet) Models() []string {
+	var names []string
+	for _, t := range d.Catalogue().Tasks() {
+		names = append(names, t.Name)
+	}
+	return names
+}
 
 // Key is the API key.
 func (d *Devnet) Key() string { return d.key }

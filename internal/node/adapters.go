@@ -10,12 +10,10 @@ import (
 	"net/http"
 	"sync/atomic"
 
-	"vision/internal/checker"
 	"vision/internal/hotkey"
 	"vision/internal/proto"
 	"vision/internal/relay"
 	"vision/internal/sampling"
-	"vision/internal/scorer"
 	"vision/internal/transport"
 )
 
@@ -34,26 +32,27 @@ func (d minerDialer) Dial(ctx context.Context, addr string, miner hotkey.ID) (ne
 
 // dialReason names a failed handshake for an outcome.
 func dialReason(err error) string {
-	for reason, kind := range map[string]error{
-		"wrong_hotkey":    transport.ErrWrongHotkey,
-		"expired":         transport.ErrExpired,
-		"bad_certificate": transport.ErrBinding,
-	} {
-		if errors.Is(err, kind) {
-			return reason
-		}
+	switch {
+	case errors.Is(err, transport.ErrWrongHotkey):
+		return "wrong_hotkey"
+	case errors.Is(err, transport.ErrExpired):
+		return "certificate_expired"
+	case errors.Is(err, transport.ErrBinding), errors.Is(err, transport.ErrExtension), errors.Is(err, transport.ErrCertificate):
+		return "bad_certificate"
+	case transport.Refused(err):
+		return "refused_us"
 	}
 	return ""
 }
 
 // sampler is the gateway's decision on what is kept to be checked.
 type sampler struct {
-	secret [32]byte
-	rates  *sampling.Table
+	relay *relay.Client
+	rates *sampling.Table
 }
 
 func (s sampler) Keep(id, task string, miner hotkey.ID) bool {
-	return s.rates.Keep(sampling.Draw(s.secret, id), task, miner)
+	return s.rates.Keep(s.relay.Draw(id), task, miner)
 }
 
 // capacityFetcher asks miners what they declare.
@@ -86,20 +85,18 @@ func (f capacityFetcher) Capacities(ctx context.Context, peer relay.Peer) (proto
 	return c, c.Validate()
 }
 
-// localChecker is the checker of this process.
-type localChecker struct{ *checker.Checker }
-
-func (c localChecker) Check(ctx context.Context, r proto.CheckRequest) (proto.CheckResponse, error) {
-	return c.Judge(ctx, r)
+// judge is a checking server, of this process or of another.
+type judge interface {
+	Judge(ctx context.Context, r proto.CheckRequest) (proto.CheckResponse, error)
 }
 
 // turns spreads checks over several checking servers. One that fails leaves
 // the sample to be tried again, with another.
 type turns struct {
-	judges []scorer.Checker
+	judges []judge
 	next   atomic.Uint64
 }
 
 func (t *turns) Check(ctx context.Context, r proto.CheckRequest) (proto.CheckResponse, error) {
-	return t.judges[t.next.Add(1)%uint64(len(t.judges))].Check(ctx, r)
+	return t.judges[t.next.Add(1)%uint64(len(t.judges))].Judge(ctx, r)
 }

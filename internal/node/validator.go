@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"vision/internal/checker"
+	"vision/internal/checker/remote"
 	"vision/internal/daemon"
 	"vision/internal/dispatch"
 	"vision/internal/gateway"
@@ -33,7 +34,6 @@ type Validator struct {
 	store   store.Store
 	relay   *relay.Client
 	board   *dispatch.Board
-	samples [32]byte // draws which answers are checked
 	rates   sampling.Table
 	clients *transport.Clients
 
@@ -79,9 +79,6 @@ func (v *Validator) assemble(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if v.samples, err = v.store.Secret(ctx, "samples"); err != nil {
-		return err
-	}
 	dialer := &transport.Dialer{Identity: v.identity}
 	v.relay, err = relay.New(relay.Config{Dialer: minerDialer{dialer}, Secret: seeds[:], DialReason: dialReason})
 	if err != nil {
@@ -94,16 +91,16 @@ func (v *Validator) assemble(ctx context.Context) error {
 		return nil
 	}})
 
-	var judges []scorer.Checker
+	var judges []judge
 	if v.config.has(Checks) {
-		judge, err := v.addChecker(ctx)
+		own, err := v.addChecker(ctx)
 		if err != nil {
 			return err
 		}
-		judges = append(judges, judge)
+		judges = append(judges, own)
 	}
 	for _, r := range v.config.Checkers {
-		judges = append(judges, &remoteChecker{client: v.clients.For(r.Hotkey), address: r.Address})
+		judges = append(judges, &remote.Client{HTTP: v.clients.For(r.Hotkey), Base: "https://" + r.Address})
 	}
 	if v.config.has(Gateway) {
 		if err := v.addGateway(); err != nil {
@@ -117,7 +114,7 @@ func (v *Validator) assemble(ctx context.Context) error {
 	return nil
 }
 
-func (v *Validator) addChecker(ctx context.Context) (scorer.Checker, error) {
+func (v *Validator) addChecker(ctx context.Context) (judge, error) {
 	salt, err := v.store.Secret(ctx, "checks")
 	if err != nil {
 		return nil, err
@@ -127,16 +124,9 @@ func (v *Validator) addChecker(ctx context.Context) (scorer.Checker, error) {
 		return nil, err
 	}
 	if v.config.CheckerListen != "" {
-		own := v.Key.ID()
-		admit := func(id hotkey.ID) error {
-			if id != own {
-				return errors.New("only this validator's own processes may use its checking server")
-			}
-			return nil
-		}
-		v.checks = v.serveTLS("checking server", v.config.CheckerListen, transport.Admit(checkHandler(c), admit), admit)
+		v.checks = v.serveChecks(v.config.CheckerListen, c, []hotkey.ID{v.Key.ID()})
 	}
-	return localChecker{c}, nil
+	return c, nil
 }
 
 func (v *Validator) addGateway() error {
@@ -148,7 +138,7 @@ func (v *Validator) addGateway() error {
 		Periods:   v.store,
 		Past:      v.store,
 		Recorder:  v.store,
-		Sampler:   sampler{v.samples, &v.rates},
+		Sampler:   sampler{v.relay, &v.rates},
 		Observer:  newGatewayMetrics(v.ops.Registry),
 		Log:       v.Log,
 		Anonymous: v.config.Gateway.Anonymous,
@@ -183,7 +173,7 @@ func (v *Validator) addGateway() error {
 	return nil
 }
 
-func (v *Validator) addScorer(ctx context.Context, judges []scorer.Checker) error {
+func (v *Validator) addScorer(ctx context.Context, judges []judge) error {
 	secret, err := v.store.Secret(ctx, "periods")
 	if err != nil {
 		return err
@@ -199,7 +189,6 @@ func (v *Validator) addScorer(ctx context.Context, judges []scorer.Checker) erro
 		Catalogue:   v.Catalogue.Catalogue,
 		Sampling:    &v.rates,
 		Secret:      secret,
-		Samples:     v.samples,
 		Board:       v.board,
 		Rates:       rates,
 		Log:         v.Log,

@@ -1,0 +1,227 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"embed"
+	"errors"
+	"flag"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"text/template"
+	"time"
+
+	"vision/internal/config"
+	"vision/internal/hotkey"
+	"vision/internal/hotkey/wallet"
+	"vision/internal/task"
+)
+
+//go:embed templates/*.yaml
+var templateFiles embed.FS
+
+var templates = template.Must(template.ParseFS(templateFiles, "templates/*.yaml"))
+
+const initAbout = `write a commented configuration that works
+
+  vision init network     a private network in a folder: its file, a validator,
+                          miners and a checking server, each with a hotkey
+  vision init miner       a miner's file, and a hotkey if there is none
+  vision init validator   a validator's file, and a hotkey if there is none
+  vision init checker     a checking server's file, and a hotkey if there is none
+
+Files that exist are never replaced.`
+
+// values fill in the templates.
+type values struct {
+	Network     string
+	Neurons     []neuron
+	NetworkFile string
+	HotkeyFile  string
+	Catalogue   string
+	Data        string
+	Period      time.Duration
+	Listen      string
+	Announce    string
+	Ops         string
+	ServerURL   string
+	Engine      string
+	Tasks       []offer
+	Allow       []hotkey.ID
+}
+
+type neuron struct {
+	Hotkey  hotkey.ID
+	Role    string
+	Stake   string
+	Address string
+}
+
+type offer struct {
+	Name  string
+	Units int64
+}
+
+func runInit(_ context.Context, t terminal, flags *flag.FlagSet, args []string) error {
+	folder := flags.String("dir", ".", "the folder to write to")
+	key := flags.String("hotkey", "", "the hotkey's file; DIR/hotkeys/NAME if empty")
+	network := flags.String("network", "network.yaml", "the private network's file")
+	miners := flags.Int("miners", 2, "for network: how many miners")
+	rest, err := parse(flags, args, 1, 1)
+	if err != nil {
+		return err
+	}
+	if *miners < 1 || *miners > 200 {
+		return usagef("--miners is %d, want 1 to 200", *miners)
+	}
+	w := &writing{t: t, folder: *folder, values: values{
+		NetworkFile: *network, HotkeyFile: *key, Period: time.Hour,
+		Data: filepath.Join(*folder, "data"), ServerURL: "http://127.0.0.1:8000", Engine: "vllm",
+	}}
+	if err := os.MkdirAll(*folder, 0o755); err != nil {
+		return err
+	}
+	switch rest[0] {
+	case "network":
+		return w.network(*miners)
+	case "miner":
+		w.values.Listen, w.values.Announce, w.values.Ops = ":8091", `""`, "127.0.0.1:9101"
+		return w.node("miner", "miner")
+	case "validator":
+		w.values.Ops = "127.0.0.1:9100"
+		return w.node("validator", "validator")
+	case "checker":
+		w.values.Listen, w.values.Ops = ":8092", "127.0.0.1:9102"
+		return w.node("checker", "checker")
+	}
+	return usagef("%q is not something to init: want miner, validator, checker or network", rest[0])
+}
+
+// writing is one init under way.
+type writing struct {
+	t      terminal
+	folder string
+	values values
+}
+
+// network writes a whole private network on this machine, of the toy models.
+func (w *writing) network(miners int) error {
+	file := filepath.Join(w.folder, "network.yaml")
+	if _, err := os.Stat(file); err == nil {
+		return fmt.Errorf("%s exists already and is not replaced", file)
+	}
+	w.values.Network, w.values.NetworkFile = "private", file
+	validator, err := w.hotkey("validator")
+	if err != nil {
+		return err
+	}
+	w.values.Neurons = append(w.values.Neurons, neuron{Hotkey: validator, Role: "validator", Stake: "5000"})
+	for i := range miners {
+		id, err := w.hotkey(fmt.Sprintf("miner-%d", i+1))
+		if err != nil {
+			return err
+		}
+		w.values.Neurons = append(w.values.Neurons, neuron{Hotkey: id, Role: "miner", Address: fmt.Sprintf("127.0.0.1:%d", 8091+10*i)})
+	}
+	if err := w.write("network.yaml", "network.yaml"); err != nil {
+		return err
+	}
+	w.values.Ops = "127.0.0.1:9100"
+	if err := w.node("validator", "validator"); err != nil {
+		return err
+	}
+	w.values.Allow = []hotkey.ID{validator}
+	w.values.Listen, w.values.Ops = ":8092", "127.0.0.1:9099"
+	if err := w.node("checker", "checker"); err != nil {
+		return err
+	}
+	for i := range miners {
+		w.values.Listen = fmt.Sprintf(":%d", 8091+10*i)
+		w.values.Announce = fmt.Sprintf("127.0.0.1:%d", 8091+10*i)
+		w.values.Ops = fmt.Sprintf("127.0.0.1:%d", 9101+i)
+		if err := w.node("miner", fmt.Sprintf("miner-%d", i+1)); err != nil {
+			return err
+		}
+	}
+	fmt.Fprintf(w.t.out, "\nStart it with\n\n  vision validator --config %s\n  vision miner --config %s   (and so on)\n\n"+
+		"A miner needs a model server at %s: edit `servers` and `tasks` in its file.\n",
+		filepath.Join(w.folder, "validator.yaml"), filepath.Join(w.folder, "miner-1.yaml"), w.values.ServerURL)
+	return nil
+}
+
+// node writes the file of one node and its hotkey.
+func (w *writing) node(kind, name string) error {
+	saved := w.values.HotkeyFile
+	defer func() { w.values.HotkeyFile = saved }()
+	id, err := w.hotkey(name)
+	if err != nil {
+		return err
+	}
+	if w.values.HotkeyFile == "" {
+		w.values.HotkeyFile = w.hotkeyFile(name)
+	}
+	if kind == "checker" && len(w.values.Allow) == 0 {
+		w.values.Allow = []hotkey.ID{id} // of no use yet, but right in form
+		fmt.Fprintln(w.t.out, "put the hotkeys of the validators that may use it under `allow`")
+	}
+	catalogue, err := config.LoadCatalogue(w.values.Catalogue)
+	if err != nil {
+		return err
+	}
+	w.values.Tasks = nil
+	for _, t := range catalogue.Tasks() {
+		if k, ok := task.KindNamed(t.Kind); ok && k.Evidence() == task.Tokens {
+			w.values.Tasks = append(w.values.Tasks, offer{t.Name, t.Capacity / 10})
+		}
+	}
+	return w.write(kind+".yaml", name+".yaml")
+}
+
+func (w *writing) hotkeyFile(name string) string { return filepath.Join(w.folder, "hotkeys", name) }
+
+// hotkey loads the node's key, or makes it.
+func (w *writing) hotkey(name string) (hotkey.ID, error) {
+	file := w.values.HotkeyFile
+	if file == "" {
+		file = w.hotkeyFile(name)
+	}
+	path, err := wallet.Expand(file)
+	if err != nil {
+		return hotkey.ID{}, err
+	}
+	key, err := wallet.Load(path, func() (string, error) { return "", errors.New("it is encrypted") })
+	if err == nil {
+		return key.ID(), nil
+	}
+	if !errors.Is(err, fs.ErrNotExist) {
+		return hotkey.ID{}, err
+	}
+	if key, err = newHotkey(path); err != nil {
+		return hotkey.ID{}, err
+	}
+	fmt.Fprintf(w.t.out, "wrote %s: hotkey %s\n", path, key.ID())
+	return key.ID(), nil
+}
+
+// write fills in a template.
+func (w *writing) write(name, as string) error {
+	var text bytes.Buffer
+	if err := templates.ExecuteTemplate(&text, name, w.values); err != nil {
+		return err
+	}
+	path := filepath.Join(w.folder, as)
+	f, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o644)
+	if errors.Is(err, fs.ErrExist) {
+		return fmt.Errorf("%s exists already and is not replaced", path)
+	}
+	if err != nil {
+		return err
+	}
+	_, err = f.Write(text.Bytes())
+	if err = errors.Join(err, f.Close()); err == nil {
+		fmt.Fprintf(w.t.out, "wrote %s\n", path)
+	}
+	return err
+}

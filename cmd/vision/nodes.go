@@ -1,0 +1,123 @@
+package main
+
+import (
+	"context"
+	"flag"
+	"log/slog"
+	"os"
+	"os/signal"
+	"strings"
+	"syscall"
+
+	"vision/internal/config"
+	"vision/internal/node"
+	"vision/internal/obs"
+)
+
+func logger(t terminal, c node.Log) (*slog.Logger, error) {
+	return obs.NewLogger(t.err, c.Level, c.Format)
+}
+
+func runMiner(ctx context.Context, t terminal, flags *flag.FlagSet, args []string) error {
+	file := flags.String("config", "miner.yaml", "the configuration file")
+	if _, err := parse(flags, args, 0, 0); err != nil {
+		return err
+	}
+	c := node.MinerDefaults()
+	if err := config.Load(*file, &c); err != nil {
+		return err
+	}
+	log, err := logger(t, c.Log)
+	if err != nil {
+		return err
+	}
+	parts, err := node.Open(c.Common, log)
+	if err != nil {
+		return err
+	}
+	m, err := node.NewMiner(ctx, c, parts)
+	if err != nil {
+		return err
+	}
+	go reloadMiner(ctx, *file, c, m, log)
+	return m.Run(ctx, func() { log.Info("miner is ready", "hotkey", m.Hotkey().String(), "listen", m.Addr()) })
+}
+
+// reloadMiner reads the file again at each SIGHUP.
+func reloadMiner(ctx context.Context, file string, now node.MinerConfig, m *node.Miner, log *slog.Logger) {
+	hangups := make(chan os.Signal, 1)
+	signal.Notify(hangups, syscall.SIGHUP)
+	defer signal.Stop(hangups)
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-hangups:
+		}
+		fresh := node.MinerDefaults()
+		err := config.Load(file, &fresh)
+		if err == nil {
+			err = m.Reload(now, fresh)
+		}
+		if err != nil {
+			log.Error("the changed configuration is not taken; the old one stays in force", "file", file, "err", err)
+			continue
+		}
+		now = fresh
+		log.Info("configuration reloaded", "file", file)
+	}
+}
+
+func runValidator(ctx context.Context, t terminal, flags *flag.FlagSet, args []string) error {
+	file := flags.String("config", "validator.yaml", "the configuration file")
+	roles := flags.String("roles", "", "what this process does, in place of the file's roles: gateway,scorer,checker")
+	if _, err := parse(flags, args, 0, 0); err != nil {
+		return err
+	}
+	c := node.ValidatorDefaults()
+	if err := config.Load(*file, &c); err != nil {
+		return err
+	}
+	if *roles != "" {
+		c.Roles = strings.Split(*roles, ",")
+	}
+	log, err := logger(t, c.Log)
+	if err != nil {
+		return err
+	}
+	parts, err := node.Open(c.Common, log)
+	if err != nil {
+		return err
+	}
+	v, err := node.NewValidator(ctx, c, parts)
+	if err != nil {
+		return err
+	}
+	return v.Run(ctx, func() {
+		log.Info("validator is ready", "hotkey", v.Hotkey().String(), "roles", strings.Join(c.Roles, ","), "api", v.Customers())
+	})
+}
+
+func runChecker(ctx context.Context, t terminal, flags *flag.FlagSet, args []string) error {
+	file := flags.String("config", "checker.yaml", "the configuration file")
+	if _, err := parse(flags, args, 0, 0); err != nil {
+		return err
+	}
+	c := node.CheckerDefaults()
+	if err := config.Load(*file, &c); err != nil {
+		return err
+	}
+	log, err := logger(t, c.Log)
+	if err != nil {
+		return err
+	}
+	parts, err := node.Open(c.Common, log)
+	if err != nil {
+		return err
+	}
+	k, err := node.NewChecker(ctx, c, parts)
+	if err != nil {
+		return err
+	}
+	return k.Run(ctx, func() { log.Info("checker is ready", "hotkey", parts.Key.ID().String(), "listen", k.Addr()) })
+}

@@ -1,0 +1,151 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"text/tabwriter"
+	"time"
+
+	"vision/internal/config"
+	"vision/internal/devnet"
+	"vision/internal/hotkey"
+	"vision/internal/scorer"
+)
+
+func runScores(ctx context.Context, t terminal, flags *flag.FlagSet, args []string) error {
+	where := addDataFlags(flags)
+	asJSON := flags.Bool("json", false, "print JSON")
+	rest, err := parse(flags, args, 0, 1)
+	if err != nil {
+		return err
+	}
+	data, catalogueFile, err := where.folder()
+	if err != nil {
+		return err
+	}
+	if catalogueFile == "" { // a devnet keeps its own
+		if _, err := os.Stat(devnet.CatalogueFile(data)); err == nil {
+			catalogueFile = devnet.CatalogueFile(data)
+		}
+	}
+	catalogue, err := config.LoadCatalogue(catalogueFile)
+	if err != nil {
+		return err
+	}
+	options := scorer.ReportOptions{Now: time.Now()}
+	if len(rest) == 1 {
+		if options.Miner, err = hotkey.ParseID(rest[0]); err != nil {
+			return usagef("%v", err)
+		}
+	}
+	st, err := openStore(ctx, data, true)
+	if err != nil {
+		return err
+	}
+	defer st.Close()
+	report, err := scorer.Compose(ctx, st, catalogue, options)
+	if err != nil {
+		return err
+	}
+	if *asJSON {
+		e := json.NewEncoder(t.out)
+		e.SetIndent("", "  ")
+		return e.Encode(report)
+	}
+	if len(rest) == 1 {
+		return printMiner(t.out, report)
+	}
+	return printScores(t.out, report)
+}
+
+func printScores(out io.Writer, r scorer.Report) error {
+	printPeriod(out, r)
+	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', tabwriter.AlignRight)
+	fmt.Fprintln(w, "UID\tHOTKEY\tWEIGHT\tTASK\tCAPACITY\tOK\t429\tFAILED\tPERIOD\tQUALITY\tSPEED\tCHECKS\tEFFECTIVE\tSHARE\t")
+	for _, m := range r.Miners {
+		for i, c := range m.Tasks {
+			who := [3]string{"", "", ""}
+			if i == 0 {
+				who = [3]string{fmt.Sprint(m.UID), m.Hotkey.String(), fmt.Sprintf("%.4f", m.Weight)}
+			}
+			fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%d\t%d\t%d\t%d\t%.3f\t%.3f\t%.3f\t%d\t%.1f\t%.3f\t\n", who[0], who[1], who[2], c.Task, c.Capacity,
+				c.Counts.OK, c.Counts.RateLimited, c.Counts.Failed, c.PeriodScore, c.Quality.Mean, c.Quality.Speed, c.Quality.Checks, c.Effective, c.CubedShare)
+		}
+	}
+	return w.Flush()
+}
+
+func printPeriod(out io.Writer, r scorer.Report) {
+	if r.Running != nil {
+		fmt.Fprintf(out, "Period %d is running: %.0f%% over, %d probes planned, %d requests counted.\n",
+			r.Running.ID, 100*r.Running.Elapsed, r.Running.Planned, r.Running.Requests)
+	}
+	if r.Scored == 0 {
+		fmt.Fprintln(out, "No period has been scored yet.")
+	} else {
+		fmt.Fprintf(out, "Scores are of period %d and those before it.\n", r.Scored)
+	}
+	if r.Weights != nil {
+		fmt.Fprintf(out, "Weights of period %d: %s.\n", r.Weights.Period, r.Weights.Note)
+	}
+}
+
+// printMiner shows every factor of one miner's score, with the evidence.
+func printMiner(out io.Writer, r scorer.Report) error {
+	printPeriod(out, r)
+	for _, m := range r.Miners {
+		fmt.Fprintf(out, "\nMiner %s, uid %d: weight %.6f\n", m.Hotkey, m.UID, m.Weight)
+		for _, c := range m.Tasks {
+			fmt.Fprintf(out, "\n%s: contributes %.6f\n", c.Task, c.Contribution)
+			w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
+			fmt.Fprintf(w, "  capacity\t%d units a period count here, of %d declared\n", c.Capacity, c.Declared)
+			fmt.Fprintf(w, "  tested\t%.1f%% of it, %d probes planned\n", 100*c.ShareTested, c.Planned)
+			if c.Running != nil {
+				fmt.Fprintf(w, "  this period\t%s\n", counts(*c.Running))
+			}
+			fmt.Fprintf(w, "  last period\t%s\n", counts(c.Counts))
+			fmt.Fprintf(w, "  period score\t%.4f = mean %.4f over %d periods x history %.4f\n", c.PeriodScore, c.PeriodMean, len(c.Periods), c.HistoryFactor)
+			fmt.Fprintf(w, "  quality x speed\t%.4f over %d checks (mean quality %.4f, mean speed %.4f)\n", c.Quality.Combined, c.Quality.Checks, c.Quality.Mean, c.Quality.Speed)
+			fmt.Fprintf(w, "  effective volume\t%.2f = %.4f x %.4f x %d\n", c.Effective, c.Quality.Combined, c.PeriodScore, c.Capacity)
+			fmt.Fprintf(w, "  share\t%.4f of the task, cubed and scaled %.4f, times the task's weight %.4f\n", c.Share, c.CubedShare, c.PaidTaskWeight)
+			if err := w.Flush(); err != nil {
+				return err
+			}
+			printEvidence(out, c)
+		}
+	}
+	return nil
+}
+
+func counts(c scorer.CountsReport) string {
+	return fmt.Sprintf("%d requests: %d ok, %d rate limited, %d failed; %d units served", c.Requests, c.OK, c.RateLimited, c.Failed, c.Consumed)
+}
+
+func printEvidence(out io.Writer, c scorer.ContenderReport) {
+	const most = 10
+	if len(c.Periods) > 0 {
+		fmt.Fprintln(out, "  periods, newest first:")
+	}
+	for i, p := range c.Periods {
+		if i == most {
+			fmt.Fprintf(out, "    and %d more\n", len(c.Periods)-most)
+			break
+		}
+		fmt.Fprintf(out, "    %d: score %.4f, weight %.4f in the mean; %s\n", p.Period, p.Score, p.Weight, counts(p.CountsReport))
+	}
+	if len(c.Checks) > 0 {
+		fmt.Fprintln(out, "  checks, newest first:")
+	}
+	for i, k := range c.Checks {
+		if i == most {
+			fmt.Fprintf(out, "    and %d more\n", len(c.Checks)-most)
+			break
+		}
+		fmt.Fprintf(out, "    %s %s: quality %.3f, speed %.3f, %d units, by %s: %s\n",
+			k.At.Local().Format(time.TimeOnly), k.Source, k.Quality, k.Speed, k.Work, k.Test, k.Detail)
+	}
+}
