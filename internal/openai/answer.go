@@ -27,7 +27,8 @@ type Bounds struct {
 // by the bytes of text and by max. Its errors are of kind Upstream.
 func CountAnswer(body []byte, max Bounds) (Tally, error) {
 	var c chunk
-	if err := c.walkWhole(body, true, nil, edits{}); err != nil {
+	var room [4]cut
+	if err := c.walkWhole(body, true, room[:0], edits{}); err != nil {
 		return Tally{}, err
 	}
 	switch {
@@ -62,7 +63,10 @@ func CountAnswer(body []byte, max Bounds) (Tally, error) {
 // and without token ids unless they are wanted.
 func RewriteAnswer(dst, body []byte, prompt, completion int64, model string, tokenIDs bool) ([]byte, error) {
 	var c chunk
-	e := edits{keepIDs: tokenIDs, usage: appendUsage(nil, prompt, completion)}
+	var room [4]cut
+	var text [96]byte
+	c.cuts = room[:0]
+	e := edits{keepIDs: tokenIDs, usage: appendUsage(text[:0], prompt, completion)}
 	if model != "" {
 		e.model = AppendString(nil, model)
 	}

@@ -7,25 +7,29 @@ import (
 	"syscall"
 )
 
-// alive says whether an idle connection can be used: its peer has neither
-// closed it nor said anything. It does not block.
-func alive(c net.Conn) bool {
-	if wrapped, ok := c.(interface{ NetConn() net.Conn }); ok {
-		c = wrapped.NetConn()
+// watch prepares c for alive.
+func (c *conn) watch() {
+	nc := c.Conn
+	if wrapped, ok := nc.(interface{ NetConn() net.Conn }); ok {
+		nc = wrapped.NetConn()
 	}
-	sc, ok := c.(syscall.Conn)
+	sc, ok := nc.(syscall.Conn)
 	if !ok {
-		return true
+		return
 	}
 	raw, err := sc.SyscallConn()
 	if err != nil {
-		return false
+		return
 	}
-	ok = false
-	err = raw.Control(func(fd uintptr) {
+	var quiet bool
+	peek := func(fd uintptr) {
 		var b [1]byte
 		_, _, err := syscall.Recvfrom(int(fd), b[:], syscall.MSG_PEEK|syscall.MSG_DONTWAIT)
-		ok = err == syscall.EAGAIN || err == syscall.EWOULDBLOCK || err == syscall.EINTR
-	})
-	return err == nil && ok
+		quiet = err == syscall.EAGAIN || err == syscall.EWOULDBLOCK || err == syscall.EINTR
+	}
+	c.quiet = func() bool { return raw.Control(peek) == nil && quiet }
 }
+
+// alive says whether an idle connection can be used: its peer has neither
+// closed it nor said anything. It does not block.
+func (c *conn) alive() bool { return c.quiet == nil || c.quiet() }

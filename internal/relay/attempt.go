@@ -27,6 +27,7 @@ type attempt struct {
 	start    time.Time
 	due      time.Time     // when what we wait for must have come
 	armed    time.Time     // the connection's read deadline; not after due
+	passed   time.Time     // when output was last passed on
 	blocked  time.Duration // spent in the Sink
 	first    time.Duration
 	arrivals arrivals
@@ -475,10 +476,9 @@ func (a *attempt) pass(s *openai.Stream, b *body) (ok, reusable bool) {
 			return true, s.End() == nil
 		}
 		if s.Chunks() > before || s.Started() && finish != s.Tally().Finish {
-			now := a.c.cfg.Now()
-			a.due = earlier(now.Add(gap), a.call.By)
+			a.due = earlier(a.passed.Add(gap), a.call.By)
 			if a.due.Sub(a.armed) > gap/8 || a.due.Before(a.armed) {
-				a.arm(now, false)
+				a.arm(a.passed, false)
 			}
 		}
 		if err := a.fill(); err != nil {
@@ -512,7 +512,8 @@ func (a *attempt) flush(out *[]byte, wrong error, events int) (ok bool) {
 	}
 	a.ans.Started = true
 	err := a.sink.Events(*out)
-	a.blocked += a.c.cfg.Now().Sub(before)
+	a.passed = a.c.cfg.Now()
+	a.blocked += a.passed.Sub(before)
 	if err != nil {
 		if a.ctx.Err() != nil {
 			return a.gone()

@@ -21,6 +21,7 @@ type conn struct {
 	reused bool
 	got    bool // some byte of the current response has come
 	idle   time.Time
+	quiet  func() bool // see alive
 
 	buf   []byte // small or big
 	r, w  int    // what is unread in buf
@@ -32,6 +33,7 @@ type conn struct {
 func newConn(nc net.Conn, peer Peer) *conn {
 	c := &conn{Conn: nc, peer: peer}
 	c.buf = c.small[:]
+	c.watch()
 	return c
 }
 

@@ -31,24 +31,15 @@ func (p *pool) get(peer Peer) *conn {
 		}
 		c := list[len(list)-1]
 		list[len(list)-1] = nil
-		p.keep(peer, list[:len(list)-1])
+		p.idle[peer] = list[:len(list)-1] // reap removes what stays empty
 		p.count--
 		p.mu.Unlock()
-		if alive(c.Conn) {
+		if c.alive() {
 			c.reused, c.got = true, false
 			return c
 		}
 		c.Close()
 	}
-}
-
-// keep stores a peer's list. It wants mu held.
-func (p *pool) keep(peer Peer, list []*conn) {
-	if len(list) == 0 && cap(list) > 4 {
-		delete(p.idle, peer)
-		return
-	}
-	p.idle[peer] = list
 }
 
 // put gives a connection back. One too many is closed.

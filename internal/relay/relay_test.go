@@ -368,19 +368,16 @@ func TestADeadIdleConnectionCostsTheMinerNothing(t *testing.T) {
 }
 
 func TestAFreshConnectionThatDiesIsTheMinersFailure(t *testing.T) {
-	var dials int
-	var mu sync.Mutex
-	addr := serve(t, func(_ int, c *net.TCPConn, r *bufio.Reader) {
-		mu.Lock()
-		dials++
-		mu.Unlock()
+	dials := make(chan int, 10)
+	addr := serve(t, func(n int, c *net.TCPConn, r *bufio.Reader) {
+		dials <- n
 		request(r)
 		c.SetLinger(0) // a reset
 	})
 	c := newClient(t)
 	a := c.Do(t.Context(), newCall(t, c, addr, true), &shown{})
-	if a.Outcome.Status != outcome.Failed || a.Outcome.Reason != "no_response" || dials != 1 {
-		t.Errorf("%v %q after %d connections", a.Outcome.Status, a.Outcome.Reason, dials)
+	if a.Outcome.Status != outcome.Failed || a.Outcome.Reason != "no_response" || len(dials) != 1 {
+		t.Errorf("%v %q after %d connections", a.Outcome.Status, a.Outcome.Reason, len(dials))
 	}
 }
 
@@ -545,7 +542,8 @@ func TestAnswersBeforeTheRequestWasRead(t *testing.T) {
 	c := newClient(t)
 	call := newCall(t, c, addr, true)
 	call.Payload = bytes.Repeat([]byte(" "), 7<<20)
-	for range 20 {
+	for range 10 {
+		call.FirstBy, call.By = time.Now().Add(10*time.Second), time.Now().Add(10*time.Second)
 		if a := c.Do(t.Context(), call, &shown{}); a.Outcome.Status != outcome.RateLimited {
 			t.Fatalf("%v %q", a.Outcome.Status, a.Outcome.Reason)
 		}
