@@ -9,7 +9,7 @@ import (
 )
 
 // Adopt takes over the segments of processes that have ended, however they
-// ended. The caller moves their records and drops them, or closes what it
+// ended, those of one process in the order in which it wrote them. The caller moves their records and drops them, or closes what it
 // could not move; until then nobody else can adopt them.
 func (j *Journal) Adopt() ([]*Segment, error) {
 	entries, err := os.ReadDir(j.dir)

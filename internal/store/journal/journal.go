@@ -1,6 +1,7 @@
 package journal
 
 import (
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -24,6 +25,7 @@ type Options struct {
 // use, except that Segments, Adopt and Drop belong to one mover at a time.
 type Journal struct {
 	dir      string
+	id       string // random: the first part of its segments' names, of which the second counts
 	options  Options
 	open     func(path string) (file, error) // creates and locks; tests inject faults here
 	appended atomic.Int64                    // bytes of records acknowledged so far, by this process
@@ -33,7 +35,8 @@ type Journal struct {
 	owned  []*Segment // oldest first; the last takes writes unless sealed
 	closed bool
 
-	writing sync.Mutex // held by a group's leader while it writes
+	writing sync.Mutex // held by a group's leader while it writes; guards created
+	created int        // segments, and attempts at one
 }
 
 // group is what one write takes. The caller that began it, its leader, writes
@@ -60,7 +63,7 @@ func Open(dir string, o Options) (*Journal, error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, fmt.Errorf("create the journal's directory: %w", err)
 	}
-	return &Journal{dir: dir, options: o, open: createLocked}, nil
+	return &Journal{dir: dir, id: rand.Text(), options: o, open: createLocked}, nil
 }
 
 // Append writes one record of 1 to MaxRecord bytes, in one group with whatever

@@ -191,6 +191,7 @@ func TestAdopt(t *testing.T) {
 	if len(segments) != 3 {
 		t.Fatalf("adopted %d segments, want 3", len(segments))
 	}
+	same(t, "records, in order", contents(t, segments, 100), []string{"first record", "second record", "third"})
 	if again := adopted(t, dir); len(again) > 0 {
 		t.Errorf("%d segments were adopted twice", len(again))
 	}

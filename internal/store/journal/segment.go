@@ -1,7 +1,6 @@
 package journal
 
 import (
-	"crypto/rand"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -137,13 +136,14 @@ func (s *Segment) bad(pos int64) error {
 	return fmt.Errorf("%w: %s at byte %d", ErrDamaged, s.path, pos)
 }
 
-// create begins a new segment.
+// create begins a new segment. The caller holds writing.
 func (j *Journal) create() (*Segment, error) {
-	name := rand.Text()
-	path := filepath.Join(j.dir, name+suffix)
-	f, err := j.open(path)
-	for tries := 1; errors.Is(err, errTaken) && tries < 100; tries++ {
-		name = rand.Text()
+	var name, path string
+	var f file
+	err := errTaken
+	for tries := 0; errors.Is(err, errTaken) && tries < 100; tries++ {
+		j.created++
+		name = fmt.Sprintf("%s-%06d", j.id, j.created)
 		path = filepath.Join(j.dir, name+suffix)
 		f, err = j.open(path)
 	}

@@ -12,6 +12,7 @@ import (
 
 	"vision/internal/hotkey"
 	"vision/internal/outcome"
+	"vision/internal/period"
 )
 
 // cpuTime is what the process has used so far.
@@ -75,5 +76,56 @@ func BenchmarkRecord(b *testing.B) {
 				b.ReportMetric(float64(cpuTime()-used)/float64(b.N), "cpu-ns/op")
 			})
 		}
+	}
+}
+
+// BenchmarkPeriod starts and finishes a period of 65,536 contenders, and gives
+// the slowest Record of a caller who goes on meanwhile.
+func BenchmarkPeriod(b *testing.B) {
+	s, err := Open(context.Background(), filepath.Join(b.TempDir(), "v.db"), Options{})
+	if err != nil {
+		b.Fatal(err)
+	}
+	contenders := make([]period.Contender, 65536)
+	for i := range contenders {
+		contenders[i] = period.Contender{Miner: hotkey.ID{1, byte(i), byte(i >> 8)}, UID: uint16(i), Task: "chat-llama-3.1-8b", Addr: "192.0.2.1:4000", Declared: 1 << 30, Capacity: 1 << 29, Share: 0.1, Probes: 6, Slots: 8}
+	}
+	var slowest time.Duration
+	stop, stopped := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(stopped)
+		tick := time.NewTicker(time.Millisecond)
+		defer tick.Stop()
+		for {
+			select {
+			case <-stop:
+				return
+			case <-tick.C:
+			}
+			begin := time.Now()
+			if err := s.Record(context.Background(), outcome.Entry{Outcome: benchOutcome()}); err != nil {
+				b.Error(err)
+			}
+			slowest = max(slowest, time.Since(begin))
+		}
+	}()
+	for b.Loop() {
+		p, err := s.StartPeriod(context.Background(), period.Period{Start: time.Unix(1, 0), End: time.Unix(2, 0)}, contenders)
+		if err != nil {
+			b.Fatal(err)
+		}
+		results := make([]period.Result, len(contenders))
+		for i, c := range contenders {
+			results[i] = period.Result{Contender: c, Score: 0.5, Valid: true}
+		}
+		if err := s.FinishPeriod(context.Background(), p.ID, results); err != nil {
+			b.Fatal(err)
+		}
+	}
+	close(stop)
+	<-stopped
+	b.ReportMetric(float64(slowest)/1e6, "slowest-record-ms")
+	if err := s.Close(); err != nil {
+		b.Fatal(err)
 	}
 }

@@ -28,7 +28,7 @@ func child(path string) int {
 	var mu sync.Mutex
 	pid := os.Getpid()
 	fmt.Println("ready")
-	for c := range 4 {
+	for c := range 3 {
 		go func() {
 			for i := 0; ; i++ {
 				e := outcome.Entry{Outcome: benchOutcome()}
@@ -66,7 +66,7 @@ func TestKill(t *testing.T) {
 			t.Fatal(err)
 		}
 		acknowledged[mine.Outcome.Request] = true
-		if round%4 == 3 {
+		if round%8 == 7 {
 			closed(t, survivor)
 			survivor = openAt(t, path, Options{}) // adopts what the dead left
 			total = missing(t, survivor, acknowledged)
@@ -99,7 +99,7 @@ func killed(t *testing.T, path string) (ids []string) {
 	if line, err := lines.ReadString('\n'); line != "ready\n" {
 		t.Fatalf("the child did not start: %q, %v, %v", line, err, cmd.Wait())
 	}
-	timer := time.AfterFunc(time.Duration(rand.Int64N(int64(150*time.Millisecond))), func() { _ = cmd.Process.Kill() })
+	timer := time.AfterFunc(time.Duration(rand.Int64N(int64(130*time.Millisecond))), func() { _ = cmd.Process.Kill() })
 	defer timer.Stop()
 	for {
 		line, err := lines.ReadString('\n')

@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"sync"
 	"testing"
+	"time"
 
 	"vision/internal/outcome"
 	"vision/internal/store/journal"
@@ -186,6 +187,57 @@ func TestDatabaseFull(t *testing.T) {
 	}
 	again := openAt(t, path, Options{})
 	wantRequests(t, "when there is room", again, 40)
+	closed(t, again)
+}
+
+// Recording goes on while another process keeps the database locked.
+func TestRecordWhileLocked(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "v.db")
+	s := openAt(t, path, Options{})
+	other := bare(t, path)
+	if _, err := other.ExecContext(ctx, `BEGIN IMMEDIATE`); err != nil {
+		t.Fatal(err)
+	}
+	for i := range 100 {
+		if err := s.Record(ctx, entry(i)); err != nil { // would wait for busyTimeout, and fail, if it needed the lock
+			t.Fatal(err)
+		}
+	}
+	hurried, cancel := context.WithTimeout(ctx, 20*time.Millisecond)
+	defer cancel()
+	if _, err := s.OutcomesAfter(hurried, 0, 1); err == nil {
+		t.Error("a reader was not told that outcomes are missing")
+	}
+	if _, err := other.ExecContext(ctx, `COMMIT`); err != nil {
+		t.Fatal(err)
+	}
+	wantRequests(t, "when it is free again", s, 100)
+	closed(t, s)
+}
+
+// With the database stuck, the journal is bounded: Record fails rather than
+// fill the disk, and what was acknowledged is kept.
+func TestJournalFull(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "v.db")
+	s := unmoved(t, path, 0)
+	if _, err := s.writer.conn.ExecContext(ctx, `PRAGMA max_page_count = 1`); err != nil {
+		t.Fatal(err)
+	}
+	big := entry(0)
+	big.Sample.Response = make([]byte, 8<<20)
+	kept := 0
+	for ; kept < 100; kept++ {
+		big.Outcome.Request = fmt.Sprint("req-", kept)
+		if err := s.Record(ctx, big); err != nil {
+			break
+		}
+	}
+	if want := maxWaiting/(8<<20) + 1; kept > want {
+		t.Errorf("%d outcomes of 8 MiB were accepted, want at most %d", kept, want)
+	}
+	crash(t, s)
+	again := openAt(t, path, Options{})
+	wantRequests(t, "when there is room", again, kept)
 	closed(t, again)
 }
 
