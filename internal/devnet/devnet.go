@@ -131,10 +131,14 @@ func New(ctx context.Context, o Options) (_ *Devnet, err error) {
 	if d.catalogue, err = config.NewCatalogue(CatalogueFile(o.Data), o.Log); err != nil {
 		return nil, err
 	}
+	validator, err := d.registerValidator(ctx)
+	if err != nil {
+		return nil, err
+	}
 	if err = d.addMiners(ctx); err != nil {
 		return nil, err
 	}
-	return d, d.addValidator(ctx)
+	return d, d.addValidator(ctx, validator)
 }
 
 // serveLedger lets other processes on the machine join.
@@ -179,17 +183,23 @@ func (d *Devnet) writeCatalogue() error {
 // stake of the validator: all there is.
 const stake = 100_000 * chain.TAO
 
-func (d *Devnet) addValidator(ctx context.Context) error {
+// registerValidator comes before the miners start: they look at the ledger
+// once in a while, and must know whom to serve from the beginning.
+func (d *Devnet) registerValidator(ctx context.Context) (*hotkey.Key, error) {
 	key, err := d.keys.key("validator")
 	if err != nil {
-		return err
+		return nil, err
 	}
 	if _, err := d.ledger.Register(ctx, key.ID(), key.ID()); err != nil {
-		return fmt.Errorf("register the validator: %w", err)
+		return nil, fmt.Errorf("register the validator: %w", err)
 	}
 	if err := d.ledger.SetStake(ctx, key.ID(), stake); err != nil {
-		return fmt.Errorf("stake the validator: %w", err)
+		return nil, fmt.Errorf("stake the validator: %w", err)
 	}
+	return key, nil
+}
+
+func (d *Devnet) addValidator(ctx context.Context, key *hotkey.Key) (err error) {
 	c := node.ValidatorDefaults()
 	c.Hotkey, c.Ledger = "devnet", node.Ledger{Kind: "devnet", URL: "http://127.0.0.1"}
 	c.Data, c.Period, c.Ops = d.options.Data, d.options.Period, d.options.Ops
@@ -254,8 +264,32 @@ func (d *Devnet) add(name string, run func(ctx context.Context, ready func()) er
 	})
 }
 
-// Run runs the network until ctx ends or a part of it fails.
-func (d *Devnet) Run(ctx context.Context, ready func()) error { return d.group.Run(ctx, ready) }
+// Run runs the network until ctx ends or a part of it fails. ready is called
+// once customers can be served.
+func (d *Devnet) Run(ctx context.Context, ready func()) error {
+	d.group.Add(daemon.Component{Name: "first capacities", Start: d.awaitCapacity})
+	return d.group.Run(ctx, ready)
+}
+
+// awaitWithin bounds awaitCapacity: a network without a working miner comes up
+// all the same, and shows so.
+const awaitWithin = 15 * time.Second
+
+// awaitCapacity waits until the gateway knows whom to ask.
+func (d *Devnet) awaitCapacity(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, awaitWithin)
+	defer cancel()
+	tick := time.NewTicker(50 * time.Millisecond)
+	defer tick.Stop()
+	for !d.validator.CanServe() {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-tick.C:
+		}
+	}
+	return nil
+}
 
 // close undoes New after a failure.
 func (d *Devnet) close() error {

@@ -251,5 +251,15 @@ func (v *Validator) Customers() string {
 	return v.customers.addr
 }
 
+// CanServe says whether every task has a miner that may be asked now.
+func (v *Validator) CanServe() bool {
+	for _, t := range v.Catalogue.Catalogue().Tasks() {
+		if v.board.Supply(t.Name, time.Now()).Ready == 0 {
+			return false
+		}
+	}
+	return true
+}
+
 // Store is the validator's database, open until Run returns.
 func (v *Validator) Store() store.Store { return v.store }
