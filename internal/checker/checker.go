@@ -1,0 +1,211 @@
+package checker
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"math"
+	"net/http"
+	"runtime/debug"
+	"strings"
+	"time"
+
+	"vision/internal/fault"
+	"vision/internal/outcome"
+	"vision/internal/proto"
+	"vision/internal/task"
+)
+
+// Deps is what a checker needs of others.
+type Deps struct {
+	// Client reaches reference servers; a plain one if nil.
+	Client *http.Client
+	// Secret reads the secret that a file holds. Needed if a key_file is configured.
+	Secret func(file string) (string, error)
+	// Salt picks, in a way that miners cannot foresee, which vectors of a long
+	// answer are made again. It should be random and kept secret.
+	Salt []byte
+	// Log is told of our own failures; nil is allowed.
+	Log *slog.Logger
+}
+
+// Checker is the role. Its methods may be called at once from anywhere.
+type Checker struct {
+	config     Config
+	deps       Deps
+	references []*slotted
+	turns      chan struct{} // one for each check that runs
+	queue      chan struct{} // one for each check that runs or waits
+}
+
+// slotted is a reference with a bound on what is asked of it at once.
+type slotted struct {
+	Reference
+	config ReferenceConfig
+	slots  chan struct{}
+}
+
+// New makes a checker. It talks to nobody yet.
+func New(config Config, deps Deps) (*Checker, error) {
+	var mistakes []string
+	config.Check(func(field, format string, args ...any) {
+		mistakes = append(mistakes, field+" "+fmt.Sprintf(format, args...))
+	})
+	if len(mistakes) > 0 {
+		return nil, fmt.Errorf("checker configuration: %s", strings.Join(mistakes, "; "))
+	}
+	if deps.Client == nil {
+		deps.Client = &http.Client{}
+	}
+	if deps.Log == nil {
+		deps.Log = slog.New(slog.DiscardHandler)
+	}
+	c := &Checker{
+		config: config,
+		deps:   deps,
+		turns:  make(chan struct{}, config.Concurrency),
+		queue:  make(chan struct{}, config.Concurrency+config.Queue),
+	}
+	for i, rc := range config.References {
+		e, _ := engineNamed(rc.Engine)
+		if rc.Model == "" {
+			rc.Model = rc.Serves
+		}
+		ref, err := e.open(rc, deps)
+		if err != nil {
+			return nil, fmt.Errorf("open references[%d]: %w", i, err)
+		}
+		c.references = append(c.references, &slotted{ref, rc, make(chan struct{}, rc.Slots)})
+	}
+	return c, nil
+}
+
+var errUnable = errors.New("checker: the reference cannot prove this")
+
+// notCheckable is the error for a sample that no reference here can judge, now
+// or later.
+func notCheckable(format string, args ...any) error {
+	return fault.New(fault.Invalid, "not_checkable", "This answer cannot be checked: "+format+".", args...)
+}
+
+// Judge judges one sample. Its errors are of kind Invalid (this sample cannot
+// be judged: asking again is of no use), Unavailable (later it may), Canceled,
+// Timeout or Internal; none of them says anything about the miner.
+func (c *Checker) Judge(ctx context.Context, req proto.CheckRequest) (res proto.CheckResponse, err error) {
+	select {
+	case c.queue <- struct{}{}:
+		defer func() { <-c.queue }()
+	default:
+		busy := fault.New(fault.Unavailable, "busy", "The checker is busy: try again in a moment.")
+		busy.RetryAfter = time.Second
+		return res, busy
+	}
+	caller := ctx
+	ctx, cancel := context.WithTimeout(ctx, c.config.Timeout)
+	defer cancel()
+	defer func() {
+		if err != nil {
+			err = c.explain(caller, err)
+		}
+	}()
+	if err := acquire(ctx, c.turns); err != nil {
+		return res, err
+	}
+	defer func() { <-c.turns }()
+	ref, kind, err := c.find(&req.Task)
+	if err != nil {
+		return res, err
+	}
+	if err := acquire(ctx, ref.slots); err != nil {
+		return res, err
+	}
+	defer func() { <-ref.slots }()
+	defer func() {
+		if p := recover(); p != nil {
+			c.deps.Log.Error("panic while checking", "sample", req.Sample.ID, "task", req.Task.Name,
+				"panic", fmt.Sprint(p), "stack", string(debug.Stack()))
+			res, err = proto.CheckResponse{}, fault.New(fault.Internal, "panic", "The checker failed")
+		}
+	}()
+	s := &sample{kind: kind, task: &req.Task, spec: req.Spec, salt: c.deps.Salt,
+		outcome: &req.Sample.Outcome, id: req.Sample.ID, request: req.Sample.Request, response: req.Sample.Response}
+	v, err := judges[kind.Evidence()](ctx, ref.Reference, s)
+	if err != nil {
+		return res, err
+	}
+	return v.response(&req.Sample.Outcome)
+}
+
+func acquire(ctx context.Context, slots chan struct{}) error {
+	select {
+	case slots <- struct{}{}:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// find gives the reference that judges a task.
+func (c *Checker) find(t *task.Task) (*slotted, task.Kind, error) {
+	kind, ok := task.KindNamed(t.Kind)
+	if !ok || judges[kind.Evidence()] == nil {
+		return nil, nil, fault.New(fault.Unavailable, "unknown_kind", "This checker does not know the kind %q: it may be older than the validator.", t.Kind)
+	}
+	for _, r := range c.references {
+		if r.config.judges(t.Name, t.Model.Name) {
+			return r, kind, nil
+		}
+	}
+	return nil, nil, fault.New(fault.Unavailable, "no_reference", "No reference judges the task %q (model %q): add one to references.", t.Name, t.Model.Name)
+}
+
+// explain gives an error its kind, so that a caller can tell what to do.
+func (c *Checker) explain(caller context.Context, err error) error {
+	var e *fault.Error
+	switch {
+	case caller.Err() != nil:
+		return fault.Wrap(err, fault.Canceled, "canceled", "The caller went away")
+	case errors.As(err, &e):
+	case errors.Is(err, context.DeadlineExceeded):
+		err = fault.Wrap(err, fault.Timeout, "timeout", "The check took longer than %v", c.config.Timeout)
+	default:
+		err = fault.Wrap(err, fault.Internal, "internal", "The check failed")
+	}
+	if k := fault.KindOf(err); k != fault.Invalid {
+		c.deps.Log.Warn("no verdict", "kind", k.String(), "err", err)
+	}
+	return err
+}
+
+// sample is what a judge is given. Request and response are a stranger's bytes.
+type sample struct {
+	kind     task.Kind
+	task     *task.Task
+	spec     proto.Spec
+	outcome  *outcome.Outcome
+	id       int64
+	request  []byte
+	response []byte
+	salt     []byte
+}
+
+// response makes a verdict fit to be sent. A number that is none is our own
+// mistake, not the miner's.
+func (v verdict) response(o *outcome.Outcome) (proto.CheckResponse, error) {
+	if math.IsNaN(v.quality) || math.IsNaN(v.e) || v.e < 0 {
+		return proto.CheckResponse{}, fmt.Errorf("test %s gave quality %v and evidence %v", v.test, v.quality, v.e)
+	}
+	return proto.CheckResponse{
+		Quality: min(1, max(0, v.quality)),
+		Work:    max(0, min(v.work, o.Work)),
+		Test:    v.test,
+		Detail:  v.detail,
+		E:       min(v.e, 1e300),
+	}, nil
+}
+
+// guilty is the verdict on an answer that is wrong in a way no honest server is.
+func guilty(test, format string, args ...any) verdict {
+	return verdict{test: test, detail: fmt.Sprintf(format, args...), e: 1e300}
+}

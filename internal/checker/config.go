@@ -1,0 +1,117 @@
+package checker
+
+import (
+	"fmt"
+	"net/url"
+	"slices"
+	"strings"
+	"time"
+)
+
+// Config says what the checker judges by. The field comments are the manual.
+type Config struct {
+	// Concurrency is how many checks run at once.
+	Concurrency int `yaml:"concurrency"`
+	// Queue is how many more may wait for a turn; beyond it callers are told to
+	// come back.
+	Queue int `yaml:"queue"`
+	// Timeout is the longest that one check may take.
+	Timeout time.Duration `yaml:"timeout"`
+	// References are tried in order: the first that matches a task judges it.
+	References []ReferenceConfig `yaml:"references"`
+}
+
+// ReferenceConfig is one trusted model.
+type ReferenceConfig struct {
+	// Tasks lists the names of the tasks that it judges; empty judges every
+	// task whose model.name is Serves.
+	Tasks []string `yaml:"tasks"`
+	// Serves is the model.name (in the catalogue) that it is a copy of.
+	Serves string `yaml:"serves"`
+	// Engine is builtin (the reference models in this program), vllm,
+	// completions-echo (such as llama-cpp-python's server) or openai (any other:
+	// answers are compared with its own).
+	Engine string `yaml:"engine"`
+	// URL is the server's base, up to but without /v1. Not for builtin.
+	URL string `yaml:"url"`
+	// Model is what the server calls the model; Serves if empty.
+	Model string `yaml:"model"`
+	// KeyFile names a file that holds the server's API key, if it wants one.
+	KeyFile string `yaml:"key_file"`
+	// Sampler is the engine, as miners declare theirs, whose draws the server
+	// repeats for the same seed; empty is what the engine implies.
+	Sampler string `yaml:"sampler"`
+	// Slots is how many requests it takes at once.
+	Slots int `yaml:"slots"`
+	// Noise is how far an honest miner's logits may be from the reference's:
+	// the standard deviation in nats on the noisiest stack that is still
+	// honest. 0 takes the engine's own: 0.02 for builtin, 0.15 for servers.
+	Noise float64 `yaml:"noise"`
+}
+
+// Defaults is the configuration that a file is read onto: the built-in
+// reference models, which is all that a devnet needs.
+func Defaults() Config {
+	return Config{
+		Concurrency: 2,
+		Queue:       64,
+		Timeout:     2 * time.Minute,
+		References: []ReferenceConfig{
+			{Serves: "vision-ref", Engine: "builtin", Slots: 2},
+			{Serves: "vision-ref-image", Engine: "builtin", Slots: 2},
+			{Serves: "vision-ref-embed", Engine: "builtin", Slots: 2},
+		},
+	}
+}
+
+// Check reports every mistake by its YAML path.
+func (c *Config) Check(report func(field, format string, args ...any)) {
+	if c.Concurrency < 1 || c.Concurrency > 1024 {
+		report("concurrency", "is %d, want 1 to 1024", c.Concurrency)
+	}
+	if c.Queue < 0 || c.Queue > 1<<16 {
+		report("queue", "is %d, want 0 to 65536", c.Queue)
+	}
+	if c.Timeout < time.Second {
+		report("timeout", "is %v, want at least 1s", c.Timeout)
+	}
+	if len(c.References) == 0 {
+		report("references", "is empty: the checker could judge nothing")
+	}
+	for i, r := range c.References {
+		at := fmt.Sprintf("references[%d].", i)
+		e, ok := engineNamed(r.Engine)
+		if !ok {
+			report(at+"engine", "%q is not an engine; the engines are %s", r.Engine, strings.Join(engineNames(), ", "))
+		}
+		if len(r.Tasks) == 0 && r.Serves == "" {
+			report(at+"serves", "is missing: name a model of the catalogue, or list tasks")
+		}
+		switch u, err := url.Parse(r.URL); {
+		case ok && e.local && r.URL != "":
+			report(at+"url", "is of no use: %s runs in this program", r.Engine)
+		case ok && e.local:
+		case err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https":
+			report(at+"url", "%q is not a URL such as http://127.0.0.1:8000", r.URL)
+		case strings.HasSuffix(strings.TrimSuffix(u.Path, "/"), "/v1"):
+			report(at+"url", "%q ends in /v1: leave that out, it is added", r.URL)
+		}
+		if ok && !e.local && r.Model == "" && r.Serves == "" {
+			report(at+"model", "is missing: say what the server calls the model")
+		}
+		if r.Slots < 1 {
+			report(at+"slots", "is %d, want at least 1", r.Slots)
+		}
+		if !(r.Noise >= 0 && r.Noise <= 1) {
+			report(at+"noise", "is %v, want 0 (the engine's own) to 1 nat", r.Noise)
+		}
+	}
+}
+
+// judges says whether a reference is for a task.
+func (r *ReferenceConfig) judges(taskName, model string) bool {
+	if len(r.Tasks) > 0 {
+		return slices.Contains(r.Tasks, taskName)
+	}
+	return r.Serves == model
+}

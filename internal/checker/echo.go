@@ -1,0 +1,132 @@
+package checker
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"unicode/utf8"
+)
+
+// echo is a server of the legacy completions interface, such as
+// llama-cpp-python's (started with logits_all): the prompt's text and the
+// answer's in one, echo, logprobs, and one token more to see whether the model
+// would have ended there. It reads the text into tokens itself, so tokens may
+// stand elsewhere than the miner wrote them; a test allows for some.
+type echo struct{ server }
+
+func openEcho(c ReferenceConfig, d Deps) (Reference, error) {
+	s, err := openServer(c, d, "llama-cpp-python")
+	return &echo{s}, err
+}
+
+func (e *echo) Proves() Proof {
+	return Proof{Engine: e.engine, Score: true, Replay: true, Images: true, Vectors: true, Noise: e.noise}
+}
+
+type echoAnswer struct {
+	Choices []struct {
+		Finish   string `json:"finish_reason"`
+		Logprobs *struct {
+			Offsets []int                `json:"text_offset"` // in characters, special tokens being none
+			Tokens  []string             `json:"tokens"`
+			Own     []*float64           `json:"token_logprobs"`
+			Top     []map[string]float64 `json:"top_logprobs"`
+		} `json:"logprobs"`
+	} `json:"choices"`
+}
+
+func (e *echo) Score(ctx context.Context, q *textQuery) (*scores, error) {
+	if q.temperature > 1 {
+		return nil, notCheckable("its temperature is above 1, and the reference lists only the likeliest tokens")
+	}
+	text := q.prompt
+	if q.chat {
+		t, ok := templateNamed(q.model.Template)
+		if !ok {
+			return nil, notCheckable("its chat template %q is not one of %v", q.model.Template, templateNames())
+		}
+		text = t.Render(q.messages)
+	}
+	raw, err := e.post(ctx, "/v1/completions", map[string]any{
+		"model": e.model, "prompt": text + string(q.answer.text), "max_tokens": 1, "temperature": 0,
+		"echo": true, "logprobs": topListed,
+	})
+	if err != nil {
+		return nil, err
+	}
+	a, err := object[echoAnswer](raw, "logprobs")
+	if err != nil {
+		return nil, err
+	}
+	if len(a.Choices) != 1 || a.Choices[0].Logprobs == nil {
+		return nil, fmt.Errorf("the reference gave no logprobs: start it with logits_all")
+	}
+	l := a.Choices[0].Logprobs
+	n := len(l.Tokens)
+	if n == 0 || len(l.Offsets) != n || len(l.Own) != n || len(l.Top) != n {
+		return nil, fmt.Errorf("the reference's logprobs are lists of different lengths")
+	}
+	// The answer's tokens: those after the prompt's text, before the one more.
+	// Offsets are counted from the end, for prompts hold special tokens.
+	whole, stopped := n, a.Choices[0].Finish == "stop"
+	end := l.Offsets[n-1] + utf8.RuneCountInString(l.Tokens[n-1])
+	if !stopped || endText(l.Tokens[n-1]) { // some servers list the end token, some do not
+		whole, end = n-1, l.Offsets[n-1]
+	}
+	begin := end - utf8.RuneCount(q.answer.text)
+	sc := &scores{}
+	for i := range whole {
+		if l.Offsets[i] < begin || l.Own[i] == nil {
+			continue
+		}
+		sc.Tokens++
+		sc.Positions = append(sc.Positions, listedPosition(l.Tokens[i], *l.Own[i], l.Top[i], q))
+	}
+	if sc.Tokens == 0 {
+		return nil, fmt.Errorf("the reference found no tokens of the answer in its text")
+	}
+	if q.ended(string(q.answer.text)) {
+		sc.Tokens++ // the end token
+		p := position{Best: true, Gap: 16}
+		if !stopped {
+			p = notEnded(l.Top[n-1], q)
+		}
+		p.Exact = true
+		sc.Positions = append(sc.Positions, p)
+	}
+	return sc, nil
+}
+
+// listedPosition is a position whose tokens are named by their texts.
+func listedPosition(token string, own float64, top map[string]float64, q *textQuery) position {
+	list := []listed{{-1, own}}
+	for name, lp := range top {
+		if name != token {
+			list = append(list, listed{-2, lp})
+		}
+	}
+	return positionOf(list, 0, q)
+}
+
+// notEnded is the position of an end token that the reference did not write:
+// as likely as it is listed, or less likely than all that are.
+func notEnded(top map[string]float64, q *textQuery) position {
+	lowest, name := 0.0, ""
+	found := false
+	for n, lp := range top {
+		lowest = min(lowest, lp)
+		if endText(n) && (!found || lp > top[name]) {
+			name, found = n, true
+		}
+	}
+	if !found {
+		return listedPosition("", lowest-1, top, q)
+	}
+	return listedPosition(name, top[name], top, q)
+}
+
+// endText says whether a token's text is that of a special token: some servers
+// give its name, some nothing.
+func endText(s string) bool {
+	return s == "" || s == "</s>" || strings.HasPrefix(s, "<|") && strings.HasSuffix(s, "|>")
+}

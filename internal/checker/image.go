@@ -1,0 +1,205 @@
+package checker
+
+import (
+	"bytes"
+	"context"
+	"encoding/base64"
+	"fmt"
+	"image"
+	_ "image/jpeg" // answers may be JPEG
+	_ "image/png"  // or PNG
+	"math"
+
+	"vision/internal/openai"
+)
+
+// imageQuery is a request for pictures. Picture i has the seed seed+i.
+type imageQuery struct {
+	prompt, negative string
+	n                int
+	width, height    int
+	steps            int
+	guidance         float64 // 0 is the model's own
+	seed             uint64
+	payload          []byte
+}
+
+// maxPixels bounds what one picture may take in memory, at most 128 MB decoded.
+const maxPixels = 16 << 20
+
+// judgeImages makes the pictures again and compares them by eye, so to say: by
+// what is left of them at 64 x 64 pixels, and by the signs of their gradients.
+func judgeImages(ctx context.Context, ref Reference, s *sample) (verdict, error) {
+	q, err := readImageQuery(s.request)
+	if err != nil {
+		return verdict{}, err
+	}
+	if !ref.Proves().Images {
+		return verdict{}, notCheckable("the reference makes no pictures")
+	}
+	files, err := readPictures(s.response, q.n)
+	if err != nil {
+		return guilty("malformed", "%v", err), nil
+	}
+	// The miner's pictures first: a malformed one costs us no picture of our own.
+	theirs := make([]*thumbnail, q.n)
+	for i, file := range files {
+		img, err := decodePicture(file, q.width, q.height)
+		if err != nil {
+			return guilty("malformed", "picture %d: %v", i, err), nil
+		}
+		theirs[i] = shrink(img)
+	}
+	ours, err := ref.Images(ctx, q)
+	if err != nil {
+		return verdict{}, fmt.Errorf("make the pictures again: %w", err)
+	}
+	if len(ours) != q.n {
+		return verdict{}, fmt.Errorf("the reference made %d pictures, want %d", len(ours), q.n)
+	}
+	v := verdict{quality: 1, test: "recompute", e: 1, work: int64(q.n) * int64(q.steps)}
+	worst, bits := math.Inf(1), 0
+	for i, img := range ours {
+		own := shrink(img)
+		db, distance := own.psnr(theirs[i]), own.distance(theirs[i])
+		worst, bits = min(worst, db), max(bits, distance)
+		v.quality = min(v.quality, pictureQuality(db, distance))
+	}
+	v.detail = fmt.Sprintf("%d pictures; worst %.1f dB at low resolution, %d of 64 gradients differ", q.n, min(worst, 99), bits)
+	if v.quality == 0 {
+		v.work = 0
+	}
+	return v, nil
+}
+
+// pictureQuality is 1 for pictures that look the same (from 42 dB, and 4
+// gradients of 64), falling to 0 for those that do not (below 22 dB, or from 12
+// gradients). Between the two lie coarser weights, which move colours more than
+// shapes; fewer steps move shapes.
+func pictureQuality(db float64, gradients int) float64 {
+	return ramp(db, 22, 42) * ramp(-float64(gradients), -12, -4)
+}
+
+// ramp is 0 up to low, 1 from high, and straight between.
+func ramp(x, low, high float64) float64 { return min(1, max(0, (x-low)/(high-low))) }
+
+func readImageQuery(payload []byte) (*imageQuery, error) {
+	members, err := openai.Members(payload)
+	if err != nil {
+		return nil, badSample("its request is not one of ours: %v", err)
+	}
+	q := &imageQuery{n: 1, payload: payload}
+	for _, m := range members {
+		var n int64
+		var size string
+		switch m.Name {
+		case "prompt":
+			q.prompt, err = openai.Text(m.Value, m.Name)
+		case "negative_prompt":
+			q.negative, err = openai.Text(m.Value, m.Name)
+		case "n":
+			n, err = openai.Int(m.Value, m.Name, 1, 64)
+			q.n = int(n)
+		case "size":
+			if size, err = openai.Text(m.Value, m.Name); err == nil {
+				_, err = fmt.Sscanf(size+"\n", "%dx%d\n", &q.width, &q.height)
+			}
+		case "num_inference_steps":
+			n, err = openai.Int(m.Value, m.Name, 1, 1<<20)
+			q.steps = int(n)
+		case "guidance_scale":
+			q.guidance, err = openai.Float(m.Value, m.Name, 0, 100)
+		case "seed":
+			n, err = openai.Int(m.Value, m.Name, -1<<63, 1<<63-1)
+			q.seed = uint64(n)
+		case "model", "response_format":
+		default:
+			return nil, notCheckable("its field %s changes what a model paints", m.Name)
+		}
+		if err != nil {
+			return nil, badSample("its request's %s cannot be read", m.Name)
+		}
+	}
+	switch {
+	case q.width < 1 || q.height < 1 || q.steps < 1:
+		return nil, badSample("its request lacks size or num_inference_steps")
+	case q.width > maxPixels/q.height:
+		return nil, notCheckable("%dx%d is larger than this checker compares", q.width, q.height)
+	}
+	return q, nil
+}
+
+// readPictures gives the files of an answer's pictures, one at a time in memory
+// beside the answer itself.
+func readPictures(body []byte, want int) ([][]byte, error) {
+	data, err := dataOf(body)
+	if err != nil {
+		return nil, err
+	}
+	var files [][]byte
+	for e := range openai.Elements(data) {
+		if len(files) == want {
+			return nil, fmt.Errorf("it holds more than %d pictures", want)
+		}
+		members, err := openai.ObjectMembers(e, "data")
+		if err != nil {
+			return nil, errNotJSON
+		}
+		var file []byte
+		for _, m := range members {
+			if m.Name != "b64_json" {
+				continue
+			}
+			b64, err := openai.Text(m.Value, m.Name)
+			if err != nil {
+				return nil, errNotJSON
+			}
+			if file, err = base64.StdEncoding.DecodeString(b64); err != nil {
+				return nil, fmt.Errorf("picture %d is not base64", len(files))
+			}
+		}
+		files = append(files, file)
+	}
+	if len(files) != want {
+		return nil, fmt.Errorf("it holds %d pictures, want %d", len(files), want)
+	}
+	return files, nil
+}
+
+// decodePicture decodes a file only if it says that it has the right size, so
+// that a small file cannot demand much memory.
+func decodePicture(file []byte, width, height int) (image.Image, error) {
+	c, _, err := image.DecodeConfig(bytes.NewReader(file))
+	if err != nil {
+		return nil, fmt.Errorf("it is neither PNG nor JPEG")
+	}
+	if c.Width != width || c.Height != height {
+		return nil, fmt.Errorf("it is %dx%d, want %dx%d", c.Width, c.Height, width, height)
+	}
+	img, _, err := image.Decode(bytes.NewReader(file))
+	if err != nil {
+		return nil, fmt.Errorf("it cannot be decoded")
+	}
+	return img, nil
+}
+
+// dataOf finds the data array of an answer.
+func dataOf(body []byte) ([]byte, error) {
+	members, err := openai.Members(body)
+	if err != nil {
+		return nil, errNotJSON
+	}
+	var data []byte
+	for _, m := range members {
+		switch {
+		case m.Name == "error" && !openai.IsNull(m.Value):
+			return nil, errUpstream
+		case m.Name == "data":
+			data = m.Value
+		}
+	}
+	if !openai.IsArray(data) {
+		return nil, fmt.Errorf("it has no data")
+	}
+	return data, nil
+}

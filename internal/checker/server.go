@@ -1,0 +1,254 @@
+package checker
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"encoding/json"
+	"fmt"
+	"image"
+	"io"
+	"math"
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+
+	"vision/internal/fault"
+	"vision/internal/proto"
+)
+
+// server is an OpenAI-compatible model server that the validator trusts. It
+// repeats requests; what more a make of server proves its own file adds.
+type server struct {
+	unable
+	base   string
+	model  string
+	key    string
+	noise  float64
+	engine string // whose sampler it has, as miners declare it
+	client *http.Client
+}
+
+func openServer(c ReferenceConfig, d Deps, sampler string) (server, error) {
+	s := server{base: strings.TrimSuffix(c.URL, "/"), model: c.Model, noise: c.Noise, engine: c.Sampler, client: d.Client}
+	if s.noise == 0 {
+		s.noise = 0.15
+	}
+	if s.engine == "" {
+		s.engine = sampler
+	}
+	if c.KeyFile == "" {
+		return s, nil
+	}
+	if d.Secret == nil {
+		return s, fmt.Errorf("key_file is set, but no secrets can be read")
+	}
+	var err error
+	if s.key, err = d.Secret(c.KeyFile); err != nil {
+		return s, fmt.Errorf("read key_file: %w", err)
+	}
+	return s, nil
+}
+
+// post asks the server. Whatever goes wrong is an error of ours: Unavailable
+// if later it may go well, else Internal.
+func (s *server) post(ctx context.Context, path string, body any) ([]byte, error) {
+	raw, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, s.base+path, bytes.NewReader(raw))
+	if err != nil {
+		return nil, err
+	}
+	req.Header.Set("Content-Type", "application/json")
+	if s.key != "" {
+		req.Header.Set("Authorization", "Bearer "+s.key)
+	}
+	res, err := s.client.Do(req)
+	if err != nil {
+		return nil, s.down(ctx, err, 0)
+	}
+	defer res.Body.Close()
+	answer, err := io.ReadAll(io.LimitReader(res.Body, proto.MaxCheck+1))
+	switch {
+	case err != nil:
+		return nil, s.down(ctx, err, 0)
+	case res.StatusCode == http.StatusTooManyRequests || res.StatusCode >= 500:
+		return nil, s.down(ctx, nil, res.StatusCode)
+	case res.StatusCode != http.StatusOK:
+		return nil, fmt.Errorf("reference server answered %s with status %d: check its model and options", path, res.StatusCode)
+	case len(answer) > proto.MaxCheck:
+		return nil, fmt.Errorf("reference server answered %s with more than %d bytes", path, proto.MaxCheck)
+	}
+	return answer, nil
+}
+
+// down is the error for a server that may be well later.
+func (s *server) down(ctx context.Context, err error, status int) error {
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
+	if err == nil {
+		err = fmt.Errorf("status %d", status)
+	}
+	e := fault.Wrap(err, fault.Unavailable, "reference_down", "The reference server does not answer")
+	e.RetryAfter = 5 * time.Second
+	return e
+}
+
+// again is a payload of ours under the name that the server knows the model by,
+// not streamed, with some members changed; nil removes one.
+func (s *server) again(payload []byte, change map[string]any) (map[string]any, error) {
+	var members map[string]json.RawMessage
+	if err := json.Unmarshal(payload, &members); err != nil {
+		return nil, badSample("its request is not one of ours: %v", err)
+	}
+	out := make(map[string]any, len(members)+len(change))
+	for name, v := range members {
+		out[name] = v
+	}
+	out["model"] = s.model
+	for name, v := range change {
+		if v == nil {
+			delete(out, name)
+		} else {
+			out[name] = v
+		}
+	}
+	return out, nil
+}
+
+// path is where a text request goes.
+func (q *textQuery) path() string {
+	if q.chat {
+		return "/v1/chat/completions"
+	}
+	return "/v1/completions"
+}
+
+// Answer repeats a text request.
+func (s *server) Answer(ctx context.Context, q *textQuery) (*answer, error) {
+	body, err := s.again(q.payload, map[string]any{"stream": false, "stream_options": nil})
+	if err != nil {
+		return nil, err
+	}
+	raw, err := s.post(ctx, q.path(), body)
+	if err != nil {
+		return nil, err
+	}
+	a, err := readAnswer(raw, false)
+	if err != nil {
+		return nil, fmt.Errorf("read the reference's answer: %w", err)
+	}
+	if a.finish == "" || len(a.text)+len(a.ids) == 0 {
+		return nil, fmt.Errorf("the reference's answer is empty or has no finish_reason")
+	}
+	return a, nil
+}
+
+// Images makes pictures again.
+func (s *server) Images(ctx context.Context, q *imageQuery) ([]image.Image, error) {
+	body, err := s.again(q.payload, nil)
+	if err != nil {
+		return nil, err
+	}
+	raw, err := s.post(ctx, "/v1/images/generations", body)
+	if err != nil {
+		return nil, err
+	}
+	files, err := readPictures(raw, q.n)
+	if err != nil {
+		return nil, fmt.Errorf("read the reference's pictures: %w", err)
+	}
+	var list []image.Image
+	for _, file := range files {
+		img, err := decodePicture(file, q.width, q.height)
+		if err != nil {
+			return nil, fmt.Errorf("read the reference's picture: %w", err)
+		}
+		list = append(list, img)
+	}
+	return list, nil
+}
+
+// Vectors embeds texts again.
+func (s *server) Vectors(ctx context.Context, q *vectorQuery) ([][]float32, error) {
+	body, err := s.again(q.payload, map[string]any{"input": q.texts})
+	if err != nil {
+		return nil, err
+	}
+	raw, err := s.post(ctx, "/v1/embeddings", body)
+	if err != nil {
+		return nil, err
+	}
+	list, err := readVectors(raw, len(q.texts))
+	if err != nil {
+		return nil, fmt.Errorf("read the reference's vectors: %w", err)
+	}
+	return list, nil
+}
+
+// plain is any OpenAI-compatible server: it proves by answering again.
+type plain struct{ server }
+
+func openPlain(c ReferenceConfig, d Deps) (Reference, error) {
+	s, err := openServer(c, d, "")
+	return &plain{s}, err
+}
+
+func (p *plain) Proves() Proof {
+	return Proof{Engine: p.engine, Replay: true, Images: true, Vectors: true, Noise: p.noise}
+}
+
+// listed is one alternative of a position as servers list them.
+type listed struct {
+	id      int // -1 where only the text is known
+	logprob float64
+}
+
+// positionOf makes a position of the alternatives that a server lists: the
+// topListed likeliest, and the token itself (own) if it is not among them.
+func positionOf(list []listed, own int, q *textQuery) position {
+	token := list[own]
+	slices.SortStableFunc(list, func(a, b listed) int { return cmp.Compare(b.logprob, a.logprob) })
+	p := position{Token: token.id, Deficit: max(0, list[0].logprob-token.logprob)}
+	p.Best = p.Deficit == 0
+	p.Gap = 16 // one alternative: no doubt about it
+	if len(list) > 1 {
+		p.Gap = max(0, list[0].logprob-list[1].logprob)
+	}
+	if q.temperature > 0 && q.temperature <= 1 {
+		// What is an outcome of its own must not depend on what the miner wrote: a
+		// token further down is one of the tail's.
+		list = list[:min(len(list), topListed)]
+		at := slices.Index(list, token)
+		if at < 0 {
+			at = len(list)
+		}
+		p.Contrast = contrast(withTail(list).drawn(q.temperature, q.topP), at, q.temperature)
+	}
+	return p
+}
+
+// withTail makes outcomes of listed alternatives: what they leave is one more.
+// At temperatures up to 1 that gives the tail too much weight rather than too
+// little; above 1 it would not, so there is no contrast there.
+func withTail(list []listed) (o outcomes) {
+	left := 1.0
+	for _, l := range list {
+		lp := max(l.logprob, -100)
+		o = append(o, lp)
+		left -= math.Exp(lp)
+	}
+	return append(o, math.Log(max(left, 1e-6)))
+}
+
+// object reads a JSON object of our own reference.
+func object[T any](raw []byte, what string) (out T, err error) {
+	if err = json.Unmarshal(raw, &out); err != nil {
+		return out, fmt.Errorf("read the reference's %s: %w", what, err)
+	}
+	return out, nil
+}

@@ -1,0 +1,365 @@
+package checker
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"go.uber.org/goleak"
+
+	"vision/internal/checker/remote"
+	"vision/internal/fault"
+	"vision/internal/proto"
+	"vision/internal/refmodel"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// listen serves a handler on loopback for a test.
+func listen(t *testing.T, h http.Handler) *httptest.Server {
+	t.Helper()
+	s := httptest.NewServer(h)
+	t.Cleanup(s.Close)
+	return s
+}
+
+// client is one whose connections end with the test.
+func client(t *testing.T) *http.Client {
+	tr := &http.Transport{}
+	t.Cleanup(tr.CloseIdleConnections)
+	return &http.Client{Transport: tr}
+}
+
+// referenceServer is a model server as an engine has it; vLLM's detokenizer
+// is added to the reference model's.
+func referenceServer(t *testing.T) *httptest.Server {
+	mux := http.NewServeMux()
+	mux.Handle("/", stack(refmodel.Full))
+	mux.HandleFunc("POST /detokenize", func(w http.ResponseWriter, r *http.Request) {
+		var body struct{ Tokens []int }
+		_ = json.NewDecoder(r.Body).Decode(&body)
+		_ = json.NewEncoder(w).Encode(map[string]string{"prompt": refmodel.Decode(body.Tokens)})
+	})
+	return listen(t, mux)
+}
+
+// judgedBy is a checker whose only reference is a server for one task.
+func judgedBy(t *testing.T, engine, url, model, sampler string) *Checker {
+	t.Helper()
+	c := Defaults()
+	c.References = []ReferenceConfig{{Tasks: []string{model}, Engine: engine, URL: url, Model: model, Slots: 2, Noise: 0.02, Sampler: sampler}}
+	checker, err := New(c, Deps{Client: client(t)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return checker
+}
+
+func TestServersAsReferences(t *testing.T) {
+	server := referenceServer(t)
+	chat := func(temperature float64) string {
+		return fmt.Sprintf(`{"messages":[{"role":"user","content":"Tell me of the sea"}],"max_tokens":100,"stream":true,"temperature":%v}`, temperature)
+	}
+	text := func(temperature float64) string {
+		return fmt.Sprintf(`{"prompt":"The sea is","max_tokens":100,"stream":true,"temperature":%v}`, temperature)
+	}
+	for _, x := range []struct {
+		name    string
+		checker *Checker
+		body    string
+		test    string
+	}{
+		{"vllm, chat, T = 0", judgedBy(t, "vllm", server.URL, "ref-chat", ""), chat(0), "prefill-t0"},
+		{"vllm, completion, T = 0", judgedBy(t, "vllm", server.URL, "ref-completion", ""), text(0), "prefill-t0"},
+		{"vllm, chat, T = 1", judgedBy(t, "vllm", server.URL, "ref-chat", "vision-ref"), chat(1), "likelihood+replay"},
+		{"echo, completion, T = 0", judgedBy(t, "completions-echo", server.URL, "ref-completion", ""), text(0), "prefill-t0"},
+		{"echo, completion, T = 0.8", judgedBy(t, "completions-echo", server.URL, "ref-completion", ""), text(0.8), "likelihood"},
+		{"any, chat, T = 0", judgedBy(t, "openai", server.URL, "ref-chat", ""), chat(0), "replay"},
+		{"any, chat, T = 1", judgedBy(t, "openai", server.URL, "ref-chat", "vision-ref"), chat(1), "replay"},
+	} {
+		tk := chatTask
+		if strings.Contains(x.body, "prompt") {
+			tk = completionTask
+		}
+		for i := range uint64(3) {
+			s := serve(t, stack(refmodel.Full), tk, i, x.body)
+			r := judgeIt(t, x.checker, s)
+			if r.Quality < 0.9 || r.Test != x.test || r.Work == 0 {
+				t.Errorf("%s, honest: %+v", x.name, r)
+			}
+		}
+		r := judgeIt(t, x.checker, serve(t, stack(refmodel.Sibling), tk, 3, x.body))
+		t.Logf("%s: another model %+v", x.name, r)
+		if limit := map[string]float64{"prefill-t0": 0.3, "replay": 0.95, "likelihood": 0.999, "likelihood+replay": 0.999}[x.test]; r.Quality > limit {
+			t.Errorf("%s, another model: %+v", x.name, r)
+		}
+	}
+}
+
+// A truncated answer is seen by references that only list alternatives.
+func TestServersSeeTruncation(t *testing.T) {
+	server := referenceServer(t)
+	body := `{"prompt":"The sea is","max_tokens":100,"stream":true,"temperature":0}`
+	s := serve(t, stack(refmodel.Full), completionTask, 1, body)
+	a, err := readAnswer(s.Sample.Response, true)
+	if err != nil {
+		t.Fatal(err)
+	}
+	cut := textOf(a.ids[:30])
+	for engine, ids := range map[string][]int{"vllm": a.ids[:30], "completions-echo": nil} {
+		s.Sample.Response = bytes.ReplaceAll(written(a.promptIDs, ids, cut, "stop"), []byte(`"delta":{"content":`), []byte(`"text":`))
+		s.Sample.Response = bytes.ReplaceAll(s.Sample.Response, []byte(`},"token_ids"`), []byte(`,"token_ids"`))
+		s.Sample.Response = bytes.ReplaceAll(s.Sample.Response, []byte(`"delta":{"role":"assistant","content":""}`), []byte(`"text":""`))
+		r := judgeIt(t, judgedBy(t, engine, server.URL, "ref-completion", ""), s)
+		if r.Quality > 0.1 || r.Test != "prefill-t0" {
+			t.Errorf("%s: %+v", engine, r)
+		}
+	}
+}
+
+func TestServersMakeMediaAgain(t *testing.T) {
+	server := referenceServer(t)
+	image, embed := judgedBy(t, "openai", server.URL, "ref-image", ""), judgedBy(t, "openai", server.URL, "ref-embed", "")
+	for v, want := range map[refmodel.Variant]float64{refmodel.Full: 1, refmodel.Sibling: 0} {
+		if r := judgeIt(t, image, serve(t, stack(v), imageTask, 1, fmt.Sprintf(scene, 1, 2))); r.Quality != want {
+			t.Errorf("picture by %v: %+v", v, r)
+		}
+		if r := judgeIt(t, embed, serve(t, stack(v), embedTask, 1, embedBody(50))); r.Quality != want {
+			t.Errorf("vectors by %v: %+v", v, r)
+		}
+	}
+}
+
+// Our own trouble is an error of the right kind, never a verdict.
+func TestTroubleIsNoVerdict(t *testing.T) {
+	s, _ := honestChat(t, oven+`}`)
+	answers := func(status int, body string) string {
+		return listen(t, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			w.WriteHeader(status)
+			_, _ = w.Write([]byte(body))
+		})).URL
+	}
+	down := httptest.NewServer(nil)
+	down.Close()
+	for _, x := range []struct {
+		name, url string
+		kind      fault.Kind
+	}{
+		{"down", down.URL, fault.Unavailable},
+		{"busy", answers(429, ""), fault.Unavailable},
+		{"broken", answers(502, "<html>"), fault.Unavailable},
+		{"wrong model", answers(404, `{"error":{}}`), fault.Internal},
+		{"no JSON", answers(200, "hello"), fault.Internal},
+		{"empty", answers(200, "{}"), fault.Internal},
+	} {
+		for _, engine := range []string{"vllm", "openai"} {
+			r, err := judgedBy(t, engine, x.url, "ref-chat", "").Judge(t.Context(), s)
+			if err == nil || fault.KindOf(err) != x.kind || r != (proto.CheckResponse{}) {
+				t.Errorf("%s, %s: %+v, %v (%v)", x.name, engine, r, err, fault.KindOf(err))
+			}
+		}
+	}
+	c := newChecker(t)
+	for name, change := range map[string]func(*proto.CheckRequest){
+		"unknown kind":  func(r *proto.CheckRequest) { r.Task.Kind = "smell" },
+		"unknown model": func(r *proto.CheckRequest) { r.Task.Model.Name = "gpt" },
+	} {
+		r := s
+		change(&r)
+		if _, err := c.Judge(t.Context(), r); fault.KindOf(err) != fault.Unavailable {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+type panics struct{ Reference }
+
+func (panics) Score(context.Context, *textQuery) (*scores, error) { panic("a bug of ours") }
+
+func TestPanicIsNoVerdict(t *testing.T) {
+	c := newChecker(t)
+	c.references[0].Reference = panics{c.references[0].Reference}
+	s, _ := honestChat(t, oven+`}`)
+	for range 5 { // more than there are slots: none is lost
+		if r, err := c.Judge(t.Context(), s); fault.KindOf(err) != fault.Internal || r != (proto.CheckResponse{}) {
+			t.Fatalf("%+v, %v", r, err)
+		}
+	}
+}
+
+// A slow reference costs a timeout; a caller who leaves is let go; beyond the
+// queue callers are told to come back.
+func TestSlowReference(t *testing.T) {
+	entered, release := make(chan struct{}, 16), make(chan struct{})
+	slow := listen(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		entered <- struct{}{}
+		select {
+		case <-release:
+		case <-r.Context().Done():
+		}
+	}))
+	defer close(release)
+	s, _ := honestChat(t, oven+`}`)
+	config := Defaults()
+	config.Concurrency, config.Queue, config.Timeout = 1, 1, time.Second
+	config.References = []ReferenceConfig{{Tasks: []string{"ref-chat"}, Engine: "vllm", URL: slow.URL, Model: "m", Slots: 1}}
+	c, err := New(config, Deps{Client: client(t)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := c.Judge(t.Context(), s); fault.KindOf(err) != fault.Timeout {
+		t.Errorf("slow: %v", err)
+	}
+	<-entered
+	ctx, cancel := context.WithCancel(t.Context())
+	var wg sync.WaitGroup
+	kinds := make(chan fault.Kind, 2)
+	for range 2 {
+		wg.Go(func() {
+			_, err := c.Judge(ctx, s)
+			kinds <- fault.KindOf(err)
+		})
+	}
+	<-entered // one runs
+	for len(c.queue) < 2 {
+		time.Sleep(time.Millisecond)
+	}
+	_, err = c.Judge(t.Context(), s)
+	var busy *fault.Error
+	if !errors.As(err, &busy) || busy.Kind != fault.Unavailable || busy.RetryAfter == 0 {
+		t.Errorf("beyond the queue: %v", err)
+	}
+	cancel()
+	wg.Wait()
+	for range 2 {
+		if k := <-kinds; k != fault.Canceled {
+			t.Errorf("a caller who left got %v", k)
+		}
+	}
+}
+
+// Asking over HTTP gives what asking in the process does.
+func TestRemote(t *testing.T) {
+	c := newChecker(t)
+	server := listen(t, c)
+	far := &remote.Client{HTTP: client(t), Base: server.URL}
+	for _, s := range []proto.CheckRequest{
+		serve(t, stack(refmodel.Full), chatTask, 1, oven+`}`),
+		serve(t, stack(refmodel.Bits(2)), chatTask, 1, oven+`}`),
+		serve(t, stack(refmodel.Full), embedTask, 1, embedBody(3)),
+	} {
+		near, err := c.Judge(t.Context(), s)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, err := far.Judge(t.Context(), s)
+		if err != nil || got != near {
+			t.Errorf("over HTTP %+v (%v), in the process %+v", got, err, near)
+		}
+	}
+	s, _ := honestChat(t, oven+`}`)
+	unknown := s
+	unknown.Task.Kind = "smell"
+	var e *fault.Error
+	if _, err := far.Judge(t.Context(), unknown); !errors.As(err, &e) || e.Kind != fault.Unavailable || e.RetryAfter == 0 || e.Code != "unknown_kind" {
+		t.Errorf("unknown kind over HTTP: %v", err)
+	}
+	odd := s
+	odd.Sample.Request = []byte(`{"messages":[],"max_tokens":1,"top_k":3}`)
+	if _, err := far.Judge(t.Context(), odd); fault.KindOf(err) != fault.Invalid {
+		t.Errorf("not checkable over HTTP: %v", err)
+	}
+	server.Close()
+	if _, err := far.Judge(t.Context(), s); fault.KindOf(err) != fault.Unavailable {
+		t.Errorf("a checker that is down: %v", err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if _, err := far.Judge(ctx, s); fault.KindOf(err) != fault.Canceled {
+		t.Errorf("a caller who left: %v", err)
+	}
+}
+
+// A checking server that lies within JSON is not believed.
+func TestRemoteVerdictOutOfRange(t *testing.T) {
+	s, _ := honestChat(t, oven+`}`)
+	for _, body := range []string{`{"quality":2}`, `{"quality":-1}`, `{"quality":"x"}`, `{"quality":1,"e":-3}`, `{"quality":1,"work":-1}`, ``} {
+		server := listen(t, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte(body)) }))
+		far := &remote.Client{HTTP: client(t), Base: server.URL}
+		if r, err := far.Judge(t.Context(), s); fault.KindOf(err) != fault.Internal || r != (proto.CheckResponse{}) {
+			t.Errorf("%s: %+v, %v", body, r, err)
+		}
+	}
+}
+
+func TestHandlerRefuses(t *testing.T) {
+	c := newChecker(t)
+	for _, x := range []struct {
+		method, path, body string
+		status             int
+	}{
+		{"GET", proto.CheckPath, "", 405},
+		{"POST", "/v1/chat/completions", "{}", 404},
+		{"POST", proto.CheckPath, "{", 400},
+		{"POST", proto.CheckPath, `{"task":{"Kind":"chat"}}`, 503},
+		{"POST", proto.CheckPath, `{"task":"` + strings.Repeat("x", proto.MaxCheck) + `"}`, 413},
+	} {
+		w := httptest.NewRecorder()
+		c.ServeHTTP(w, httptest.NewRequest(x.method, x.path, strings.NewReader(x.body)))
+		var body struct{ Error struct{ Message string } }
+		if err := json.Unmarshal(w.Body.Bytes(), &body); w.Code != x.status || err != nil || body.Error.Message == "" {
+			t.Errorf("%s %s: status %d, want %d: %.200s", x.method, x.path, w.Code, x.status, w.Body)
+		}
+		if w.Code == 503 && w.Header().Get("Retry-After") == "" {
+			t.Errorf("%s: no Retry-After", x.body)
+		}
+	}
+}
+
+func TestConfigCheck(t *testing.T) {
+	good := Defaults()
+	good.Check(func(field, format string, args ...any) {
+		t.Errorf("defaults: %s "+format, append([]any{field}, args...)...)
+	})
+	bad := Config{References: []ReferenceConfig{
+		{Engine: "magic", URL: "ftp://x"},
+		{Engine: "builtin", URL: "http://x", Serves: "a", Slots: 1},
+		{Engine: "vllm", URL: "http://x/v1", Serves: "a", Slots: 1, Noise: -1},
+	}}
+	got := map[string]bool{}
+	bad.Check(func(field, _ string, _ ...any) { got[field] = true })
+	for _, field := range []string{"concurrency", "timeout", "references[0].engine", "references[0].url", "references[0].serves",
+		"references[0].slots", "references[1].url", "references[2].url", "references[2].noise"} {
+		if !got[field] {
+			t.Errorf("%s is not reported: %v", field, got)
+		}
+	}
+	if _, err := New(bad, Deps{}); err == nil {
+		t.Error("a bad configuration was taken")
+	}
+}
+
+func TestTemplates(t *testing.T) {
+	talk := []message{{"system", "Be brief."}, {"user", "Hi"}, {"assistant", "Hello!"}, {"user", "Bye"}}
+	for name, want := range map[string]string{
+		"chatml": "<|im_start|>system\nBe brief.<|im_end|>\n<|im_start|>user\nHi<|im_end|>\n<|im_start|>assistant\nHello!<|im_end|>\n<|im_start|>user\nBye<|im_end|>\n<|im_start|>assistant\n",
+		"llama3": "<|start_header_id|>system<|end_header_id|>\n\nBe brief.<|eot_id|><|start_header_id|>user<|end_header_id|>\n\nHi<|eot_id|><|start_header_id|>assistant<|end_header_id|>\n\nHello!<|eot_id|><|start_header_id|>user<|end_header_id|>\n\nBye<|eot_id|><|start_header_id|>assistant<|end_header_id|>\n\n",
+	} {
+		tpl, ok := templateNamed(name)
+		if !ok || tpl.Render(talk) != want {
+			t.Errorf("%s: %q", name, tpl.Render(talk))
+		}
+	}
+	smol, _ := templateNamed("smollm2")
+	if got := smol.Render(talk[1:2]); !strings.HasPrefix(got, "<|im_start|>system\nYou are a helpful AI assistant named SmolLM") {
+		t.Errorf("smollm2: %q", got)
+	}
+}

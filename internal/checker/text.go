@@ -1,0 +1,166 @@
+package checker
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	"vision/internal/outcome"
+)
+
+// judgeText judges chats and completions. First what needs no model: an
+// answer that is whole, as long as its finish_reason says, made of the ids
+// that it shows. Then the strongest test that the reference allows.
+func judgeText(ctx context.Context, ref Reference, s *sample) (verdict, error) {
+	q, err := readTextQuery(s.request, &s.task.Model)
+	if err != nil {
+		return verdict{}, err
+	}
+	a, err := readAnswer(s.response, s.outcome.Stream)
+	if err != nil {
+		return guilty("malformed", "%v", err), nil
+	}
+	q.answer = a
+	a.partial = s.outcome.Status == outcome.Canceled
+	proof := ref.Proves()
+	if v, bad := judgeShape(q, s, proof); bad {
+		return v, nil
+	}
+	if len(a.text) == 0 && len(a.ids) == 0 {
+		if a.partial {
+			return verdict{}, notCheckable("nothing of it came")
+		}
+		return guilty("malformed", "it is empty"), nil
+	}
+	q.redraw = proof.Redraw && q.temperature > 0 && sameSampler(proof, s)
+	if !proof.Score {
+		return judgeReplay(ctx, ref, q, s)
+	}
+	if !proof.IDs || !a.hasIDs {
+		a.ids, a.hasIDs = nil, false // judged by its text
+		if len(a.text) == 0 {
+			return guilty("malformed", "it has no text"), nil
+		}
+	}
+	sc, err := ref.Score(ctx, q)
+	if err != nil {
+		return verdict{}, fmt.Errorf("score the answer: %w", err)
+	}
+	if v, bad := judgeIDs(q, sc); bad {
+		return v, nil
+	}
+	v := weigh(q, sc, proof.Noise)
+	if q.temperature > 0 && !q.redraw && proof.Replay && sameSampler(proof, s) && !a.partial {
+		r, err := judgeReplay(ctx, ref, q, s)
+		if err != nil {
+			return verdict{}, err
+		}
+		v.e = (v.e + r.e) / 2 // the mean of two e-values is one
+		v.test += "+" + r.test
+		v.detail += "; " + r.detail
+	}
+	v.quality = quality(v.e)
+	if v.quality > 0 {
+		v.work = int64(min(sc.Tokens, q.maxTokens))
+	}
+	return v, nil
+}
+
+// sameSampler says whether the reference draws as the miner says its server
+// does. Speculative decoding draws otherwise.
+func sameSampler(p Proof, s *sample) bool {
+	return p.Engine != "" && s.spec.Engine == p.Engine && !s.spec.Speculative
+}
+
+// judgeShape judges what needs no model.
+func judgeShape(q *textQuery, s *sample, proof Proof) (verdict, bool) {
+	a := q.answer
+	switch {
+	case a.finish == "" && !a.partial:
+		return guilty("malformed", "it has no finish_reason"), true
+	case a.tools:
+		return guilty("malformed", "it calls a tool, and none was offered"), true
+	case len(a.ids) > q.maxTokens:
+		return guilty("padded", "%d token ids, max_tokens was %d", len(a.ids), q.maxTokens), true
+	case s.spec.TokenIDs && proof.IDs && !a.hasIDs && len(a.text) > 0:
+		return guilty("no-ids", "the miner declares token ids, and its answer shows none for its text"), true
+	case a.finish != "" && !slices.Contains([]string{"stop", "length"}, a.finish):
+		return guilty("malformed", "its finish_reason is neither stop nor length"), true
+	}
+	return verdict{}, false
+}
+
+// judgeIDs judges the ids against the reference's own reading: those of the
+// prompt, and the text that those of the answer stand for.
+func judgeIDs(q *textQuery, sc *scores) (verdict, bool) {
+	a := q.answer
+	if sc.Prompt != nil && a.hasPrompt && !slices.Equal(sc.Prompt, a.promptIDs) {
+		return guilty("prompt-ids", "the prompt was read as %d ids, the reference reads %d; first difference at %d",
+			len(a.promptIDs), len(sc.Prompt), firstDifference(sc.Prompt, a.promptIDs)), true
+	}
+	if a.hasIDs && sc.HasText && !sameText(q, sc.Text) {
+		return guilty("text-ids", "the text (%d bytes) is not what the ids stand for (%d bytes)", len(a.text), len(sc.Text)), true
+	}
+	switch {
+	case a.finish == "length" && sc.Tokens < shortest(q, sc):
+		return guilty("truncated", "finish_reason is length after %d of %d tokens", sc.Tokens, q.maxTokens), true
+	case !a.hasIDs && sc.Tokens > q.maxTokens+q.maxTokens/10+4:
+		return guilty("padded", "about %d tokens, max_tokens was %d", sc.Tokens, q.maxTokens), true
+	}
+	return verdict{}, false
+}
+
+// shortest is how many tokens an answer must have at least that ended for its
+// length. Text read into tokens again may have some fewer than were written.
+func shortest(q *textQuery, sc *scores) int {
+	n := q.maxTokens
+	if !q.answer.hasIDs {
+		n -= n/10 + 4
+	}
+	if c := q.model.Context; c > 0 && sc.Prompt != nil {
+		n = min(n, c-len(sc.Prompt)-1)
+	}
+	return n
+}
+
+// sameText says whether an answer's text is that of its ids: all of it, or up
+// to a stop string, or, where a server puts reasoning apart, in parts.
+func sameText(q *textQuery, text string) bool {
+	a := q.answer
+	for _, stop := range q.stop {
+		if i := strings.Index(text, stop); stop != "" && i >= 0 {
+			text = text[:i]
+		}
+	}
+	if len(a.reasoning) > 0 {
+		return strings.Contains(text, string(bytes.TrimSpace(a.reasoning))) &&
+			strings.HasSuffix(strings.TrimSpace(text), string(bytes.TrimSpace(a.text)))
+	}
+	if a.partial {
+		return strings.HasPrefix(text, string(a.text))
+	}
+	return text == string(a.text)
+}
+
+// stopped says whether the answer ended at one of the request's stop strings.
+func (q *textQuery) stopped(text string) bool {
+	return slices.ContainsFunc(q.stop, func(s string) bool { return s != "" && strings.Contains(text, s) })
+}
+
+// ended says whether the answer claims that the model itself ended it, so that
+// an end token belongs after its last one.
+func (q *textQuery) ended(text string) bool {
+	return q.answer.finish == "stop" && !q.stopped(text)
+}
+
+func firstDifference(a, b []int) int {
+	n := min(len(a), len(b))
+	for i := range n {
+		if a[i] != b[i] {
+			return i
+		}
+	}
+	return n
+}

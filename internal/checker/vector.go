@@ -1,0 +1,193 @@
+package checker
+
+import (
+	"context"
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/binary"
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"slices"
+	"strconv"
+
+	"vision/internal/openai"
+)
+
+// vectorQuery is a request for vectors.
+type vectorQuery struct {
+	texts   []string
+	payload []byte
+}
+
+// mostVectors is how many vectors of an answer are made again. Of more a
+// secret draw chooses, so that each may be among them.
+const mostVectors = 32
+
+// Cosines: honest half precision is above cosineGood, 8 bits below cosineBad.
+// normSlack is how far the lengths may differ, relative.
+const (
+	cosineGood = 0.9995
+	cosineBad  = 0.995
+	normSlack  = 0.01
+)
+
+// judgeVectors makes the vectors again. The worst one decides: there is no
+// honest way to get some of them wrong.
+func judgeVectors(ctx context.Context, ref Reference, s *sample) (verdict, error) {
+	q, err := readVectorQuery(s.request)
+	if err != nil {
+		return verdict{}, err
+	}
+	if !ref.Proves().Vectors {
+		return verdict{}, notCheckable("the reference makes no vectors")
+	}
+	theirs, err := readVectors(s.response, len(q.texts))
+	if err != nil {
+		return guilty("malformed", "%v", err), nil
+	}
+	chosen := s.choose(len(q.texts))
+	ask := &vectorQuery{payload: q.payload}
+	for _, i := range chosen {
+		ask.texts = append(ask.texts, q.texts[i])
+	}
+	ours, err := ref.Vectors(ctx, ask)
+	if err != nil {
+		return verdict{}, fmt.Errorf("make the vectors again: %w", err)
+	}
+	if len(ours) != len(chosen) {
+		return verdict{}, fmt.Errorf("the reference made %d vectors, want %d", len(ours), len(chosen))
+	}
+	worst := 1.0
+	for k, i := range chosen {
+		c, ok := likeness(ours[k], theirs[i])
+		if !ok {
+			return guilty("recompute", "vector %d has another length (%d numbers, want %d) or size", i, len(theirs[i]), len(ours[k])), nil
+		}
+		worst = min(worst, c)
+	}
+	v := verdict{quality: ramp(worst, cosineBad, cosineGood), test: "recompute", e: 1,
+		detail: fmt.Sprintf("%d of %d vectors; lowest cosine %.6f", len(chosen), len(q.texts), worst)}
+	if v.quality > 0 {
+		v.work = int64(len(q.texts))
+	}
+	return v, nil
+}
+
+// likeness is the cosine, and false for vectors of another length or norm.
+func likeness(own, their []float32) (cosine float64, ok bool) {
+	if len(own) != len(their) || len(own) == 0 {
+		return 0, false
+	}
+	var dot, a, b float64
+	for i := range own {
+		x, y := float64(own[i]), float64(their[i])
+		dot += x * y
+		a += x * x
+		b += y * y
+	}
+	if !(a > 0) || !(b > 0) || math.IsInf(b, 0) || math.Abs(math.Sqrt(b/a)-1) > normSlack {
+		return 0, false
+	}
+	return dot / math.Sqrt(a) / math.Sqrt(b), true
+}
+
+// choose draws which of n items are made again, by the secret salt.
+func (s *sample) choose(n int) []int {
+	all := make([]int, n)
+	for i := range all {
+		all[i] = i
+	}
+	if n <= mostVectors {
+		return all
+	}
+	mac := hmac.New(sha256.New, s.salt)
+	mac.Write([]byte(s.outcome.Request))
+	mac.Write(binary.BigEndian.AppendUint64(nil, uint64(s.id)))
+	var seed [32]byte
+	mac.Sum(seed[:0])
+	rand.New(rand.NewChaCha8(seed)).Shuffle(n, func(i, j int) { all[i], all[j] = all[j], all[i] })
+	all = all[:mostVectors]
+	slices.Sort(all)
+	return all
+}
+
+func readVectorQuery(payload []byte) (*vectorQuery, error) {
+	members, err := openai.Members(payload)
+	if err != nil {
+		return nil, badSample("its request is not one of ours: %v", err)
+	}
+	q := &vectorQuery{payload: payload}
+	for _, m := range members {
+		switch m.Name {
+		case "input":
+			for e := range openai.Elements(m.Value) {
+				text, err := openai.Text(e, m.Name)
+				if err != nil {
+					return nil, notCheckable("its input is not a list of texts")
+				}
+				q.texts = append(q.texts, text)
+			}
+		case "model", "encoding_format":
+		default:
+			return nil, notCheckable("its field %s changes what a model makes of it", m.Name)
+		}
+	}
+	if len(q.texts) == 0 {
+		return nil, badSample("its request has no input")
+	}
+	return q, nil
+}
+
+// readVectors reads the vectors of an answer in the order of the inputs.
+func readVectors(body []byte, want int) ([][]float32, error) {
+	data, err := dataOf(body)
+	if err != nil {
+		return nil, err
+	}
+	found := make([][]float32, want)
+	n := 0
+	for e := range openai.Elements(data) {
+		members, err := openai.ObjectMembers(e, "data")
+		if err != nil || n == want {
+			return nil, fmt.Errorf("it does not hold one vector for each of %d inputs", want)
+		}
+		index := int64(n)
+		var vector []float32
+		for _, m := range members {
+			switch m.Name {
+			case "index":
+				if index, err = openai.Int(m.Value, "index", 0, int64(want)-1); err != nil {
+					return nil, fmt.Errorf("a vector's index is not one of an input")
+				}
+			case "embedding":
+				if vector, err = readFloats(m.Value); err != nil {
+					return nil, err
+				}
+			}
+		}
+		if n++; vector == nil || found[index] != nil {
+			return nil, fmt.Errorf("it does not hold one vector for each of %d inputs", want)
+		}
+		found[index] = vector
+	}
+	if n != want {
+		return nil, fmt.Errorf("it holds %d vectors, want %d", n, want)
+	}
+	return found, nil
+}
+
+func readFloats(v []byte) ([]float32, error) {
+	vector := []float32{}
+	for e := range openai.Elements(v) {
+		f, err := strconv.ParseFloat(string(e), 32)
+		if err != nil || math.IsNaN(f) || math.IsInf(f, 0) {
+			return nil, fmt.Errorf("an embedding holds something that is not a number")
+		}
+		vector = append(vector, float32(f))
+	}
+	if len(vector) == 0 {
+		return nil, fmt.Errorf("an embedding holds no numbers")
+	}
+	return vector, nil
+}

@@ -1,0 +1,161 @@
+package checker
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// vllm is a vLLM server. It scores token ids as they are, in one prefill:
+// /v1/completions with prompt ids and prompt_logprobs. The prompt's own ids it
+// tells by answering the request with one token, so that its chat template
+// decides; /detokenize tells what text ids stand for.
+type vllm struct{ server }
+
+func openVLLM(c ReferenceConfig, d Deps) (Reference, error) {
+	s, err := openServer(c, d, "vllm")
+	return &vllm{s}, err
+}
+
+func (v *vllm) Proves() Proof {
+	return Proof{Engine: v.engine, Score: true, IDs: true, Replay: true, Images: true, Vectors: true, Noise: v.noise}
+}
+
+// topListed is how many alternatives servers are asked for: vLLM's own limit.
+const topListed = 20
+
+type vllmChoice struct {
+	PromptTokenIDs []int `json:"prompt_token_ids"`
+	PromptLogprobs []map[string]struct {
+		Logprob float64 `json:"logprob"`
+	} `json:"prompt_logprobs"`
+	Logprobs *struct {
+		Top []map[string]float64 `json:"top_logprobs"`
+	} `json:"logprobs"`
+}
+
+type vllmAnswer struct {
+	PromptTokenIDs []int        `json:"prompt_token_ids"`
+	Choices        []vllmChoice `json:"choices"`
+}
+
+func (v *vllm) Score(ctx context.Context, q *textQuery) (*scores, error) {
+	if !q.answer.hasIDs {
+		return nil, notCheckable("it shows no token ids, which a vLLM reference needs")
+	}
+	prompt, err := v.prompt(ctx, q)
+	if err != nil {
+		return nil, err
+	}
+	ids := q.answer.ids
+	sc := &scores{Prompt: prompt, Tokens: len(ids)}
+	if sc.Text, err = v.text(ctx, q, ids); err != nil {
+		return nil, err
+	}
+	sc.HasText = true
+	raw, err := v.post(ctx, "/v1/completions", map[string]any{
+		"model": v.model, "prompt": slices.Concat(prompt, ids), "max_tokens": 1, "temperature": 0,
+		"prompt_logprobs": topListed, "logprobs": topListed, "return_tokens_as_token_ids": true,
+	})
+	if err != nil {
+		return nil, err
+	}
+	a, err := object[vllmAnswer](raw, "prompt_logprobs")
+	if err != nil {
+		return nil, err
+	}
+	if len(a.Choices) != 1 || len(a.Choices[0].PromptLogprobs) != len(prompt)+len(ids) {
+		return nil, fmt.Errorf("the reference gave no prompt_logprobs for each of %d tokens", len(prompt)+len(ids))
+	}
+	for i, id := range ids {
+		list, own := []listed{}, -1
+		for name, x := range a.Choices[0].PromptLogprobs[len(prompt)+i] {
+			n, err := strconv.Atoi(name)
+			if err != nil {
+				return nil, fmt.Errorf("the reference names a token %.20q, not by its id", name)
+			}
+			if n == id {
+				own = len(list)
+			}
+			list = append(list, listed{n, x.Logprob})
+		}
+		if own < 0 {
+			return nil, fmt.Errorf("the reference gave no log-probability for token %d", i)
+		}
+		sc.Positions = append(sc.Positions, positionOf(list, own, q))
+	}
+	if q.ended(sc.Text) && !slices.Contains(q.model.EndTokens, ids[len(ids)-1]) {
+		if end, ok := v.end(a.Choices[0], q); ok {
+			sc.Positions = append(sc.Positions, end)
+		}
+	}
+	return sc, nil
+}
+
+// end is the position after the last token, where the answer claims that an
+// end token came.
+func (v *vllm) end(c vllmChoice, q *textQuery) (position, bool) {
+	if len(q.model.EndTokens) == 0 || c.Logprobs == nil || len(c.Logprobs.Top) == 0 {
+		return position{}, false
+	}
+	list, own := []listed{}, -1
+	lowest := 0.0
+	for name, lp := range c.Logprobs.Top[0] {
+		n, err := strconv.Atoi(strings.TrimPrefix(name, "token_id:"))
+		if err != nil {
+			return position{}, false
+		}
+		if slices.Contains(q.model.EndTokens, n) && (own < 0 || lp > list[own].logprob) {
+			own = len(list)
+		}
+		lowest = min(lowest, lp)
+		list = append(list, listed{n, lp})
+	}
+	if own < 0 { // less likely than all that are listed
+		own = len(list)
+		list = append(list, listed{q.model.EndTokens[0], lowest - 1})
+	}
+	return positionOf(list, own, q), true
+}
+
+// prompt asks how the server reads the request.
+func (v *vllm) prompt(ctx context.Context, q *textQuery) ([]int, error) {
+	body, err := v.again(q.payload, map[string]any{"stream": false, "stream_options": nil, "max_tokens": 1,
+		"return_token_ids": true, "logprobs": nil, "top_logprobs": nil, "stop": nil})
+	if err != nil {
+		return nil, err
+	}
+	raw, err := v.post(ctx, q.path(), body)
+	if err != nil {
+		return nil, err
+	}
+	a, err := object[vllmAnswer](raw, "prompt ids")
+	if err != nil {
+		return nil, err
+	}
+	ids := a.PromptTokenIDs
+	if len(ids) == 0 && len(a.Choices) > 0 {
+		ids = a.Choices[0].PromptTokenIDs
+	}
+	if len(ids) == 0 {
+		return nil, fmt.Errorf("the reference gave no prompt_token_ids: it must know return_token_ids (vLLM from 0.10.2)")
+	}
+	return ids, nil
+}
+
+// text asks what text the ids stand for, without the end token.
+func (v *vllm) text(ctx context.Context, q *textQuery, ids []int) (string, error) {
+	if n := len(ids); n > 0 && slices.Contains(q.model.EndTokens, ids[n-1]) {
+		ids = ids[:n-1]
+	}
+	raw, err := v.post(ctx, "/detokenize", map[string]any{"model": v.model, "tokens": ids})
+	if err != nil {
+		return "", err
+	}
+	a, err := object[struct {
+		Prompt string `json:"prompt"`
+	}](raw, "text")
+	return a.Prompt, err
+}
