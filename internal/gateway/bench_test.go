@@ -3,14 +3,18 @@ package gateway
 import (
 	"bytes"
 	"context"
+	"fmt"
 	"io"
 	"log/slog"
+	"net"
 	"net/http"
 	"net/http/httptest"
+	"runtime"
 	"testing"
 	"time"
 
 	"vision/internal/outcome"
+	"vision/internal/period"
 	"vision/internal/relay"
 )
 
@@ -82,4 +86,63 @@ func BenchmarkHandler(b *testing.B) {
 			}
 		})
 	}
+}
+
+// BenchmarkIdleStream reports the memory that a stream takes while its miner
+// says nothing, the kernel's part left out.
+func BenchmarkIdleStream(b *testing.B) {
+	const streams = 1000
+	var sum float64
+	for b.Loop() {
+		f := newFixture(b, func(c *Config) {
+			c.Relay = instant{c.Relay, hanging(1)}
+			c.Sampler = nil
+			short(b, c, time.Hour, time.Hour)
+		})
+		f.store.contenders = f.store.contenders[:0]
+		for n := range 4 {
+			f.store.contenders = append(f.store.contenders, period.Contender{Miner: miner(n), Task: "talker-8b", Addr: "192.0.2.1:1", Capacity: 1e9})
+		}
+		f.store.period.ID++
+		f.readPeriod(b.Context())
+		l, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			b.Fatal(err)
+		}
+		s := NewServer(f.Gateway)
+		go s.Serve(l)
+		before := memory()
+		conns := make([]net.Conn, streams)
+		reply := make([]byte, 4096)
+		for i := range conns {
+			if conns[i], err = net.Dial("tcp", l.Addr().String()); err != nil {
+				b.Fatal(err)
+			}
+			fmt.Fprintf(conns[i], "POST %s HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer %s\r\nContent-Length: %d\r\n\r\n%s", chatPath, secret, len(streamed), streamed)
+			for got := 0; !bytes.Contains(reply[:got], []byte("w0")); {
+				n, err := conns[i].Read(reply[got:])
+				if err != nil {
+					b.Fatal(err)
+				}
+				got += n
+			}
+		}
+		sum += float64(memory()-before) / streams
+		for _, c := range conns {
+			c.Close()
+		}
+		ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+		f.Stop(ctx)
+		cancel()
+		s.Close()
+	}
+	b.ReportMetric(sum/float64(b.N), "B/stream")
+}
+
+func memory() uint64 {
+	runtime.GC()
+	runtime.GC()
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	return m.HeapInuse + m.StackInuse
 }

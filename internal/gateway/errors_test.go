@@ -108,10 +108,10 @@ func TestSlowBody(t *testing.T) {
 // one response the next on the same connection.
 func TestDeadlinesDoNotLinger(t *testing.T) {
 	f := serve(t, func(c *Config) {
-		c.Limits.BodyRead, c.Limits.Write = 100*time.Millisecond, 100*time.Millisecond
-		short(t, c, 300*time.Millisecond, 700*time.Millisecond)
+		c.Limits.BodyRead, c.Limits.Write = 400*time.Millisecond, 400*time.Millisecond
+		short(t, c, 600*time.Millisecond, 1200*time.Millisecond)
 	}, hanging(1), hanging(0), ok(2))
-	r := f.do(t, "POST", chatPath, streamed) // lasts 700 ms
+	r := f.do(t, "POST", chatPath, streamed) // lasts 1.2 s
 	if !strings.Contains(r.body, "timeout_error") {
 		t.Errorf("%d %s %v", r.status, r.body, r.err)
 	}

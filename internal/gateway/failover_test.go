@@ -135,7 +135,7 @@ func TestLateMiners(t *testing.T) {
 }
 
 // short makes the tasks' timeouts short.
-func short(t *testing.T, c *Config, first, total time.Duration) {
+func short(t testing.TB, c *Config, first, total time.Duration) {
 	list := tasks()
 	for i := range list {
 		list[i].Timeouts.First, list[i].Timeouts.Total = first, total

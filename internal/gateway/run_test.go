@@ -8,6 +8,7 @@ import (
 	"errors"
 	"net/http"
 	"net/http/httptest"
+	"runtime"
 	"strings"
 	"sync"
 	"testing"
@@ -36,7 +37,7 @@ func TestStopWaitsForStreams(t *testing.T) {
 		stop(t, f)
 	}()
 	for !f.draining.Load() {
-		time.Sleep(time.Millisecond)
+		runtime.Gosched()
 	}
 	r := f.do(t, "POST", chatPath, chatBody)
 	if e := r.failure(t); r.status != 503 || e.Code != "stopping" || r.header.Get("Retry-After") != "1" {
