@@ -29,6 +29,7 @@ func TestHonestMinersEarn(t *testing.T) {
 		w.miners[w.ids[1]].declares["embed"] = 7200
 		w.miners[w.ids[2]].answer = fails
 		w.miners[w.ids[3]].declares = nil
+		w.lag = 2 * time.Second
 		w.start()
 		w.until(32 * time.Minute)
 		w.stop()
@@ -51,7 +52,7 @@ func TestHonestMinersEarn(t *testing.T) {
 			}
 		}
 		for i, call := range w.calls {
-			offset := w.callTime[i].Sub(w.started) % w.length
+			offset := w.callTime[i].Sub(w.store.periods[0].Start) % w.length
 			if offset > w.length*98/100 {
 				t.Errorf("a probe %v into its period, want at most 98%% of %v", offset, w.length)
 			}
@@ -287,7 +288,9 @@ func TestCheckerDown(t *testing.T) {
 			if !up {
 				return proto.CheckResponse{}, errors.New("connection refused")
 			}
-			return working(r)
+			v, err := working(r)
+			v.Work += 50 // more than there was
+			return v, err
 		}
 		w.start(func(c *Config) { c.Rates.Min, c.Rates.Enough, c.Rates.Backlog = 0.1, 50, 10 })
 		w.until(31 * time.Minute)

@@ -58,6 +58,7 @@ type world struct {
 	tasks   *task.Catalogue
 	length  time.Duration
 	started time.Time
+	lag     time.Duration // of the ledger
 
 	mu       sync.Mutex // guards the rest
 	ids      []hotkey.ID
@@ -95,7 +96,8 @@ func newWorld(t testing.TB, length time.Duration, miners ...string) *world {
 
 func (w *world) block() uint64 { return 1000 + uint64(time.Since(w.started)/blockTime) }
 
-func (w *world) Snapshot(context.Context) (*chain.Snapshot, error) {
+func (w *world) Snapshot(ctx context.Context) (*chain.Snapshot, error) {
+	sleep(ctx, w.lag)
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if w.down {
