@@ -4,7 +4,6 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
-	"log/slog"
 	"os"
 	"path/filepath"
 	"slices"
@@ -16,9 +15,8 @@ import (
 
 // Options tunes a journal. The zero value is usable.
 type Options struct {
-	Sync       bool         // every group reaches the disk itself before it is acknowledged
-	MaxSegment int64        // bytes after which a new segment begins; 0 is 8 MiB
-	Log        *slog.Logger // nil discards
+	Sync       bool  // every group reaches the disk itself before it is acknowledged
+	MaxSegment int64 // bytes after which a new segment begins; 0 is 8 MiB
 }
 
 // Journal appends to its own segments. Its methods are safe for concurrent
@@ -56,9 +54,6 @@ var groups = sync.Pool{New: func() any { return new(group) }}
 func Open(dir string, o Options) (*Journal, error) {
 	if o.MaxSegment <= 0 {
 		o.MaxSegment = 8 << 20
-	}
-	if o.Log == nil {
-		o.Log = slog.New(slog.DiscardHandler)
 	}
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, fmt.Errorf("create the journal's directory: %w", err)

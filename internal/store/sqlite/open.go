@@ -98,7 +98,7 @@ func (s *Store) openWriting(ctx context.Context, path string, o Options, all []m
 		return err
 	}
 	s.reads = readPool(path)
-	s.journal, err = journal.Open(path+"-outcomes", journal.Options{Sync: o.Synchronous == "full", Log: o.Log})
+	s.journal, err = journal.Open(path+"-outcomes", journal.Options{Sync: o.Synchronous == "full"})
 	if err != nil {
 		return err
 	}
