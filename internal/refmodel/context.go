@@ -143,7 +143,13 @@ func (c *Context) addRepetition(out *[VocabSize]float64) {
 // endBias makes answers end near a length that their prompt decides, 40 to
 // about 260 tokens: discouraging before it, encouraging after, and insisting
 // when it is long overdue even inside a sentence.
+//
+// A text that is not an answer has no such length, however long its prompt was:
+// plain completions run on, and end by themselves only now and then.
 func (c *Context) endBias() float64 {
+	if c.aim == 0 {
+		return -8
+	}
 	u := float64(mix(c.aim^0x5eed)>>11) / (1 << 53)
 	want := 40 + 220*float64(u*u)
 	x := (float64(c.turnN) - want) / (0.2*want + 6)
