@@ -176,7 +176,7 @@ func TestOneBadMinerDelaysNobody(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, 10*time.Minute, "mute", "good", "odd")
 		w.miners[w.ids[0]].declare = func(ctx context.Context) error { <-ctx.Done(); return ctx.Err() }
-		w.miners[w.ids[2]].declares = map[string]int64{chat: -5}
+		w.miners[w.ids[2]].declares = map[string]int64{chat: 1 << 60} // more than may be said
 		w.start()
 		w.until(0)
 		if b := w.s.running.Load(); len(b.listed()) != 1 || b.listed()[0].Miner != w.ids[1] {
@@ -466,6 +466,28 @@ func TestRateLimit(t *testing.T) {
 		}
 		if set != len(w.set) {
 			t.Errorf("%d vectors are kept as set, %d were", set, len(w.set))
+		}
+	})
+}
+
+// TestNewerWeightsOutliveARestart though older ones were being set when they
+// came, and the ledger takes none for an hour.
+func TestNewerWeightsOutliveARestart(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, time.Minute, "a")
+		w.limit, w.setLag = 3600, 90*time.Second
+		w.start()
+		w.until(170 * time.Second) // set in the third minute, that of period 2 kept meanwhile
+		w.stop()
+		if len(w.set) != 1 {
+			t.Fatalf("weights were set %d times, want once", len(w.set))
+		}
+		var newest int64
+		for _, v := range w.store.weights {
+			newest = max(newest, v.Period)
+		}
+		if last, _ := w.store.LastWeights(t.Context()); last.Period != newest || last.Set {
+			t.Errorf("after a restart %+v would be taken up, want the weights of period %d", last, newest)
 		}
 	})
 }

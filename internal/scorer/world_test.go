@@ -58,7 +58,8 @@ type world struct {
 	tasks   *task.Catalogue
 	length  time.Duration
 	started time.Time
-	lag     time.Duration // of the ledger
+	lag     time.Duration // of the ledger's snapshots
+	setLag  time.Duration // of its taking weights
 
 	mu       sync.Mutex // guards the rest
 	ids      []hotkey.ID
@@ -119,6 +120,7 @@ func (w *world) SetWeights(ctx context.Context, signer chain.Signer, v chain.Wei
 	if err := chain.CheckWeights(snap, signer.ID(), v); err != nil {
 		return chain.Receipt{}, err
 	}
+	sleep(ctx, w.setLag)
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	apply, err := true, error(nil)
