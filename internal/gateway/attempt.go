@@ -6,7 +6,6 @@ import (
 
 	"vision/internal/dispatch"
 	"vision/internal/fault"
-	"vision/internal/hotkey"
 	"vision/internal/openai"
 	"vision/internal/outcome"
 	"vision/internal/relay"
@@ -19,14 +18,13 @@ func (x *exchange) attempts(t *task.Task, kind task.Kind, req task.Request) erro
 	g := x.g
 	now := g.Now()
 	by := now.Add(t.Timeouts.Total)
-	call := relay.Call{
+	call, answer := &x.call, &x.answer
+	*call = relay.Call{
 		ID: x.id, Key: x.event.Key, Source: outcome.Organic, Task: t, Kind: kind, Request: req,
 		Payload: g.Relay.Payload(x.id, req, t),
 	}
 	stream := req.Stream()
-	var room [maxTries]hotkey.ID
-	tried := room[:0]
-	entries := make([]outcome.Entry, 0, 1)
+	tried := x.tried[:0]
 	seat, wait := g.Board.Acquire(t.Name, stream, now, g.Random(), g.Random(), tried)
 	if seat == nil {
 		return nobody(t, wait)
@@ -37,23 +35,22 @@ func (x *exchange) attempts(t *task.Task, kind task.Kind, req task.Request) erro
 		call.Last = len(tried) >= g.Limits.Tries || !g.Board.Another(t.Name, now, tried)
 		d := deadlinesOf(now, by, t, kind, req, call.Last)
 		call.FirstBy, call.By = d.firstBy, d.by
-		answer := x.attempt(&call, seat, d)
+		x.attempt(seat, d)
 		var next *dispatch.Seat
-		if now = g.Now(); !call.Last && x.another(&answer) && by.Sub(now) >= least {
+		if now = g.Now(); !call.Last && x.another(answer) && by.Sub(now) >= least {
 			next, _ = g.Board.Acquire(t.Name, stream, now, g.Random(), g.Random(), tried)
 		}
-		answer.Outcome.Last = next == nil
-		entries = append(entries, entry(&call, &answer, next == nil))
+		x.note(next == nil)
 		if next == nil {
-			return x.finish(&call, &answer, entries)
+			return x.finish(call, answer, x.entries)
 		}
 		seat = next
 	}
 }
 
-// attempt asks one miner and gives its slot back.
-func (x *exchange) attempt(call *relay.Call, seat *dispatch.Seat, d deadlines) relay.Answer {
-	g := x.g
+// attempt makes the call to one miner, into x.answer, and gives its slot back.
+func (x *exchange) attempt(seat *dispatch.Seat, d deadlines) {
+	g, call, answer := x.g, &x.call, &x.answer
 	x.event.Miner = seat
 	x.event.Tries = call.Try + 1
 	if !g.Anonymous && !x.begun {
@@ -63,12 +60,13 @@ func (x *exchange) attempt(call *relay.Call, seat *dispatch.Seat, d deadlines) r
 	}
 	call.Peer = relay.Peer{Miner: seat.Miner, Addr: seat.Addr}
 	call.Keep = g.Sampler != nil && g.Sampler.Keep(call.ID, call.Task.Name, seat.Miner)
-	answer := relay.Answer{Outcome: outcome.Outcome{Task: call.Task.Name, Miner: seat.Miner, Status: outcome.Ours}}
+	*answer = relay.Answer{}
+	answer.Outcome.Task, answer.Outcome.Miner, answer.Outcome.Status = call.Task.Name, seat.Miner, outcome.Ours
 	defer func() { // a panic of the relay's must not keep the slot
 		g.Board.Release(seat, answer.Outcome, answer.RetryAfter)
 	}()
 	ctx := x.r.Context()
-	answer = g.Relay.Do(ctx, *call, x)
+	*answer = g.Relay.Do(ctx, *call, x)
 	switch o := &answer.Outcome; {
 	case o.Status == outcome.OK:
 	case context.Cause(ctx) == relay.ErrShutdown:
@@ -83,7 +81,6 @@ func (x *exchange) attempt(call *relay.Call, seat *dispatch.Seat, d deadlines) r
 	if g.Observer != nil {
 		g.Observer.Attempt(&answer.Outcome)
 	}
-	return answer
 }
 
 // cutShort is the reason of outcomes of miners that were given up earlier than
@@ -112,8 +109,10 @@ func (x *exchange) another(a *relay.Answer) bool {
 	return true
 }
 
-// entry is what is recorded of an attempt.
-func entry(call *relay.Call, a *relay.Answer, last bool) outcome.Entry {
+// note adds an attempt to what will be recorded of the request.
+func (x *exchange) note(last bool) {
+	call, a := &x.call, &x.answer
+	a.Outcome.Last = last
 	e := outcome.Entry{Outcome: a.Outcome}
 	if call.Keep && a.Outcome.Status == outcome.OK && len(a.Kept) > 0 {
 		e.Sample = &outcome.Sample{Outcome: a.Outcome, Request: call.Payload, Response: a.Kept}
@@ -122,7 +121,7 @@ func entry(call *relay.Call, a *relay.Answer, last bool) outcome.Entry {
 		f := call.Request.Features()
 		e.Features, e.Kind = &f, call.Kind.Name()
 	}
-	return e
+	x.entries = append(x.entries, e)
 }
 
 // finish records a request's attempts and then ends the response. Nothing may

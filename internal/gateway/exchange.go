@@ -9,8 +9,10 @@ import (
 	"time"
 
 	"vision/internal/fault"
+	"vision/internal/hotkey"
 	"vision/internal/openai"
 	"vision/internal/outcome"
+	"vision/internal/relay"
 	"vision/internal/task"
 )
 
@@ -31,6 +33,14 @@ type exchange struct {
 	extended time.Time // when the write deadline was last set; zero: never
 	broken   bool      // a write failed: the customer is gone
 	out      []byte    // room for what we write ourselves
+
+	// The attempt under way. These are large, and are here rather than on the
+	// stack, which idle streams hold on to.
+	call   relay.Call
+	answer relay.Answer
+	tried  [maxTries]hotkey.ID
+
+	entries []outcome.Entry // of the attempts so far
 }
 
 // statusError is an error whose HTTP status is not the one of its kind.
