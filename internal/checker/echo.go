@@ -3,6 +3,7 @@ package checker
 import (
 	"context"
 	"fmt"
+	"maps"
 	"strings"
 	"unicode/utf8"
 )
@@ -12,10 +13,13 @@ import (
 // answer's in one, echo, logprobs, and one token more to see whether the model
 // would have ended there. It reads the text into tokens itself, so tokens may
 // stand elsewhere than the miner wrote them; a test allows for some.
+//
+// Its seeds are not trusted to repeat an answer unless the configuration says
+// so by sampler: llama-cpp-python 0.3 gave two answers to one request.
 type echo struct{ server }
 
 func openEcho(c ReferenceConfig, d Deps) (Reference, error) {
-	s, err := openServer(c, d, "llama-cpp-python")
+	s, err := openServer(c, d, "")
 	return &echo{s}, err
 }
 
@@ -33,6 +37,9 @@ type echoAnswer struct {
 			Top     []map[string]float64 `json:"top_logprobs"`
 		} `json:"logprobs"`
 	} `json:"choices"`
+	Usage struct {
+		Prompt int `json:"prompt_tokens"`
+	} `json:"usage"`
 }
 
 func (e *echo) Score(ctx context.Context, q *textQuery) (*scores, error) {
@@ -66,22 +73,30 @@ func (e *echo) Score(ctx context.Context, q *textQuery) (*scores, error) {
 	if n == 0 || len(l.Offsets) != n || len(l.Own) != n || len(l.Top) != n {
 		return nil, fmt.Errorf("the reference's logprobs are lists of different lengths")
 	}
-	// The answer's tokens: those after the prompt's text, before the one more.
-	// Offsets are counted from the end, for prompts hold special tokens.
-	whole, stopped := n, a.Choices[0].Finish == "stop"
+	stopped := a.Choices[0].Finish == "stop"
 	end := l.Offsets[n-1] + utf8.RuneCountInString(l.Tokens[n-1])
-	if !stopped || endText(l.Tokens[n-1]) { // some servers list the end token, some do not
-		whole, end = n-1, l.Offsets[n-1]
+	last := n // the index after the answer's last token
+	// llama-cpp-python shows each token with the distribution after it, not
+	// before, and leaves out the one more, where a prompt has no token that
+	// begins a text. (Such a token it leaves out of its lists.) Chats have one.
+	shifted := !q.chat && (stopped && n == a.Usage.Prompt || !stopped && end == utf8.RuneCountInString(text)+utf8.RuneCount(q.answer.text))
+	if !shifted && (!stopped || endText(l.Tokens[n-1])) { // some servers list the end token, some do not
+		last, end = n-1, l.Offsets[n-1]
 	}
+	// Offsets are counted from the end, for prompts hold special tokens.
 	begin := end - utf8.RuneCount(q.answer.text)
 	sc := &scores{}
-	for i := range whole {
-		if l.Offsets[i] < begin || l.Own[i] == nil {
-			continue
+	for i := range last {
+		switch {
+		case l.Offsets[i] < begin:
+		case !shifted && l.Own[i] != nil:
+			sc.Positions = append(sc.Positions, listedPosition(l.Tokens[i], *l.Own[i], l.Top[i], q))
+		case shifted && i > 0 && l.Top[i-1] != nil:
+			before := withoutOwn(l.Top[i-1], l.Tokens[i-1])
+			sc.Positions = append(sc.Positions, lookedUp(l.Tokens[i], before, q))
 		}
-		sc.Tokens++
-		sc.Positions = append(sc.Positions, listedPosition(l.Tokens[i], *l.Own[i], l.Top[i], q))
 	}
+	sc.Tokens = len(sc.Positions)
 	if sc.Tokens == 0 {
 		return nil, fmt.Errorf("the reference found no tokens of the answer in its text")
 	}
@@ -89,7 +104,11 @@ func (e *echo) Score(ctx context.Context, q *textQuery) (*scores, error) {
 		sc.Tokens++ // the end token
 		p := position{Best: true, Gap: 16}
 		if !stopped {
-			p = notEnded(l.Top[n-1], q)
+			next := l.Top[n-1]
+			if shifted {
+				next = withoutOwn(next, l.Tokens[n-1])
+			}
+			p = notEnded(next, q)
 		}
 		p.Exact = true
 		sc.Positions = append(sc.Positions, p)
@@ -123,6 +142,29 @@ func notEnded(top map[string]float64, q *textQuery) position {
 		return listedPosition("", lowest-1, top, q)
 	}
 	return listedPosition(name, top[name], top, q)
+}
+
+// lookedUp is the position of a token in a list that may not hold it.
+func lookedUp(token string, top map[string]float64, q *textQuery) position {
+	own, ok := top[token]
+	if !ok {
+		for _, lp := range top {
+			own = min(own, lp)
+		}
+		own--
+	}
+	return listedPosition(token, own, top, q)
+}
+
+// withoutOwn is a list without the token that is in it only for being the
+// text's own.
+func withoutOwn(top map[string]float64, own string) map[string]float64 {
+	if len(top) <= topListed {
+		return top
+	}
+	top = maps.Clone(top)
+	delete(top, own)
+	return top
 }
 
 // endText says whether a token's text is that of a special token: some servers
