@@ -130,6 +130,7 @@ func (v *Validator) addChecker(ctx context.Context) (judge, error) {
 }
 
 func (v *Validator) addGateway() error {
+	metrics := gateway.NewMetrics(v.ops.Registry)
 	g, err := gateway.New(gateway.Config{
 		Catalogue: v.Catalogue.Catalogue,
 		Board:     v.board,
@@ -139,7 +140,7 @@ func (v *Validator) addGateway() error {
 		Past:      v.store,
 		Recorder:  v.store,
 		Sampler:   sampler{v.relay, &v.rates},
-		Observer:  newGatewayMetrics(v.ops.Registry),
+		Observer:  metrics,
 		Log:       v.Log,
 		Anonymous: v.config.Gateway.Anonymous,
 		Limits:    gateway.Limits{Tries: v.config.Gateway.Tries, Requests: v.config.Gateway.Requests, Body: v.config.Gateway.Body},
@@ -147,6 +148,7 @@ func (v *Validator) addGateway() error {
 	if err != nil {
 		return err
 	}
+	metrics.Watch(g, v.ops.Registry)
 	server := gateway.NewServer(g)
 	var accepting net.Listener
 	v.customers = &listening{}

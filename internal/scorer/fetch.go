@@ -4,6 +4,7 @@ import (
 	"context"
 	"slices"
 	"sync"
+	"time"
 
 	"vision/internal/chain"
 	"vision/internal/hotkey"
@@ -27,22 +28,32 @@ func (d *declared) spec(p outcome.Pair) proto.Spec {
 }
 
 // fetch asks all miners for their capacities, many at once, and hands each
-// answer over as it comes. It returns when all have answered or had their time.
+// answer over as it comes. Whoever does not answer is asked once more a little
+// later: a miner that was just being restarted should not lose a period by it.
+// fetch returns when all have answered or had their time.
 func (s *Scorer) fetch(ctx context.Context, miners []chain.Neuron, took func(chain.Neuron, proto.Capacities)) {
 	s.declared.mu.Lock()
 	slices.SortStableFunc(miners, func(a, b chain.Neuron) int {
 		return order(s.declared.answered[b.Hotkey]) - order(s.declared.answered[a.Hotkey])
 	})
 	s.declared.mu.Unlock()
+	silent := s.fetchOnce(ctx, miners, took)
+	if len(silent) > 0 && sleep(ctx, min(time.Second, s.c.FetchWithin/2)) {
+		s.fetchOnce(ctx, silent, took)
+	}
+}
 
+// fetchOnce lists the miners that gave no answer.
+func (s *Scorer) fetchOnce(ctx context.Context, miners []chain.Neuron, took func(chain.Neuron, proto.Capacities)) (silent []chain.Neuron) {
 	var all sync.WaitGroup
+	var mu sync.Mutex // guards silent
 	free := make(chan struct{}, s.c.FetchAtOnce)
 	for _, n := range miners {
 		select {
 		case free <- struct{}{}:
 		case <-ctx.Done():
 			all.Wait()
-			return
+			return silent
 		}
 		all.Go(func() {
 			defer func() { <-free }()
@@ -55,12 +66,16 @@ func (s *Scorer) fetch(ctx context.Context, miners []chain.Neuron, took func(cha
 			s.heard(n, c, err)
 			if err != nil {
 				s.log.Info("miner gave no capacities", "uid", n.UID, "hotkey", n.Hotkey.Short(), "err", err)
+				mu.Lock()
+				silent = append(silent, n)
+				mu.Unlock()
 				return
 			}
 			took(n, c)
 		})
 	}
 	all.Wait()
+	return silent
 }
 
 func order(answered bool) int {

@@ -191,6 +191,27 @@ func TestOneBadMinerDelaysNobody(t *testing.T) {
 	})
 }
 
+// TestAMinerBeingRestartedDoesNotLoseThePeriod: who did not answer at first is
+// asked once more.
+func TestAMinerBeingRestartedDoesNotLoseThePeriod(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, 10*time.Minute, "restarting")
+		asked := 0
+		w.miners[w.ids[0]].declare = func(context.Context) error {
+			if asked++; asked == 1 {
+				return errors.New("connection refused")
+			}
+			return nil
+		}
+		w.start()
+		w.until(15 * time.Minute)
+		w.stop()
+		if r := w.store.result(1, w.ids[0], chat); r == nil || r.Counts.Requests == 0 {
+			t.Errorf("the first period's result is %+v, want it tested", r)
+		}
+	})
+}
+
 // TestOrganicTrafficReplacesProbes: what customers measure is not asked again.
 func TestOrganicTrafficReplacesProbes(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
