@@ -129,11 +129,22 @@ func (c *Client) connect(ctx context.Context, peer Peer, by time.Time, fresh boo
 	}
 	ctx, cancel := context.WithTimeout(ctx, min(c.cfg.DialTimeout, by.Sub(c.cfg.Now())))
 	defer cancel()
-	nc, err := c.cfg.Dialer.Dial(ctx, peer.Addr, peer.Miner)
-	if err != nil {
-		return nil, err
+	// A handshake needs a deep stack. On one of its own, which then goes, it
+	// does not leave the stream that follows with much more than it needs.
+	type dialled struct {
+		nc  net.Conn
+		err error
 	}
-	return newConn(nc, peer), nil
+	done := make(chan dialled, 1)
+	go func() {
+		nc, err := c.cfg.Dialer.Dial(ctx, peer.Addr, peer.Miner)
+		done <- dialled{nc, err}
+	}()
+	d := <-done
+	if d.err != nil {
+		return nil, d.err
+	}
+	return newConn(d.nc, peer), nil
 }
 
 // local says whether an error is for want of something of ours.

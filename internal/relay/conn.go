@@ -8,7 +8,7 @@ import (
 )
 
 const (
-	smallRead = 2 << 10  // what a connection reads into while little comes
+	smallRead = 512      // what a connection reads into while little comes
 	bigRead   = 32 << 10 // what it borrows when much comes; also the most that a head may have
 )
 
@@ -22,6 +22,7 @@ type conn struct {
 	got    bool // some byte of the current response has come
 	idle   time.Time
 	quiet  func() bool // see alive
+	behind burst       // nil if the connection cannot say what else has come
 
 	buf   []byte // small or big
 	r, w  int    // what is unread in buf
@@ -34,7 +35,16 @@ func newConn(nc net.Conn, peer Peer) *conn {
 	c := &conn{Conn: nc, peer: peer}
 	c.buf = c.small[:]
 	c.watch()
+	if wrapped, ok := nc.(interface{ NetConn() net.Conn }); ok {
+		c.behind, _ = wrapped.NetConn().(burst)
+	}
 	return c
+}
+
+// burst is what lies under TLS, if it knows what has come and was not read.
+type burst interface {
+	Ready() bool // a whole record is there
+	NoWait(bool) // while set, reads fail with os.ErrDeadlineExceeded rather than wait
 }
 
 // Close closes the socket at once, without TLS's goodbye: that could wait for a
@@ -72,11 +82,32 @@ func (c *conn) fill() error {
 	n, err := c.Read(c.buf[c.w:])
 	c.busy = n == len(c.buf)-c.w
 	c.w += n
-	if n > 0 {
-		c.got = true
-		return nil
+	if n == 0 {
+		return err
 	}
-	return err
+	c.got = true
+	if c.behind != nil && c.behind.Ready() {
+		c.gather()
+	}
+	return nil
+}
+
+// gather reads what else has come already, as far as a buffer holds it: a burst
+// of records is passed on in one write. An error shows again at the next read.
+func (c *conn) gather() {
+	if c.big == nil {
+		c.borrow()
+	}
+	c.behind.NoWait(true)
+	for c.w < len(c.buf) && c.behind.Ready() {
+		n, err := c.Read(c.buf[c.w:])
+		c.w += n
+		if err != nil {
+			break
+		}
+	}
+	c.behind.NoWait(false)
+	c.busy = c.w == len(c.buf)
 }
 
 // borrow moves what is unread to a big buffer.

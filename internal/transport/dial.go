@@ -46,7 +46,7 @@ func (d *Dialer) Dial(ctx context.Context, address string, want hotkey.ID) (*tls
 	if d.NextProtos != nil {
 		config.NextProtos = d.NextProtos
 	}
-	conn := tls.Client(raw, config)
+	conn := tls.Client(byRecord(raw), config)
 	if err := conn.HandshakeContext(ctx); err != nil {
 		raw.Close()
 		return nil, fmt.Errorf("handshake with %s at %s: %w", want, address, err)

@@ -71,9 +71,10 @@ var layerOf = map[string]Layer{
 	"store/storetest": TestKit,
 	"test/imports":    TestKit,
 
-	"cmd/vision": Wiring,
-	"devnet":     Wiring,
-	"node":       Wiring,
+	"cmd/vision":      Wiring,
+	"test/relaybench": Wiring,
+	"devnet":          Wiring,
+	"node":            Wiring,
 }
 
 // rule is what a layer may use.
