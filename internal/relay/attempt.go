@@ -249,8 +249,8 @@ func (a *attempt) late() bool {
 	now := a.c.cfg.Now()
 	reason := "gap_timeout"
 	switch {
-	case a.blocked > 0 && now.Add(-a.blocked).Before(a.call.By) && !now.Before(a.call.By):
-		// Without the caller's slowness there would have been time.
+	case !now.Before(a.call.By) && a.blocked > now.Sub(a.start)/4:
+		// The caller took a good part of the time: the miner is not to blame.
 		return a.end(outcome.Canceled, "caller_slow", fault.New(fault.Canceled, "canceled", "The caller reads too slowly."))
 	case !now.Before(a.call.By):
 		reason = "total_timeout"

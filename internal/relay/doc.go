@@ -13,4 +13,9 @@
 // they are read, one write a read; the closing [DONE] is never passed on (the
 // caller writes its own once the outcome is durable); a fault of ours gives
 // Status Ours, never Failed.
+//
+// Connections speak HTTP/1.1, carry one attempt at a time, and are kept idle
+// within bounds; no goroutine belongs to one. One that turns out to have died
+// while idle, before a byte of a response, is replaced once without blame.
+// While little comes a stream holds only a small buffer.
 package relay

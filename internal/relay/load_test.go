@@ -15,6 +15,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"runtime"
 	"sync"
 	"testing"
 	"time"
@@ -258,4 +259,75 @@ func longRequest(b *testing.B, tokens int) task.Request {
 		b.Fatal(err)
 	}
 	return r
+}
+
+// BenchmarkIdleStreams reports the memory that an open stream takes while
+// nothing comes: our side's, and for TLS the miner's connection too, which is
+// in the same process.
+func BenchmarkIdleStreams(b *testing.B) {
+	const streams = 1000
+	for _, transport := range []string{"TCP", "TLS"} {
+		b.Run(transport, func(b *testing.B) {
+			for b.Loop() {
+				var d Dialer = &plain{}
+				l, _ := net.Listen("tcp", "127.0.0.1:0")
+				if transport == "TLS" {
+					l.Close()
+					l, d = mutual(b)
+				}
+				c := newClient(b, func(c *Config) { c.Dialer, c.DialTimeout = d, time.Minute })
+				var held []net.Conn
+				var serving, open sync.WaitGroup
+				serving.Go(func() {
+					buf := make([]byte, 16<<10)
+					for range streams {
+						nc, err := l.Accept()
+						if err != nil {
+							return
+						}
+						held = append(held, nc)
+						nc.Read(buf)
+						io.WriteString(nc, eventStream+"\r\n"+token)
+					}
+				})
+				ctx, cancel := context.WithCancel(context.Background())
+				before := inUse()
+				seen := make(chan bool, streams)
+				for range streams {
+					open.Go(func() {
+						call := newCall(b, c, l.Addr().String(), true)
+						call.By = time.Now().Add(time.Minute)
+						call.FirstBy, call.Keep = call.By, false
+						c.Do(ctx, call, events(func() { seen <- true }))
+					})
+				}
+				for range streams {
+					<-seen
+				}
+				serving.Wait()
+				after := inUse()
+				b.ReportMetric((after[0]-before[0])/streams, "heap-B/stream")
+				b.ReportMetric((after[1]-before[1])/streams, "stack-B/stream")
+				cancel()
+				open.Wait()
+				for _, nc := range held {
+					nc.Close()
+				}
+				l.Close()
+			}
+		})
+	}
+}
+
+type events func()
+
+func (f events) Events([]byte) error { f(); return nil }
+
+// inUse gives the bytes of heap and of stacks.
+func inUse() [2]float64 {
+	runtime.GC()
+	runtime.GC()
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	return [2]float64{float64(m.HeapInuse), float64(m.StackInuse)}
 }
