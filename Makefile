@@ -1,0 +1,55 @@
+# `make check` is what to run before sending a change; `bash .ci/run` runs everything.
+# All targets work from a fresh clone; versions of tools are pinned here.
+
+STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
+FUZZTIME    ?= 5s
+
+.PHONY: check build format generate tidy lint vet staticcheck vulncheck test race fuzz bench newcomer interop llama
+
+check:
+	bash test/unchanged.sh $(MAKE) --no-print-directory format generate
+	$(MAKE) --no-print-directory lint test
+
+build:
+	go build -o vision ./cmd/vision
+
+format:
+	gofmt -w $$(git ls-files --cached --others --exclude-standard '*.go')
+
+generate:
+	go generate ./...
+
+lint: vet tidy staticcheck
+
+vet:
+	go vet ./...
+
+tidy:
+	go mod tidy -diff
+
+staticcheck:
+	go run $(STATICCHECK) ./...
+
+vulncheck:
+	bash test/vulncheck.sh
+
+test:
+	go test ./...
+
+race:
+	go test -race ./...
+
+fuzz:
+	bash test/fuzz.sh $(FUZZTIME)
+
+bench:
+	go test -run '^$$' -bench . -benchtime 1x ./...
+
+newcomer:
+	bash test/newcomer.sh
+
+interop:
+	bash test/interop/run.sh
+
+llama:
+	bash test/llama/run.sh
