@@ -53,11 +53,11 @@ func runDevnet(ctx context.Context, t terminal, flags *flag.FlagSet, args []stri
 	if o.Data == "" {
 		folder, err := os.MkdirTemp("", "vision-devnet-")
 		if err != nil {
-			return err
+			return fmt.Errorf("make a folder for the data: %w; name one with --data", err)
 		}
 		o.Data = folder
 	} else if err := os.MkdirAll(o.Data, 0o700); err != nil {
-		return err
+		return fmt.Errorf("make the data folder: %w; name another with --data", err)
 	}
 	log, closeLog, err := devnetLog(t.err, o.Data, *verbose)
 	if err != nil {
@@ -95,7 +95,7 @@ func devnetLog(errs io.Writer, data string, verbose bool) (*slog.Logger, func() 
 	}
 	file, err := os.OpenFile(filepath.Join(data, "devnet.log"), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
 	if err != nil {
-		return nil, nil, err
+		return nil, nil, fmt.Errorf("the data folder cannot be written to: %w", err)
 	}
 	log, err := obs.NewLogger(file, "info", "text")
 	return log, file.Close, err

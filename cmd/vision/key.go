@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/rand"
 	"encoding/json"
+	"errors"
 	"flag"
 	"fmt"
 	"os"
@@ -48,7 +49,7 @@ func (d dataFlags) folder() (data, catalogue string, err error) {
 func openStore(ctx context.Context, data string, readOnly bool) (store.Store, error) {
 	file := node.DatabaseFile(data)
 	if _, err := os.Stat(file); err != nil {
-		return nil, fmt.Errorf("there is no validator's database in %s: %w", data, err)
+		return nil, fmt.Errorf("there is no validator's database in %s: %w; a validator makes it at its first start", data, err)
 	}
 	return sqlite.Open(ctx, file, sqlite.Options{ReadOnly: readOnly})
 }
@@ -162,7 +163,11 @@ func keyRevoke(ctx context.Context, t terminal, flags *flag.FlagSet, args []stri
 		return err
 	}
 	defer st.Close()
-	if err := st.RevokeKey(ctx, id, time.Now()); err != nil {
+	err = st.RevokeKey(ctx, id, time.Now())
+	if errors.Is(err, store.ErrNotFound) {
+		return fmt.Errorf("there is no key %d that works; `vision key list` shows them", id)
+	}
+	if err != nil {
 		return fmt.Errorf("revoke key %d: %w", id, err)
 	}
 	fmt.Fprintf(t.out, "Key %d is revoked; it stops working within a second.\n", id)

@@ -2,7 +2,10 @@ package main
 
 import (
 	"context"
+	"errors"
 	"flag"
+	"fmt"
+	"io/fs"
 	"log/slog"
 	"os"
 	"os/signal"
@@ -18,13 +21,29 @@ func logger(t terminal, c node.Log) (*slog.Logger, error) {
 	return obs.NewLogger(t.err, c.Level, c.Format)
 }
 
+// load reads a node's configuration, and says how to come by one.
+func load(kind, file string, into any) error {
+	err := config.Load(file, into)
+	if errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("%w; `vision init %s` writes one, --config names it", err, kind)
+	}
+	return err
+}
+
+// given says whether a flag was set, to whatever value.
+func given(flags *flag.FlagSet, name string) bool {
+	found := false
+	flags.Visit(func(f *flag.Flag) { found = found || f.Name == name })
+	return found
+}
+
 func runMiner(ctx context.Context, t terminal, flags *flag.FlagSet, args []string) error {
 	file := flags.String("config", "miner.yaml", "the configuration file")
 	if _, err := parse(flags, args, 0, 0); err != nil {
 		return err
 	}
 	c := node.MinerDefaults()
-	if err := config.Load(*file, &c); err != nil {
+	if err := load("miner", *file, &c); err != nil {
 		return err
 	}
 	log, err := logger(t, c.Log)
@@ -71,12 +90,16 @@ func reloadMiner(ctx context.Context, file string, now node.MinerConfig, m *node
 func runValidator(ctx context.Context, t terminal, flags *flag.FlagSet, args []string) error {
 	file := flags.String("config", "validator.yaml", "the configuration file")
 	roles := flags.String("roles", "", "what this process does, in place of the file's roles: gateway,scorer,checker")
+	ops := flags.String("ops", "", "where health and metrics are served, in place of the file's ops: each process needs its own; \"\" for nowhere")
 	if _, err := parse(flags, args, 0, 0); err != nil {
 		return err
 	}
 	c := node.ValidatorDefaults()
-	if err := config.Load(*file, &c); err != nil {
+	if err := load("validator", *file, &c); err != nil {
 		return err
+	}
+	if given(flags, "ops") {
+		c.Ops = *ops
 	}
 	if *roles != "" {
 		c.Roles = strings.Split(*roles, ",")
@@ -104,7 +127,7 @@ func runChecker(ctx context.Context, t terminal, flags *flag.FlagSet, args []str
 		return err
 	}
 	c := node.CheckerDefaults()
-	if err := config.Load(*file, &c); err != nil {
+	if err := load("checker", *file, &c); err != nil {
 		return err
 	}
 	log, err := logger(t, c.Log)

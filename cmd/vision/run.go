@@ -8,6 +8,7 @@ import (
 	"io"
 	"slices"
 	"strings"
+	"syscall"
 
 	"vision/internal/config"
 )
@@ -38,7 +39,7 @@ func commands() []command {
 	return []command{
 		{"devnet", "[flags]", devnetAbout, runDevnet},
 		{"miner", "--config FILE", "serve tasks to validators from your own model servers\n\nSIGHUP reads the file again without dropping a stream.", runMiner},
-		{"validator", "--config FILE [--roles gateway,scorer,checker]", "judge miners, set weights and sell access\n\nSeveral processes on one machine may share a validator's roles: same file, other --roles.", runValidator},
+		{"validator", "--config FILE [--roles gateway,scorer,checker] [--ops HOST:PORT]", "judge miners, set weights and sell access\n\nSeveral processes on one machine may share a validator's roles: same file, other --roles and --ops.", runValidator},
 		{"checker", "--config FILE", "run a checking server on a machine of its own", runChecker},
 		{"init", "miner|validator|checker|network [flags]", initAbout, runInit},
 		{"config check", "miner|validator|checker|network|catalogue FILE", "report every mistake in a file, with its line", configCheck},
@@ -67,20 +68,11 @@ func run(ctx context.Context, args []string, in io.Reader, out, errs io.Writer) 
 	}
 	c, rest, ok := find(args)
 	if !ok {
-		fmt.Fprintf(errs, "vision: there is no command %q; `vision help` lists the commands\n", strings.Join(args[:min(2, len(args))], " "))
+		fmt.Fprintf(errs, "vision: there is no command %q; %s\n", strings.Join(args[:min(2, len(args))], " "), nearby(args[0]))
 		return exitUsage
 	}
 	flags := flag.NewFlagSet("vision "+c.name, flag.ContinueOnError)
-	flags.SetOutput(errs)
-	flags.Usage = func() {
-		fmt.Fprintf(errs, "Usage: vision %s %s\n\n%s\n", c.name, c.args, c.about)
-		any := false
-		flags.VisitAll(func(*flag.Flag) { any = true })
-		if any {
-			fmt.Fprintln(errs, "\nFlags:")
-			flags.PrintDefaults()
-		}
-	}
+	flags.SetOutput(io.Discard) // mistakes come back as errors
 	err := c.run(ctx, t, flags, rest)
 	var usage usageError
 	var problems config.Problems
@@ -88,18 +80,46 @@ func run(ctx context.Context, args []string, in io.Reader, out, errs io.Writer) 
 	case err == nil:
 		return exitOK
 	case errors.Is(err, flag.ErrHelp):
+		c.help(out, flags)
 		return exitOK
 	case errors.As(err, &usage):
-		if usage.message != "" {
-			fmt.Fprintf(errs, "vision %s: %s\n", c.name, usage.message)
-		}
+		fmt.Fprintf(errs, "vision %s: %s\nUsage: vision %s %s (`vision %s -h` tells more)\n", c.name, usage.message, c.name, c.args, c.name)
 		return exitUsage
 	case errors.As(err, &problems):
 		fmt.Fprintln(errs, problems.Error())
 		return exitFailure
 	}
 	fmt.Fprintf(errs, "vision %s: %v\n", c.name, err)
+	if errors.Is(err, syscall.EADDRINUSE) {
+		fmt.Fprintln(errs, "Another program, or this one started twice, has that port: end it, or choose another port.")
+	}
 	return exitFailure
+}
+
+// help tells all about a command.
+func (c command) help(out io.Writer, flags *flag.FlagSet) {
+	fmt.Fprintf(out, "Usage: vision %s %s\n\n%s\n", c.name, c.args, c.about)
+	any := false
+	flags.VisitAll(func(*flag.Flag) { any = true })
+	if any {
+		fmt.Fprintln(out, "\nFlags:")
+		flags.SetOutput(out)
+		flags.PrintDefaults()
+	}
+}
+
+// nearby names the commands that begin with a word.
+func nearby(word string) string {
+	var names []string
+	for _, c := range commands() {
+		if first, _, _ := strings.Cut(c.name, " "); first == word {
+			names = append(names, c.name)
+		}
+	}
+	if len(names) == 0 {
+		return "`vision help` lists the commands"
+	}
+	return "did you mean " + strings.Join(names, ", ") + "?"
 }
 
 // find picks the command with the longest name that args begin with.
@@ -124,7 +144,7 @@ func parse(flags *flag.FlagSet, args []string, least, most int) ([]string, error
 			if errors.Is(err, flag.ErrHelp) {
 				return nil, err
 			}
-			return nil, usageError{} // the flag package has said it
+			return nil, usagef("%v", err)
 		}
 		if args = flags.Args(); len(args) == 0 {
 			break
@@ -132,7 +152,6 @@ func parse(flags *flag.FlagSet, args []string, least, most int) ([]string, error
 		rest, args = append(rest, args[0]), args[1:]
 	}
 	if len(rest) < least || len(rest) > most {
-		flags.Usage()
 		return nil, usagef("got %d arguments besides flags, want %s", len(rest), between(least, most))
 	}
 	return rest, nil

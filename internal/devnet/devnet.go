@@ -138,6 +138,7 @@ func New(ctx context.Context, o Options) (_ *Devnet, err error) {
 	if err = d.addMiners(ctx); err != nil {
 		return nil, err
 	}
+	d.group.Add(daemon.Component{Name: "announcements", Start: d.awaitAnnouncements})
 	return d, d.addValidator(ctx, validator)
 }
 
@@ -331,9 +332,14 @@ func (d *Devnet) Store() store.Store { return d.validator.Store() }
 // Catalogue is the tasks as they are now.
 func (d *Devnet) Catalogue() *task.Catalogue { return d.catalogue.Catalogue() }
 
-// Names says who is who: what each miner is called here, "honest-1" or a cheat's name.
+// Names says who is who: what each miner is called here, "honest-1" or a
+// cheat's name. Miners of earlier runs on the same data that are not running
+// now are marked so: the ledger still has them.
 func (d *Devnet) Names() map[hotkey.ID]string {
-	names := make(map[hotkey.ID]string, len(d.miners))
+	names := d.keys.names()
+	for id, name := range names {
+		names[id] = name + " (off)"
+	}
 	for _, m := range d.miners {
 		names[m.key.ID()] = m.name
 	}

@@ -32,6 +32,21 @@ func (k *keyring) key(name string) (*hotkey.Key, error) {
 	return key, wallet.Save(path, key)
 }
 
+// names are those of all keys in the folder.
+func (k *keyring) names() map[hotkey.ID]string {
+	names := map[hotkey.ID]string{}
+	entries, err := os.ReadDir(k.folder)
+	if err != nil {
+		return names
+	}
+	for _, e := range entries {
+		if key, err := wallet.Load(filepath.Join(k.folder, e.Name()), nil); err == nil {
+			names[key.ID()] = e.Name()
+		}
+	}
+	return names
+}
+
 // keyFile keeps the API key's text, so that a restart shows the same one.
 // Only a devnet does that: elsewhere a key is shown once.
 const keyFile = "api-key"

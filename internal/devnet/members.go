@@ -5,9 +5,11 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"slices"
 	"time"
 
 	"vision/internal/daemon"
+	"vision/internal/hotkey"
 	"vision/internal/miner"
 	"vision/internal/modelserver"
 	"vision/internal/node"
@@ -64,7 +66,7 @@ func (d *Devnet) addMiner(ctx context.Context, name string, c cheat) error {
 	}
 	config := node.MinerDefaults()
 	config.Hotkey, config.Ledger = "devnet", node.Ledger{Kind: "devnet", URL: "http://127.0.0.1"}
-	config.Listen, config.Ops = "127.0.0.1:0", ""
+	config.Listen, config.Ops = d.lastAddress(ctx, key.ID()), ""
 	config.Config = d.minerConfig(url)
 	if c.lie != nil {
 		c.lie(&config.Config)
@@ -76,6 +78,53 @@ func (d *Devnet) addMiner(ctx context.Context, name string, c cheat) error {
 	d.miners = append(d.miners, m)
 	d.add(name, m.node.Run)
 	return nil
+}
+
+// lastAddress is where a miner listened before the devnet was started again,
+// if that is still free: a period that was interrupted goes on with the
+// addresses it began with.
+func (d *Devnet) lastAddress(ctx context.Context, miner hotkey.ID) string {
+	const anywhere = "127.0.0.1:0"
+	s, err := d.ledger.Snapshot(ctx)
+	if err != nil {
+		return anywhere
+	}
+	n, ok := s.ByHotkey(miner)
+	if !ok || n.Endpoint == "" {
+		return anywhere
+	}
+	l, err := net.Listen("tcp", string(n.Endpoint))
+	if err != nil {
+		return anywhere
+	}
+	l.Close()
+	return string(n.Endpoint)
+}
+
+// announcedWithin bounds awaitAnnouncements.
+const announcedWithin = 5 * time.Second
+
+// awaitAnnouncements waits until the ledger names every miner's address: who
+// is not there when a period begins is not in it.
+func (d *Devnet) awaitAnnouncements(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, announcedWithin)
+	defer cancel()
+	tick := time.NewTicker(10 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		s, err := d.ledger.Snapshot(ctx)
+		if err == nil && !slices.ContainsFunc(d.miners, func(m *member) bool {
+			n, ok := s.ByHotkey(m.key.ID())
+			return !ok || string(n.Endpoint) != m.node.Addr()
+		}) {
+			return nil
+		}
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-tick.C:
+		}
+	}
 }
 
 // minerConfig is what an honest miner in front of a model server declares.

@@ -60,10 +60,10 @@ func status(r scorer.Report, names map[hotkey.ID]string) string {
 		fmt.Fprintf(&b, "; weights: %s", r.Weights.Note)
 	}
 	b.WriteByte('\n')
-	fmt.Fprintf(&b, "  %-14s %-9s %8s  %6s %7s %7s  %5s %5s %5s\n", "miner", "hotkey", "weight", "period", "quality", "speed", "ok", "429", "fail")
+	fmt.Fprintf(&b, "  %-17s %-9s %8s  %6s %7s %7s  %5s %5s %5s\n", "miner", "hotkey", "weight", "period", "quality", "speed", "ok", "429", "fail")
 	for _, m := range r.Miners {
 		s := summarise(m)
-		fmt.Fprintf(&b, "  %-14s %-9s %7.1f%%  %6.3f %7s %7s  %5d %5d %5d\n",
+		fmt.Fprintf(&b, "  %-17s %-9s %7.1f%%  %6.3f %7s %7s  %5d %5d %5d\n",
 			names[m.Hotkey], m.Hotkey.Short(), 100*m.Weight, s.period, s.quality, s.speed, s.ok, s.limited, s.failed)
 	}
 	return b.String()
