@@ -38,7 +38,7 @@ func CountAnswer(body []byte, max Bounds) (Tally, error) {
 		return Tally{}, malformed("malformed_answer", "the answer has %d choices, want 1", max0(c.choices))
 	case c.finish == "":
 		return Tally{}, malformed("truncated", "the answer has no finish_reason")
-	case !c.output:
+	case !c.said():
 		return Tally{}, malformed("empty", "the answer is empty")
 	}
 	t := Tally{Completion: int64(c.ids), Prompt: int64(c.promptIDs), Finish: c.finish, Estimated: !c.hasIDs}

@@ -10,7 +10,7 @@ import (
 type chunk struct {
 	hasChoices    bool
 	choices       int
-	output        bool // some text, reasoning or tool call
+	output        bool // some text, reasoning or tool call; see said
 	text          int  // bytes of output, as JSON
 	ids           int  // token ids shown
 	hasIDs        bool
@@ -26,6 +26,10 @@ type chunk struct {
 
 	cuts []cut // in order; reused
 }
+
+// said reports whether the model said something: an answer may be without
+// text, when the model ended it at once, but then shows the end token's id.
+func (c *chunk) said() bool { return c.output || c.ids > 0 }
 
 // cut is a part of the object to be replaced.
 type cut struct {

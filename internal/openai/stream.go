@@ -231,13 +231,13 @@ func (s *Stream) event(dst, data []byte) []byte {
 		return dst // usage, or what does not concern a customer
 	}
 	if s.phase == finished {
-		if c.output || c.ids > 0 {
+		if c.said() {
 			s.fail(malformed("after_finish", "output follows the finish_reason"))
 		}
 		return dst
 	}
 	s.count(c)
-	if c.output && s.phase == waiting {
+	if c.said() && s.phase == waiting {
 		s.phase = started
 		dst = append(dst, s.head...)
 		s.head = s.head[:0]
@@ -290,7 +290,7 @@ func (s *Stream) count(c *chunk) {
 		s.hasIDs = true
 		s.ids += int64(c.ids)
 	}
-	if c.output {
+	if c.said() {
 		s.noIDs++
 		s.chunks++
 	}

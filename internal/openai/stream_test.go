@@ -88,6 +88,7 @@ func TestStreamStates(t *testing.T) {
 		{"nothing", "", "", "empty", 0},
 		{"role alone", roleEvent, "", "empty", 0},
 		{"empty answer", event(end) + doneEvent, "", "empty", 0},
+		{"ended at once by the model", event(`{"delta":{},"finish_reason":"stop","token_ids":[7]}`) + doneEvent, event(`{"delta":{},"finish_reason":"stop"}`), "", 1},
 		{"no finish", event(hi) + doneEvent, event(hi), "truncated", 1},
 		{"no done", event(hi) + event(end), event(hi) + event(end), "truncated", 1},
 		{"cut within an event", event(hi) + `data: {"cho`, event(hi), "truncated", 1},
