@@ -10,6 +10,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"text/template"
 	"time"
 
@@ -50,6 +51,7 @@ type values struct {
 	Engine      string
 	Tasks       []offer
 	Allow       []hotkey.ID
+	References  []string // models that the checker needs copies of
 }
 
 type neuron struct {
@@ -106,7 +108,7 @@ type writing struct {
 	values values
 }
 
-// network writes a whole private network on this machine, of the toy models.
+// network writes a whole private network on this machine.
 func (w *writing) network(miners int) error {
 	file := filepath.Join(w.folder, "network.yaml")
 	if _, err := os.Stat(file); err == nil {
@@ -146,7 +148,8 @@ func (w *writing) network(miners int) error {
 		}
 	}
 	fmt.Fprintf(w.t.out, "\nStart it with\n\n  vision validator --config %s\n  vision miner --config %s   (and so on)\n\n"+
-		"A miner needs a model server at %s: edit `servers` and `tasks` in its file.\n",
+		"Miners and the checker need a model server at %s: edit `servers` and `tasks` in\n"+
+		"the miners' files, and `references` in the validator's.\n",
 		filepath.Join(w.folder, "validator.yaml"), filepath.Join(w.folder, "miner-1.yaml"), w.values.ServerURL)
 	return nil
 }
@@ -170,10 +173,13 @@ func (w *writing) node(kind, name string) error {
 	if err != nil {
 		return err
 	}
-	w.values.Tasks = nil
+	w.values.Tasks, w.values.References = nil, nil
 	for _, t := range catalogue.Tasks() {
 		if k, ok := task.KindNamed(t.Kind); ok && k.Evidence() == task.Tokens {
 			w.values.Tasks = append(w.values.Tasks, offer{t.Name, t.Capacity / 10})
+			if !slices.Contains(w.values.References, t.Model.Name) {
+				w.values.References = append(w.values.References, t.Model.Name)
+			}
 		}
 	}
 	return w.write(kind+".yaml", name+".yaml")
