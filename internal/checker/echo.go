@@ -2,6 +2,7 @@ package checker
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"strings"
@@ -20,6 +21,8 @@ type echo struct{ server }
 
 func openEcho(c ReferenceConfig, d Deps) (Reference, error) {
 	s, err := openServer(c, d, "")
+	// llama.cpp's servers prefer others.
+	s.plain = map[string]any{"temperature": 1, "top_p": 1, "top_k": 0, "min_p": 0, "repeat_penalty": 1}
 	return &echo{s}, err
 }
 
@@ -42,6 +45,9 @@ type echoAnswer struct {
 	} `json:"usage"`
 }
 
+// errNoTemplate says that a chat cannot be scored, for want of its prompt's text.
+var errNoTemplate = errors.New("the task's chat template is not one of " + strings.Join(templateNames(), ", "))
+
 func (e *echo) Score(ctx context.Context, q *textQuery) (*scores, error) {
 	if q.temperature > 1 {
 		return nil, notCheckable("its temperature is above 1, and the reference lists only the likeliest tokens")
@@ -50,7 +56,7 @@ func (e *echo) Score(ctx context.Context, q *textQuery) (*scores, error) {
 	if q.chat {
 		t, ok := templateNamed(q.model.Template)
 		if !ok {
-			return nil, notCheckable("its chat template %q is not one of %v", q.model.Template, templateNames())
+			return nil, errNoTemplate
 		}
 		text = t.Render(q.messages)
 	}

@@ -28,6 +28,8 @@ type server struct {
 	noise  float64
 	engine string // whose sampler it has, as miners declare it
 	client *http.Client
+
+	plain map[string]any // what the server must be told to answer from the model's own distribution
 }
 
 func openServer(c ReferenceConfig, d Deps, sampler string) (server, error) {
@@ -108,6 +110,11 @@ func (s *server) again(payload []byte, change map[string]any) (map[string]any, e
 	out := make(map[string]any, len(members)+len(change))
 	for name, v := range members {
 		out[name] = v
+	}
+	for name, v := range s.plain {
+		if _, ok := out[name]; !ok {
+			out[name] = v
+		}
 	}
 	out["model"] = s.model
 	for name, v := range change {

@@ -3,6 +3,7 @@ package checker
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -45,6 +46,9 @@ func judgeText(ctx context.Context, ref Reference, s *sample) (verdict, error) {
 		}
 	}
 	sc, err := ref.Score(ctx, q)
+	if errors.Is(err, errNoTemplate) {
+		return judgeReplay(ctx, ref, q, s)
+	}
 	if err != nil {
 		return verdict{}, fmt.Errorf("score the answer: %w", err)
 	}

@@ -395,8 +395,8 @@ func TestEnginesGetWhatTheyTake(t *testing.T) {
 	for name, want := range map[string]string{
 		"vllm":             `{"model":"m","return_token_ids":true,"seed":9223372036854775807,"stream_options":{"include_usage":true}}`,
 		"openai":           `{"model":"m","seed":9223372036854775807,"stream_options":{"include_usage":true}}`,
-		"llama.cpp":        `{"model":"m","seed":2147483647,"stream_options":{"include_usage":true}}`,
-		"llama-cpp-python": `{"model":"m","seed":2147483647}`,
+		"llama.cpp":        `{"min_p":0,"model":"m","repeat_penalty":1,"seed":2147483647,"stream_options":{"include_usage":true},"temperature":1,"top_k":0,"top_p":1}`,
+		"llama-cpp-python": `{"min_p":0,"model":"m","repeat_penalty":1,"seed":2147483647,"temperature":1,"top_k":0,"top_p":1}`,
 	} {
 		e, ok := engineNamed(name)
 		if !ok {
