@@ -57,6 +57,8 @@ func TestRulesBite(t *testing.T) {
 		{"role on adapter", "internal/scorer/a.go", file(`package scorer`, `import "vision/internal/store/sqlite"`), "declares the interfaces"},
 		{"role on plumbing", "internal/miner/a.go", file(`package miner`, `import "vision/internal/config"`), "declares the interfaces"},
 		{"role on TLS", "internal/miner/a.go", file(`package miner`, `import "crypto/tls"`), "the transport's to decide"},
+		{"role on counters", "internal/gateway/a.go", file(`package gateway`, `import "github.com/prometheus/client_golang/prometheus"`), ""},
+		{"role on the page of counters", "internal/gateway/a.go", file(`package gateway`, `import "github.com/prometheus/client_golang/prometheus/promhttp"`), "obs serves"},
 		{"relay on net/http", "internal/relay/a.go", file(`package relay`, `import "net/http"`), "speaks HTTP/1.1 itself"},
 		{"relay on files", "internal/relay/a.go", file(`package relay`, `import "os"`, `var x = os.Getenv`), "touches no files"},
 		{"relay on deadlines", "internal/relay/a.go", file(`package relay`, `import "os"`, `var x = os.ErrDeadlineExceeded`), ""},

@@ -81,7 +81,7 @@ var layerOf = map[string]Layer{
 type rule struct {
 	layers  []Layer           // whose packages it may import
 	why     string            // why no others
-	banned  map[string]string // packages of the standard library it may not, each with the reason
+	banned  map[string]string // other packages that it may not, each with the reason
 	modules []string          // other modules' packages that it may, by prefix; nil allows any
 }
 
