@@ -61,8 +61,9 @@ func NewStream(opt Options) *Stream {
 	return s
 }
 
-// keepCapacity is what buffer a Stream keeps for its next use.
-const keepCapacity = 4 << 10
+// keepCapacity is what buffer a Stream keeps for its next use: an idle stream
+// should hold little.
+const keepCapacity = 512
 
 // Reset makes the stream ready for another answer.
 func (s *Stream) Reset(opt Options) {
@@ -111,6 +112,9 @@ func (s *Stream) Feed(dst, p []byte) ([]byte, error) {
 		}
 		s.tail = small(s.tail)
 		p = p[i+1:]
+	}
+	if !s.begun && len(p) > 0 && p[0] != 0xEF {
+		s.begun = true // there is no byte order mark
 	}
 	for {
 		i := bytes.IndexByte(p, '\n')
@@ -240,7 +244,7 @@ func (s *Stream) event(dst, data []byte) []byte {
 	if c.said() && s.phase == waiting {
 		s.phase = started
 		dst = append(dst, s.head...)
-		s.head = s.head[:0]
+		s.head = nil
 	}
 	if s.phase == waiting {
 		s.head = s.emit(s.head, data)

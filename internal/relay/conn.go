@@ -86,20 +86,22 @@ func (c *conn) fill() error {
 		return err
 	}
 	c.got = true
-	if c.behind != nil && c.behind.Ready() {
+	if c.behind != nil && (c.busy || c.behind.Ready()) {
 		c.gather()
 	}
 	return nil
 }
 
-// gather reads what else has come already, as far as a buffer holds it: a burst
-// of records is passed on in one write. An error shows again at the next read.
+// gather reads what else has come already, as far as a buffer holds it, the rest
+// of a record included: a burst is passed on in one write. An error shows again
+// at the next read.
 func (c *conn) gather() {
 	if c.big == nil {
 		c.borrow()
 	}
 	c.behind.NoWait(true)
-	for c.w < len(c.buf) && c.behind.Ready() {
+	for c.w < len(c.buf) && (c.busy || c.behind.Ready()) {
+		c.busy = false // TLS holds no more of the record
 		n, err := c.Read(c.buf[c.w:])
 		c.w += n
 		if err != nil {
