@@ -115,6 +115,10 @@ func (w *writing) network(miners int) error {
 		return fmt.Errorf("%s exists already and is not replaced", file)
 	}
 	w.values.Network, w.values.NetworkFile = "private", file
+	w.values.Catalogue, w.values.Engine = filepath.Join(w.folder, "catalogue.yaml"), "vision-ref"
+	if err := w.put("catalogue.yaml", config.DevnetCatalogue()); err != nil {
+		return err
+	}
 	validator, err := w.hotkey("validator")
 	if err != nil {
 		return err
@@ -175,7 +179,7 @@ func (w *writing) node(kind, name string) error {
 	}
 	w.values.Tasks, w.values.References = nil, nil
 	for _, t := range catalogue.Tasks() {
-		if k, ok := task.KindNamed(t.Kind); ok && k.Evidence() == task.Tokens {
+		if k, ok := task.KindNamed(t.Kind); ok && (k.Evidence() == task.Tokens || w.values.Engine == "vision-ref") {
 			w.values.Tasks = append(w.values.Tasks, offer{t.Name, t.Capacity / 10})
 			if !slices.Contains(w.values.References, t.Model.Name) {
 				w.values.References = append(w.values.References, t.Model.Name)
@@ -217,7 +221,12 @@ func (w *writing) write(name, as string) error {
 	if err := templates.ExecuteTemplate(&text, name, w.values); err != nil {
 		return err
 	}
-	path := filepath.Join(w.folder, as)
+	return w.put(as, text.Bytes())
+}
+
+// put writes a file that must not exist.
+func (w *writing) put(name string, text []byte) error {
+	path := filepath.Join(w.folder, name)
 	f, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o644)
 	if errors.Is(err, fs.ErrExist) {
 		return fmt.Errorf("%s exists already and is not replaced", path)
@@ -225,7 +234,7 @@ func (w *writing) write(name, as string) error {
 	if err != nil {
 		return err
 	}
-	_, err = f.Write(text.Bytes())
+	_, err = f.Write(text)
 	if err = errors.Join(err, f.Close()); err == nil {
 		fmt.Fprintf(w.t.out, "wrote %s\n", path)
 	}

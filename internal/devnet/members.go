@@ -164,17 +164,8 @@ func (d *Devnet) minerConfig(url string) miner.Config {
 func (d *Devnet) addModelServer(name string, c cheat) (string, error) {
 	var handler http.Handler
 	if d.options.Server == "" {
-		config := modelserver.Config{TokensPerSecond: honestPace, MaxConcurrent: 4 * honestSlots}
-		for _, t := range d.catalogue.Catalogue().Tasks() {
-			switch kind, _ := task.KindNamed(t.Kind); kind.Evidence() {
-			case task.Tokens:
-				config.Text.Models = append(config.Text.Models, t.Name)
-			case task.Image:
-				config.Image.Models = append(config.Image.Models, t.Name)
-			case task.Vector:
-				config.Embedding.Models = append(config.Embedding.Models, t.Name)
-			}
-		}
+		config := modelserver.For(d.catalogue.Catalogue(), honestPace)
+		config.MaxConcurrent = 4 * honestSlots
 		if c.model != nil {
 			c.model(&config)
 		}
