@@ -141,8 +141,13 @@ var rules = map[Layer]rule{
 			"database/sql": noDatabase, "database/sql/driver": noDatabase,
 			"os/exec": "a role starts no programs",
 			"testing": noTesting,
+
+			"github.com/prometheus/client_golang/prometheus/promhttp": "a role counts; obs serves what was counted",
 		},
-		modules: []string{"golang.org/x/sync"},
+		modules: []string{
+			"github.com/prometheus/client_golang/prometheus",
+			"golang.org/x/sync",
+		},
 	},
 	Plumbing: {
 		layers: []Layer{Pure},
