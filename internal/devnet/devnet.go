@@ -337,6 +337,7 @@ func (d *Devnet) Catalogue() *task.Catalogue { return d.catalogue.Catalogue() }
 // now are marked so: the ledger still has them.
 func (d *Devnet) Names() map[hotkey.ID]string {
 	names := d.keys.names()
+	delete(names, d.validator.Hotkey())
 	for id, name := range names {
 		names[id] = name + " (off)"
 	}

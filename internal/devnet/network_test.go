@@ -1,0 +1,215 @@
+package devnet
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/openai/openai-go/v3"
+	"github.com/openai/openai-go/v3/option"
+	"go.uber.org/goleak"
+
+	"vision/internal/config"
+	"vision/internal/outcome"
+	"vision/internal/scorer"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// running is a devnet that runs until stop.
+type running struct {
+	*Devnet
+	openai.Client
+	http   *http.Transport
+	cancel context.CancelFunc
+	ended  chan error
+	log    *logBuffer
+}
+
+// logBuffer keeps what is logged, for a test that fails.
+type logBuffer struct {
+	mu  sync.Mutex // guards buf
+	buf bytes.Buffer
+}
+
+func (b *logBuffer) Write(p []byte) (int, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.buf.Write(p)
+}
+
+func (b *logBuffer) tail(t *testing.T) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if t.Failed() {
+		lines := strings.SplitAfter(b.buf.String(), "\n")
+		t.Logf("the end of the log:\n%s", strings.Join(lines[max(0, len(lines)-40):], ""))
+	}
+}
+
+// begin starts a network and waits until customers can be served.
+func begin(t *testing.T, o Options) *running {
+	t.Helper()
+	n := &running{ended: make(chan error, 1), log: &logBuffer{}, http: &http.Transport{}}
+	o.Log = slog.New(slog.NewTextHandler(n.log, &slog.HandlerOptions{Level: slog.LevelWarn}))
+	ctx, cancel := context.WithCancel(context.Background())
+	n.cancel = cancel
+	var err error
+	if n.Devnet, err = New(ctx, o); err != nil {
+		t.Fatal(err)
+	}
+	ready := make(chan struct{})
+	go func() { n.ended <- n.Run(ctx, func() { close(ready) }) }()
+	select {
+	case <-ready:
+	case err := <-n.ended:
+		t.Fatalf("the network ended before it was up: %v", err)
+	}
+	n.Client = openai.NewClient(option.WithBaseURL(n.URL()), option.WithAPIKey(n.Key()), option.WithMaxRetries(0),
+		option.WithHTTPClient(&http.Client{Transport: n.http}))
+	return n
+}
+
+// stop ends the network as Ctrl-C does.
+func (n *running) stop(t *testing.T) {
+	t.Helper()
+	n.http.CloseIdleConnections()
+	begun := time.Now()
+	n.cancel()
+	if err := <-n.ended; err != nil {
+		t.Errorf("the network ended with %v", err)
+	}
+	if took := time.Since(begun); took > 5*time.Second {
+		t.Errorf("stopping took %v, want at most 5s", took)
+	}
+}
+
+// until waits for something that comes by itself, and fails the test if it
+// does not within a time.
+func until(t *testing.T, within time.Duration, what string, done func() bool) {
+	t.Helper()
+	tick := time.NewTicker(50 * time.Millisecond)
+	defer tick.Stop()
+	over := time.After(within)
+	for !done() {
+		select {
+		case <-tick.C:
+		case <-over:
+			t.Fatalf("waited %v in vain: %s", within, what)
+		}
+	}
+}
+
+// manyProbes is the devnet's catalogue with smaller typical requests: short
+// periods have more probes so, and chance has less to say.
+func manyProbes(t *testing.T, data string) {
+	t.Helper()
+	text := string(config.DevnetCatalogue())
+	for before, after := range map[string]string{"typical: 60": "typical: 20", "typical: 20\n": "typical: 8\n", "typical: 4": "typical: 1"} {
+		if !strings.Contains(text, before) {
+			t.Fatalf("the devnet's catalogue has no %q", before)
+		}
+		text = strings.ReplaceAll(text, before, strings.ReplaceAll(after, "typical: 20", "typical: @"))
+	}
+	text = strings.ReplaceAll(text, "typical: @", "typical: 20")
+	if err := os.MkdirAll(data, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(CatalogueFile(data), []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// outcomes lists what is kept of a request.
+func (n *running) outcomes(t *testing.T, id string) []outcome.Outcome {
+	t.Helper()
+	var found []outcome.Outcome
+	after := int64(0)
+	for {
+		page, err := n.Store().OutcomesAfter(t.Context(), after, 1000)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, o := range page {
+			if o.Request == id {
+				found = append(found, o.Outcome)
+			}
+			after = o.Seq
+		}
+		if len(page) < 1000 {
+			return found
+		}
+	}
+}
+
+func (n *running) report(t *testing.T) scorer.Report {
+	t.Helper()
+	r, err := scorer.Compose(t.Context(), n.Store(), n.Catalogue(), scorer.ReportOptions{Now: time.Now()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return r
+}
+
+// TestNetwork runs one network and uses it as customers, a newcomer and its
+// operator would: requests of every kind, two periods and their scores, a
+// stop, and a second start on the same data.
+func TestNetwork(t *testing.T) {
+	data := filepath.Join(t.TempDir(), "data")
+	manyProbes(t, data)
+	options := Options{Data: data, Period: 8 * time.Second, Miners: 3, Cheats: []string{"quantised", "overdeclare"}, Listen: "127.0.0.1:0"}
+	others := goleak.IgnoreCurrent()
+	n := begin(t, options)
+	defer func() { n.cancel(); n.log.tail(t) }()
+
+	t.Run("customers", func(t *testing.T) { customers(t, n) })
+	t.Run("scores", func(t *testing.T) { cheatsLose(t, n) })
+	t.Run("weights", func(t *testing.T) { weightsArePaid(t, n) })
+
+	before := n.report(t)
+	ids, key, url := n.Names(), n.Key(), n.URL()
+	n.stop(t)
+	t.Run("stopped", func(t *testing.T) {
+		address := strings.TrimSuffix(strings.TrimPrefix(url, "http://"), "/v1")
+		if conn, err := net.Dial("tcp", address); err == nil {
+			conn.Close()
+			t.Error("the port is still served")
+		}
+		if err := goleak.Find(others); err != nil {
+			t.Error(err)
+		}
+		options.Listen = address // it must be free again
+	})
+
+	again := begin(t, options)
+	defer func() { again.cancel(); again.log.tail(t) }()
+	t.Run("started again", func(t *testing.T) {
+		if again.Key() != key || again.URL() != url {
+			t.Errorf("the key %q or the address %q changed", again.Key(), again.URL())
+		}
+		if got := again.Names(); fmt.Sprint(got) != fmt.Sprint(ids) {
+			t.Errorf("hotkeys changed: %v, before %v", got, ids)
+		}
+		if _, err := again.Chat.Completions.New(t.Context(), ask("Tell me about rivers.")); err != nil {
+			t.Errorf("the old key does not work: %v", err)
+		}
+		r := again.report(t)
+		if r.Scored < before.Scored || len(r.Miners) != len(before.Miners) {
+			t.Errorf("scored period %d with %d miners; before the restart %d with %d", r.Scored, len(r.Miners), before.Scored, len(before.Miners))
+		}
+		until(t, 15*time.Second, "a period goes on", func() bool {
+			r = again.report(t)
+			return r.Running != nil && before.Running != nil && r.Running.ID >= before.Running.ID
+		})
+	})
+	again.stop(t)
+}

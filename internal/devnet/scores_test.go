@@ -1,0 +1,94 @@
+package devnet
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"vision/internal/scorer"
+)
+
+// cheatsLose waits for two scored periods and compares.
+func cheatsLose(t *testing.T, n *running) {
+	var r scorer.Report
+	until(t, 40*time.Second, "two periods are scored", func() bool { r = n.report(t); return r.Scored >= 2 })
+	names := n.Names()
+	least, worst := 2.0, -1.0
+	sum := 0.0
+	for _, m := range r.Miners {
+		name := names[m.Hotkey]
+		t.Logf("%-12s weight %.4f%s", name, m.Weight, factors(m))
+		sum += m.Weight
+		if strings.HasPrefix(name, "honest") {
+			least = min(least, m.Weight)
+			for _, c := range m.Tasks {
+				if c.Quality.Checks > 0 && c.Quality.Mean < 0.9 {
+					t.Errorf("%s, %s: quality %.3f of %d checks, an honest miner's is above 0.9", name, c.Task, c.Quality.Mean, c.Quality.Checks)
+				}
+			}
+		} else {
+			worst = max(worst, m.Weight)
+		}
+	}
+	if len(r.Miners) != 5 || worst < 0 {
+		t.Fatalf("%d miners are reported, want 5", len(r.Miners))
+	}
+	if sum < 0.999 || sum > 1.001 {
+		t.Errorf("weights sum to %v", sum)
+	}
+	if worst >= least {
+		t.Errorf("the best cheat has weight %.4f, the worst honest miner %.4f", worst, least)
+	}
+
+	// One miner's report carries the evidence.
+	one, err := scorer.Compose(t.Context(), n.Store(), n.Catalogue(), scorer.ReportOptions{Now: time.Now(), Miner: r.Miners[0].Hotkey})
+	if err != nil {
+		t.Fatal(err)
+	}
+	checks := 0
+	for _, c := range one.Miners[0].Tasks {
+		checks += len(c.Checks)
+	}
+	if len(one.Miners) != 1 || checks == 0 {
+		t.Errorf("%d miners, %d checks: want one miner and the checks behind its score", len(one.Miners), checks)
+	}
+
+	// What people see says the same.
+	table := status(r, names)
+	for _, name := range names {
+		if !strings.Contains(table, "  "+name+" ") {
+			t.Errorf("the table does not show %s:\n%s", name, table)
+		}
+	}
+}
+
+func factors(m scorer.MinerReport) string {
+	var b strings.Builder
+	for _, c := range m.Tasks {
+		fmt.Fprintf(&b, "; %s: %.3f x %.2f (%d checks) x %d, %d ok %d limited %d failed", strings.TrimPrefix(c.Task, "vision-ref-"),
+			c.PeriodScore, c.Quality.Combined, c.Quality.Checks, c.Capacity, c.Counts.OK, c.Counts.RateLimited, c.Counts.Failed)
+	}
+	return b.String()
+}
+
+// weightsArePaid waits until the ledger has the weights and its consensus has
+// paid the miners by them.
+func weightsArePaid(t *testing.T, n *running) {
+	until(t, 45*time.Second, "the ledger pays incentive by the validator's weights", func() bool {
+		s, err := n.ledger.Snapshot(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		paid := 0
+		for _, m := range n.miners {
+			if neuron, ok := s.ByHotkey(m.key.ID()); ok && m.cheat == "" && neuron.Incentive > 0 {
+				paid++
+			}
+		}
+		return paid == n.options.Miners
+	})
+	if r := n.report(t); r.Weights == nil || r.Weights.Note == "" {
+		t.Errorf("the report says nothing of the weights: %+v", r.Weights)
+	}
+}
