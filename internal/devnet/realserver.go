@@ -40,7 +40,7 @@ func realReferences(o Options) []checker.ReferenceConfig {
 	switch {
 	case o.Engine == "vllm":
 		engine = "vllm"
-	case o.Engine == "llama-cpp-python" && o.Template != "":
+	case o.Engine == "llama-cpp-python":
 		engine = "completions-echo"
 	}
 	return []checker.ReferenceConfig{{Serves: o.Model, Engine: engine, URL: o.Server, Model: o.Model, Slots: 1}}

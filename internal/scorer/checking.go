@@ -107,6 +107,14 @@ func (s *Scorer) checkOne(ctx context.Context, sample *outcome.Sample, r *retrie
 	if ctx.Err() != nil {
 		return // its lease runs out
 	}
+	if fault.KindOf(err) == fault.Invalid { // nobody can ever judge it
+		r.passed(sample.ID)
+		s.log.Info("a sample cannot be judged and is dropped", "sample", sample.ID, "task", sample.Outcome.Task, "err", err)
+		if err := s.c.Store.DropSample(ctx, sample.ID); err != nil && fault.KindOf(err) != fault.NotFound && ctx.Err() == nil {
+			s.log.Warn("a sample could not be dropped; its lease runs out", "sample", sample.ID, "err", err)
+		}
+		return
+	}
 	wait := r.failed(sample.ID)
 	s.log.Warn("a sample could not be checked", "sample", sample.ID, "task", sample.Outcome.Task, "err", err, "retry", wait)
 	if err := s.c.Store.PostponeSample(ctx, sample.ID, s.c.Now().Add(wait), err.Error()); err != nil && ctx.Err() == nil {

@@ -33,6 +33,7 @@ type Store interface {
 	ClaimSamples(ctx context.Context, now time.Time, lease time.Duration, limit int) ([]outcome.Sample, error)
 	PostponeSample(ctx context.Context, id int64, until time.Time, why string) error
 	SaveCheck(ctx context.Context, c outcome.Check) error
+	DropSample(ctx context.Context, id int64) error
 	DropSamples(ctx context.Context, t time.Time) (int, error)
 	StartPeriod(ctx context.Context, p period.Period, contenders []period.Contender) (period.Period, error)
 	FinishPeriod(ctx context.Context, id int64, results []period.Result) error

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"vision/internal/chain"
+	"vision/internal/fault"
 	"vision/internal/outcome"
 	"vision/internal/period"
 	"vision/internal/proto"
@@ -297,6 +298,25 @@ func TestStoreFailsBothWays(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestWhatNobodyCanJudgeIsDropped: such samples neither pile up nor say
+// anything about the miner.
+func TestWhatNobodyCanJudgeIsDropped(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, 10*time.Minute, "a")
+		asked := 0
+		w.judge = func(proto.CheckRequest) (proto.CheckResponse, error) {
+			asked++
+			return proto.CheckResponse{}, fault.New(fault.Invalid, "not_checkable", "tools cannot be checked")
+		}
+		w.start()
+		w.until(25 * time.Minute)
+		w.stop()
+		if pending, _ := w.store.Pending(t.Context()); pending > 2 || asked == 0 || len(w.store.checks) != 0 {
+			t.Errorf("%d samples wait after %d were asked about, %d checks", pending, asked, len(w.store.checks))
+		}
+	})
 }
 
 // TestCheckerDown: scores wait for it and cost nobody; sampling slows down.

@@ -139,6 +139,16 @@ func (m *memory) SaveCheck(_ context.Context, c outcome.Check) error {
 	})
 }
 
+func (m *memory) DropSample(_ context.Context, id int64) error {
+	return m.do("DropSample", func() error {
+		if m.samples[id] == nil {
+			return errNotFound
+		}
+		delete(m.samples, id)
+		return nil
+	})
+}
+
 func (m *memory) DropSamples(_ context.Context, t time.Time) (n int, err error) {
 	err = m.do("DropSamples", func() error {
 		for id, s := range m.samples {

@@ -71,6 +71,9 @@ type Store interface {
 	// SaveCheck writes a verdict and drops the sample's bytes, once: a second
 	// verdict on a sample is ErrNotFound.
 	SaveCheck(ctx context.Context, c outcome.Check) error
+	// DropSample drops a claimed sample that no checker can ever judge; ErrNotFound
+	// if it is gone.
+	DropSample(ctx context.Context, id int64) error
 	// DropSamples drops pending samples whose attempt started before t and says how many.
 	DropSamples(ctx context.Context, t time.Time) (int, error)
 	// Pending counts samples that wait for a check.

@@ -108,6 +108,18 @@ func (s *Store) PostponeSample(ctx context.Context, id int64, until time.Time, w
 	})
 }
 
+// DropSample implements store.Store.
+func (s *Store) DropSample(ctx context.Context, id int64) error {
+	done, err := s.writing()
+	if err != nil {
+		return err
+	}
+	defer done()
+	return s.writer.tx(ctx, fmt.Sprintf("drop sample %d", id), func(ctx context.Context, conn *sql.Conn) error {
+		return dropSample(ctx, conn, id)
+	})
+}
+
 // DropSamples implements store.Store. A sample is as old as its outcome's Start.
 func (s *Store) DropSamples(ctx context.Context, t time.Time) (int, error) {
 	if s.readOnly {

@@ -116,6 +116,10 @@ func (f *Failing) SaveCheck(ctx context.Context, c outcome.Check) error {
 	return do(f, "SaveCheck", func() error { return f.next.SaveCheck(ctx, c) })
 }
 
+func (f *Failing) DropSample(ctx context.Context, id int64) error {
+	return do(f, "DropSample", func() error { return f.next.DropSample(ctx, id) })
+}
+
 func (f *Failing) DropSamples(ctx context.Context, t time.Time) (int, error) {
 	return call(f, "DropSamples", func() (int, error) { return f.next.DropSamples(ctx, t) })
 }

@@ -203,13 +203,25 @@ func testDropSamples(t *testing.T, db Database) {
 	if n := must(s.DropSamples(ctx, t0.Add(4*time.Second)))(t); n != 0 {
 		t.Errorf("dropped %d again", n)
 	}
+	s.record(sampled(10))
+	one := s.claim(t0, 99)
+	last := one[len(one)-1].ID
+	if err := s.DropSample(ctx, last); err != nil {
+		t.Fatal(err)
+	}
+	wantIs(t, "dropping a sample twice", s.DropSample(ctx, last), store.ErrNotFound)
+	for _, sm := range one[:len(one)-1] {
+		if err := s.PostponeSample(ctx, sm.ID, t0, ""); err != nil {
+			t.Fatal(err)
+		}
+	}
 	if n := must(s.Pending(ctx))(t); n != 6 {
 		t.Errorf("%d pending, want 6", n)
 	}
 	if got := s.claim(t0, 99); len(got) != 6 || !got[0].Outcome.Start.Equal(t0.Add(4*time.Second)) {
 		t.Errorf("claimed %v", ids(got))
 	}
-	if got := s.outcomes(0, 99); len(got) != 10 {
-		t.Errorf("%d outcomes are left of 10", len(got))
+	if got := s.outcomes(0, 99); len(got) != 11 {
+		t.Errorf("%d outcomes are left of 11", len(got))
 	}
 }
