@@ -8,6 +8,7 @@ import (
 
 	"vision/internal/fault"
 	"vision/internal/task"
+	"vision/internal/typo"
 )
 
 // unknownModel says that there is no such model, and which are nearest to it.
@@ -41,7 +42,7 @@ func nearest(c *task.Catalogue, name, kind string) []string {
 	}
 	var all []candidate
 	for _, t := range c.Tasks() {
-		d := 2 * distance(name, t.Name)
+		d := 2 * typo.Distance(name, t.Name)
 		// "llama-3" is near "llama-3-8b-instruct", and "openai/gpt-x" near "gpt-x".
 		if len(name) >= 3 && (strings.Contains(t.Name, name) || strings.Contains(name, t.Name)) {
 			d = min(d, 4)
@@ -60,25 +61,4 @@ func nearest(c *task.Catalogue, name, kind string) []string {
 		names = append(names, strconv.Quote(a.name))
 	}
 	return names
-}
-
-// distance is Levenshtein's: the letters to insert, remove or change.
-func distance(a, b string) int {
-	row := make([]int, len(b)+1)
-	for j := range row {
-		row[j] = j
-	}
-	for i := range len(a) {
-		diagonal := row[0]
-		row[0] = i + 1
-		for j := range len(b) {
-			change := diagonal
-			if a[i] != b[j] {
-				change++
-			}
-			diagonal = row[j+1]
-			row[j+1] = min(change, row[j]+1, row[j+1]+1)
-		}
-	}
-	return row[len(b)]
 }

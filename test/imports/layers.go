@@ -42,6 +42,7 @@ var layerOf = map[string]Layer{
 	"prompt":     Pure,
 	"proto":      Pure,
 	"refmodel":   Pure,
+	"typo":       Pure,
 	"sampling":   Pure,
 	"score":      Pure,
 	"store":      Pure, // the contract; databases are below it
