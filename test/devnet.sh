@@ -29,7 +29,7 @@ alive() {
 
 stop_all() {
   local code=$? pid
-  for pid in "${started[@]}"; do kill -INT "$pid" 2>/dev/null; done
+  for pid in "${started[@]}"; do kill -TERM "$pid" 2>/dev/null; done
   for pid in "${started[@]}"; do
     for _ in $(seq 60); do alive "$pid" || break; sleep 0.1; done
     kill -KILL "$pid" 2>/dev/null

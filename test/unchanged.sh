@@ -4,13 +4,14 @@
 set -u -o pipefail
 
 state() {
-  git ls-files --cached --others --exclude-standard -z | sort -z | while IFS= read -r -d '' file; do
-    if [ -e "$file" ]; then echo "$(git hash-object --no-filters -- "$file") $file"; fi
-  done
+  git ls-files --cached --others --exclude-standard | sort | while IFS= read -r file; do
+    if [ -f "$file" ]; then printf '%s\n' "$file"; fi
+  done >"$list"
+  git hash-object --no-filters --stdin-paths <"$list" | paste -d' ' - "$list"
 }
 
-before=$(mktemp) && after=$(mktemp) || exit 1
-trap 'rm -f "$before" "$after"' EXIT
+list=$(mktemp) && before=$(mktemp) && after=$(mktemp) || exit 1
+trap 'rm -f "$list" "$before" "$after"' EXIT
 state >"$before"
 "$@" || exit
 state >"$after"

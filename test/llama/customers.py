@@ -3,7 +3,9 @@
     customers.py API KEY MODEL STOP
 
 So that there is evidence about every miner soon: probes alone are few where
-miners declare little. Answers are not looked at; refusals are counted.
+miners declare little. Answers are short, for checking one takes the reference
+longer than writing it, and most are asked for at temperature 0, where the
+checker's test sees the most. They are not looked at; refusals are counted.
 """
 
 import json
@@ -22,7 +24,7 @@ chance = random.Random(7)
 answered = refused = 0
 while not os.path.exists(stop):
     text = chance.choice(ways).format(*chance.sample(things, 2))
-    body = {"model": model, "stream": True, "max_tokens": chance.randint(24, 48), "temperature": chance.choice([0, 0.5, 0.8, 1]),
+    body = {"model": model, "stream": True, "max_tokens": chance.randint(16, 40), "temperature": chance.choice([0, 0, 0, 0.7]),
             "messages": [{"role": "user", "content": text}]}
     request = urllib.request.Request(f"{api}/chat/completions", json.dumps(body).encode(), {
         "Authorization": f"Bearer {key}", "Content-Type": "application/json"})

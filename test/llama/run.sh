@@ -58,7 +58,7 @@ for port in "$one" "$two"; do
 done
 
 start=$SECONDS
-start_devnet --period "${period}s" --miners 3 --cheats truncate,quantised \
+start_devnet --period "${period}s" --miners 2 --cheats truncate,quantised \
   --model-server "http://127.0.0.1:$one" --model smollm2 --engine llama-cpp-python --template smollm2 \
   --quantised-server "http://127.0.0.1:$two"
 background customers python3 customers.py "$api" "$key" smollm2 "$scratch/enough"

@@ -136,6 +136,10 @@ func (b *bed) streamCPU(ctx context.Context, n int, interval time.Duration, targ
 		if err := g.await(ctx, n); err != nil {
 			return nil, err
 		}
+		// Streams end and begin for a while, until the pools hold what they need.
+		if err := pause(ctx, max(time.Duration(tokens)*interval*3/2, time.Second)); err != nil {
+			return nil, err
+		}
 		used, did, err := b.during(ctx, p, fmt.Sprintf("stream%d", n), g.tokens.Load)
 		return []float64{us(used) / float64(did)}, errors.Join(err, g.failure())
 	})
