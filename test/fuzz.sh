@@ -10,7 +10,7 @@ while read -r package file; do
   [ -n "$package" ] || continue
   for target in $(sed -nE 's/^func (Fuzz[A-Za-z0-9_]+)\(.*/\1/p' "$file"); do
     echo "== $package $target"
-    go test -run "^$target\$" -fuzz "^$target\$" -fuzztime "$time" "$package" | grep -vE '^fuzz: elapsed.*gathering' || exit 1
+    go test -run "^$target\$" -fuzz "^$target\$" -fuzztime "$time" "$package" </dev/null | grep -vE '^fuzz: elapsed.*gathering' || exit 1
     ran=$((ran + 1))
   done
 done <<<"$packages"

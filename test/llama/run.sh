@@ -38,7 +38,7 @@ echo "installed in $((SECONDS - start)) s: $(basename "$wheel"), $(basename "$wh
 
 # serve NAME FILE PORT
 serve() {
-  background "$1" env OMP_NUM_THREADS=1 "$python" -m llama_cpp.server --model "$2" --model_alias smollm2 \
+  background "$1" env OMP_NUM_THREADS=1 "$python" serve.py --model "$2" --model_alias smollm2 \
     --host 127.0.0.1 --port "$3" --n_ctx 2048 --n_threads 1 --n_threads_batch 1 \
     --logits_all true --interrupt_requests false --verbose false
 }
