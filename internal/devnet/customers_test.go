@@ -87,7 +87,7 @@ func customers(t *testing.T, n *running) {
 	})
 	t.Run("image", func(t *testing.T) {
 		r, err := n.Images.Generate(t.Context(), openai.ImageGenerateParams{
-			Model: "vision-ref-image", Prompt: "a lake", Size: openai.ImageGenerateParamsSize512x512, N: openai.Int(2)})
+			Model: "vision-ref-image", Prompt: "a lake", Size: "256x384", N: openai.Int(2)})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -103,8 +103,8 @@ func customers(t *testing.T, n *running) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if size := picture.Bounds().Size(); size.X != 512 || size.Y != 512 {
-				t.Errorf("the image is %v, want 512x512", size)
+			if size := picture.Bounds().Size(); size.X != 256 || size.Y != 384 {
+				t.Errorf("the image is %v, want 256x384", size)
 			}
 		}
 	})

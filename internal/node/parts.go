@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"net"
 	"net/http"
@@ -147,7 +148,11 @@ func (b *base) serveTLS(name, address string, handler http.Handler, admit func(h
 			}
 			l.addr = inner.Addr().String()
 			accepting = transport.Listen(inner, b.identity.ServerTLS(admit), transport.Limits{}, func(from net.Addr, err error) {
-				b.Log.Warn("refused a caller", "listener", name, "from", from.String(), "err", err)
+				level := slog.LevelInfo
+				if errors.Is(err, io.EOF) || errors.Is(err, os.ErrDeadlineExceeded) {
+					level = slog.LevelDebug // it said nothing: a scan of ports, or it went away
+				}
+				b.Log.Log(context.Background(), level, "refused a caller", "listener", name, "from", from.String(), "err", err)
 			})
 			return nil
 		},
