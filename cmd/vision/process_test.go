@@ -74,9 +74,9 @@ func (p *process) says(t *testing.T, within time.Duration, text string, from int
 	for gone := false; ; {
 		p.mu.Lock()
 		for ; from < len(p.lines); from++ {
-			if strings.Contains(p.lines[from], text) {
+			if line := p.lines[from]; strings.Contains(line, text) {
 				p.mu.Unlock()
-				return p.lines[from], from + 1
+				return line, from + 1
 			}
 		}
 		p.mu.Unlock()

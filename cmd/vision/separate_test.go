@@ -26,6 +26,7 @@ type separate struct {
 	miners                   [2]*process
 	minerOps                 [2]string
 	gateway, scorer, checker *process
+	remote                   *process          // a checking server of its own hotkey
 	ops                      map[string]string // by role
 	api, key                 string
 }
@@ -48,13 +49,17 @@ func startSeparate(t *testing.T) *separate {
 	vision(t, "init", "network", "--dir", n.folder, "--miners", "2")
 	id := strings.TrimSpace(vision(t, "hotkey", "show", at("hotkeys/validator")))
 
-	checks := freePort(t)
+	other := strings.TrimSpace(vision(t, "hotkey", "show", at("hotkeys/checker")))
+
+	checks, elsewhere := freePort(t), freePort(t)
+	n.ops["remote"] = freePort(t)
+	edit(t, at("checker.yaml"), "listen: :8092", "listen: "+elsewhere, "ops: 127.0.0.1:9099", "ops: "+n.ops["remote"])
 	edit(t, at("catalogue.yaml"), "typical: 60", "typical: 20")
 	edit(t, at("validator.yaml"),
 		"listen: 127.0.0.1:8080", "listen: 127.0.0.1:0",
 		"period: 1h0m0s", "period: 5s",
 		`checker_listen: ""`, "checker_listen: "+checks,
-		"checkers: []", fmt.Sprintf("checkers: [{address: %q, hotkey: %s}]", checks, id))
+		"checkers: []", fmt.Sprintf("checkers: [{address: %q, hotkey: %s}, {address: %q, hotkey: %s}]", checks, id, elsewhere, other))
 	catalogue, err := config.LoadCatalogue(at("catalogue.yaml"))
 	if err != nil {
 		t.Fatal(err)
@@ -79,6 +84,8 @@ func startSeparate(t *testing.T) *separate {
 	for _, m := range n.miners {
 		m.says(t, 20*time.Second, "miner is ready", 0)
 	}
+	n.remote = start(t, "the checking server", "checker", "--config", at("checker.yaml"))
+	n.remote.says(t, 20*time.Second, "checker is ready", 0)
 	role := func(name string) *process {
 		n.ops[name] = freePort(t)
 		return start(t, name, "validator", "--config", at("validator.yaml"), "--roles", name, "--ops", n.ops[name])
@@ -130,7 +137,8 @@ func (n *separate) observed(t *testing.T) {
 	for name, want := range map[string]struct{ at, metric string }{
 		"gateway": {n.ops["gateway"], "vision_gateway_requests_total{"},
 		"scorer":  {n.ops["scorer"], `vision_scorer_probes_total{fate="sent"}`},
-		"checker": {n.ops["checker"], "go_goroutines"},
+		"checker": {n.ops["checker"], `vision_checker_answers_total{code="200"}`},
+		"remote":  {n.ops["remote"], `vision_checker_answers_total{code="200"}`},
 		"miner-1": {n.minerOps[0], "vision_miner_requests_total"},
 		"miner-2": {n.minerOps[1], "vision_miner_requests_total"},
 	} {
@@ -256,6 +264,7 @@ func (n *separate) stops(t *testing.T) {
 	}
 	n.scorer.terminate(t)
 	n.checker.terminate(t)
+	n.remote.terminate(t)
 	for _, m := range n.miners {
 		m.terminate(t)
 	}

@@ -88,6 +88,7 @@ type Devnet struct {
 	catalogue *config.Catalogue
 	validator *node.Validator
 	miners    []*member
+	listeners []net.Listener // of the ledger and the model servers
 	group     daemon.Group
 }
 
@@ -148,6 +149,7 @@ func (d *Devnet) serveLedger() error {
 	if err != nil {
 		return fmt.Errorf("listen for the ledger: %w", err)
 	}
+	d.listeners = append(d.listeners, listener)
 	d.ledgerURL = "http://" + listener.Addr().String()
 	server := &http.Server{Handler: local.NewServer(d.ledger, d.options.Log), ReadHeaderTimeout: 10 * time.Second}
 	d.group.Add(daemon.Component{
@@ -215,7 +217,7 @@ func (d *Devnet) addValidator(ctx context.Context, key *hotkey.Key) (err error) 
 		return err
 	}
 	if d.key, err = apiKey(ctx, d.validator.Store(), d.options.Data); err != nil {
-		return errors.Join(err, d.validator.Store().Close())
+		return err
 	}
 	d.add("validator", d.validator.Run)
 	return nil
@@ -294,15 +296,17 @@ func (d *Devnet) awaitCapacity(ctx context.Context) error {
 
 // close undoes New after a failure.
 func (d *Devnet) close() error {
-	over, cancel := context.WithCancel(context.Background())
-	cancel()
+	var errs []error
+	for _, l := range d.listeners {
+		errs = append(errs, l.Close())
+	}
 	if d.validator != nil {
-		return d.group.Run(over, nil)
+		errs = append(errs, d.validator.Store().Close())
 	}
 	if d.ledger != nil {
-		return d.ledger.Close()
+		errs = append(errs, d.ledger.Close())
 	}
-	return nil
+	return errors.Join(errs...)
 }
 
 // URL is the API's base URL, once ready.

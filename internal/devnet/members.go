@@ -190,6 +190,7 @@ func (d *Devnet) addModelServer(name string, c cheat) (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("listen for the model server of %s: %w", name, err)
 	}
+	d.listeners = append(d.listeners, listener)
 	server := &http.Server{Handler: handler, ReadHeaderTimeout: 10 * time.Second}
 	d.group.Add(daemon.Component{
 		Name: "model server of " + name,

@@ -7,6 +7,9 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+
 	"vision/internal/checker"
 	"vision/internal/hotkey"
 	"vision/internal/transport"
@@ -76,5 +79,9 @@ func (b *base) serveChecks(address string, c *checker.Checker, callers []hotkey.
 		}
 		return nil
 	}
-	return b.serveTLS("checking server", address, transport.Admit(c, admit), admit)
+	answers := prometheus.NewCounterVec(prometheus.CounterOpts{
+		Name: "vision_checker_answers_total", Help: "Samples that a validator had judged here, by HTTP status: 200 is a verdict.",
+	}, []string{"code"})
+	b.ops.Registry.MustRegister(answers)
+	return b.serveTLS("checking server", address, transport.Admit(promhttp.InstrumentHandlerCounter(answers, c), admit), admit)
 }

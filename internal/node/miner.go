@@ -130,8 +130,8 @@ func (m *Miner) Addr() string { return m.listener.addr }
 // Reload takes up a changed configuration: servers, groups, tasks and limits.
 // What cannot change while running is refused.
 func (m *Miner) Reload(old, fresh MinerConfig) error {
-	if fresh.Listen != old.Listen || fresh.Hotkey != old.Hotkey || fresh.Ledger != old.Ledger || fresh.Ops != old.Ops {
-		return fmt.Errorf("listen, hotkey, ledger and ops change only with a restart; nothing was changed")
+	if fresh.Common != old.Common || fresh.Listen != old.Listen || fresh.Announce != old.Announce {
+		return fmt.Errorf("only period, servers, groups and tasks change without a restart; nothing was changed")
 	}
 	return m.role.Reload(fresh.Config)
 }

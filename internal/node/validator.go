@@ -242,6 +242,12 @@ func (v *Validator) followRates(ctx context.Context) error {
 	}
 }
 
+// Run runs the validator as every node is run, and closes the database however
+// that ends: a part that comes before it may have failed to start.
+func (v *Validator) Run(ctx context.Context, ready func()) error {
+	return errors.Join(v.base.Run(ctx, ready), v.store.Close())
+}
+
 // Hotkey is who the validator is.
 func (v *Validator) Hotkey() hotkey.ID { return v.Key.ID() }
 

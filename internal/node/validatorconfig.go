@@ -137,6 +137,9 @@ func (c *ValidatorConfig) Check(report func(field, format string, args ...any)) 
 			report(at+"hotkey", "is missing: say who the checking server must prove to be")
 		}
 	}
+	if c.has(Checks) && !c.has(Scorer) && c.CheckerListen == "" {
+		report("checker_listen", "is empty, and this process has no scorer role: nobody could use its checker")
+	}
 	if c.has(Scorer) && !c.has(Checks) && len(c.Checkers) == 0 {
 		report("checkers", "is empty, and this process has no checker role: nothing would ever be checked, so nobody scored")
 	}
