@@ -14,7 +14,7 @@ import pathlib
 import sys
 
 PERIODS = 2
-CHECKS = 3
+CHECKS = 5
 HONEST = 0.9  # mean quality that honest miners must exceed
 
 
