@@ -20,9 +20,8 @@ if [ -z "$(find_wheel)" ]; then
   trap 'rm -rf "$building"' EXIT
   echo "building llama-cpp-python $version for this processor; this takes a while" >&2
   start=$SECONDS
-  # Without the multimodal library, which is not used here.
   # Not from pip's cache, whose wheels may be another processor's.
-  CMAKE_ARGS="-DLLAVA_BUILD=OFF" CMAKE_BUILD_PARALLEL_LEVEL=$(nproc) \
+  CMAKE_BUILD_PARALLEL_LEVEL=$(nproc) \
     "$python" -m pip wheel --disable-pip-version-check --no-cache-dir --no-deps --no-binary llama-cpp-python \
     -w "$building" "llama-cpp-python==$version" >"$building/log" 2>&1 </dev/null || {
     tail -n 40 "$building/log" >&2
