@@ -100,6 +100,17 @@ func (g *Group) start(ctx, serving context.Context, c Component, failed context.
 	return r, nil
 }
 
+// lastMoment is how long a component that is only asked to end once the deadline
+// has passed may take without being called stuck.
+const lastMoment = 50 * time.Millisecond
+
+// overdue is closed a moment after ctx ends.
+func overdue(ctx context.Context) <-chan struct{} {
+	over := make(chan struct{})
+	context.AfterFunc(ctx, func() { time.AfterFunc(lastMoment, func() { close(over) }) })
+	return over
+}
+
 // stop ends components in the reverse order of their start.
 func (g *Group) stop(ctx context.Context, started []running) error {
 	limit := g.StopAfter
@@ -122,7 +133,7 @@ func (g *Group) stop(ctx context.Context, started []running) error {
 		go func() { c.served.Wait(); close(ended) }()
 		select {
 		case <-ended:
-		case <-ctx.Done():
+		case <-overdue(ctx):
 			errs = append(errs, fmt.Errorf("stop %s: still running after %v", c.Name, limit))
 		}
 		if g.Log != nil {

@@ -97,8 +97,8 @@ func TestAStuckComponentDelaysNobodyBeyondTheDeadline(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		begun := time.Now()
 		err := g.Run(ctx, cancel)
-		if took := time.Since(begun); took != 3*time.Second {
-			t.Errorf("took %v, want the deadline of 3s", took)
+		if took := time.Since(begun); took < 3*time.Second || took > 3*time.Second+2*lastMoment {
+			t.Errorf("took %v, want the deadline of 3s and a moment", took)
 		}
 		if err == nil || !strings.Contains(err.Error(), "stop stuck: still running") {
 			t.Errorf("got %v", err)

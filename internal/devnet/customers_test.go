@@ -87,7 +87,7 @@ func customers(t *testing.T, n *running) {
 	})
 	t.Run("image", func(t *testing.T) {
 		r, err := n.Images.Generate(t.Context(), openai.ImageGenerateParams{
-			Model: "vision-ref-image", Prompt: "a lake", Size: "256x384", N: openai.Int(2)})
+			Model: "vision-ref-image", Prompt: "a lake", Size: "256x384", N: openai.Int(2)}, option.WithJSONSet("steps", 4))
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -191,7 +191,8 @@ func (d *Devnet) addModelServer(name string, c cheat) (string, error) {
 		return "", fmt.Errorf("listen for the model server of %s: %w", name, err)
 	}
 	d.listeners = append(d.listeners, listener)
-	server := &http.Server{Handler: handler, ReadHeaderTimeout: 10 * time.Second}
+	requests := &awaited{Handler: handler}
+	server := &http.Server{Handler: requests, ReadHeaderTimeout: 10 * time.Second}
 	d.group.Add(daemon.Component{
 		Name: "model server of " + name,
 		Serve: func(context.Context) error {
@@ -200,7 +201,11 @@ func (d *Devnet) addModelServer(name string, c cheat) (string, error) {
 			}
 			return nil
 		},
-		Stop: func(context.Context) error { return server.Close() },
+		Stop: func(ctx context.Context) error {
+			err := server.Close()
+			requests.wait(ctx)
+			return err
+		},
 	})
 	return "http://" + listener.Addr().String(), nil
 }
