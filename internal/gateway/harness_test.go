@@ -121,13 +121,6 @@ func ok(n int) step {
 	}
 }
 
-// whole is a good answer that is not streamed.
-func whole(text string, units int64) step {
-	return func(context.Context, relay.Call, relay.Sink) relay.Answer {
-		return relay.Answer{Body: []byte(text), Work: task.Work{Units: units}, Kept: []byte("kept")}
-	}
-}
-
 // failing ends without a good answer, after n chunks of a stream.
 func failing(status outcome.Status, n int, err *fault.Error) step {
 	return func(ctx context.Context, c relay.Call, s relay.Sink) relay.Answer {

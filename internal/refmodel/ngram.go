@@ -38,7 +38,6 @@ type gram struct {
 	key   uint64
 	next  uint16
 	count float64
-	p     float64 // p_n(next|context), the full interpolated probability
 }
 
 // trainNgrams counts sequences and turns the counts into weights. discount (D)

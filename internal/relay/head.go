@@ -23,7 +23,6 @@ var (
 	errHead      = errors.New("the response's head is malformed")
 	errHeadSize  = errors.New("the response's head is too large")
 	errFraming   = errors.New("the response's body is badly framed")
-	errBodyShort = errors.New("the response ends before its body does")
 )
 
 var endOfHead = []byte("\r\n\r\n")

@@ -281,15 +281,3 @@ func (m *memory) result(id int64, miner hotkey.ID, task string) *period.Result {
 	}
 	return nil
 }
-
-// seen lists the outcomes of a miner so far.
-func (m *memory) seen(miner hotkey.ID) (list []outcome.Outcome) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	for _, o := range m.outcomes {
-		if o.Miner == miner {
-			list = append(list, o.Outcome)
-		}
-	}
-	return list
-}

@@ -235,7 +235,7 @@ func (w *world) stop() {
 
 // until lets time pass to a moment after the world's start.
 func (w *world) until(d time.Duration) {
-	time.Sleep(w.started.Add(d).Sub(time.Now()))
+	time.Sleep(time.Until(w.started.Add(d)))
 	synctest.Wait()
 }
 
