@@ -3,7 +3,9 @@ package main
 import (
 	"bufio"
 	"bytes"
+	"fmt"
 	"io"
+	"math/rand/v2"
 	"net"
 	"net/http"
 	"os"
@@ -129,15 +131,38 @@ func value(line, key string) string {
 	return word
 }
 
-// freePort gives an address on loopback that nobody listens at.
+// handedOut are the ports that freePort has handedOut.
+var handedOut struct {
+	sync.Mutex // guards ports
+	ports      map[int]bool
+}
+
+// freePort gives an address on loopback that nobody listens at. It is below the
+// ports that systems give to whoever asks for any, so that nobody takes it
+// before the program does.
 func freePort(t *testing.T) string {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
+	handedOut.Lock()
+	defer handedOut.Unlock()
+	for range 1000 {
+		port := 20000 + rand.N(10000)
+		address := fmt.Sprintf("127.0.0.1:%d", port)
+		l, err := net.Listen("tcp", address)
+		if err != nil {
+			continue
+		}
+		l.Close()
+		if handedOut.ports[port] {
+			continue
+		}
+		if handedOut.ports == nil {
+			handedOut.ports = map[int]bool{}
+		}
+		handedOut.ports[port] = true
+		return address
 	}
-	defer l.Close()
-	return l.Addr().String()
+	t.Fatal("no port is free")
+	return ""
 }
 
 // vision runs the program to its end and gives its standard output.
