@@ -24,7 +24,8 @@ type attempt struct {
 	cn   *conn
 	ans  Answer
 
-	start    time.Time
+	start    time.Time     // the first write's, once sent
+	sent     bool          // something has been written, on this connection or one before it
 	due      time.Time     // when what we wait for must have come
 	armed    time.Time     // the connection's read deadline; not after due
 	passed   time.Time     // when output was last passed on
@@ -127,8 +128,14 @@ func earlier(a, b time.Time) time.Time {
 	return a
 }
 
+// deathShows is how long after a request's writing the death of an idle
+// connection shows at the latest. Whoever hangs up later may have read the
+// request and worked on it: that is an answer, if a bad one.
+const deathShows = 100 * time.Millisecond
+
 // exchange sends the request and takes the response. It says again if an idle
-// connection turns out to have been dead.
+// connection turns out to have been dead. The time that this took stays in the
+// attempt's: hanging up buys a miner none.
 func (a *attempt) exchange(firstBy time.Time) (again, reusable bool) {
 	cn := a.cn
 	stop := context.AfterFunc(a.ctx, func() { cn.Close() })
@@ -137,9 +144,12 @@ func (a *attempt) exchange(firstBy time.Time) (again, reusable bool) {
 			reusable = false
 		}
 	}()
-	a.start = a.c.cfg.Now()
+	begun := a.c.cfg.Now()
+	if !a.sent {
+		a.sent, a.start = true, begun
+	}
 	a.due = firstBy
-	a.arm(a.start, true)
+	a.arm(begun, true)
 	writing, err := a.write()
 	// Even where writing failed, there may be an answer to read.
 	h, readErr := cn.head()
@@ -148,7 +158,7 @@ func (a *attempt) exchange(firstBy time.Time) (again, reusable bool) {
 			cn.Close()
 			<-writing
 		}
-		if cn.reused && !cn.got && dead(readErr) && a.ctx.Err() == nil {
+		if cn.reused && !cn.got && dead(readErr) && a.ctx.Err() == nil && a.c.cfg.Now().Sub(begun) <= deathShows {
 			return true, false
 		}
 		return false, a.broken(readErr)

@@ -20,9 +20,9 @@ type head struct {
 }
 
 var (
-	errHead      = errors.New("the response's head is malformed")
-	errHeadSize  = errors.New("the response's head is too large")
-	errFraming   = errors.New("the response's body is badly framed")
+	errHead     = errors.New("the response's head is malformed")
+	errHeadSize = errors.New("the response's head is too large")
+	errFraming  = errors.New("the response's body is badly framed")
 )
 
 var endOfHead = []byte("\r\n\r\n")

@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -378,6 +379,52 @@ func TestAFreshConnectionThatDiesIsTheMinersFailure(t *testing.T) {
 	a := c.Do(t.Context(), newCall(t, c, addr, true), &shown{})
 	if a.Outcome.Status != outcome.Failed || a.Outcome.Reason != "no_response" || len(dials) != 1 {
 		t.Errorf("%v %q after %d connections", a.Outcome.Status, a.Outcome.Reason, len(dials))
+	}
+}
+
+// TestHangingUpBuysNoTime has a miner take a request on an idle connection,
+// think, and hang up, in the hope of being sent it again.
+func TestHangingUpBuysNoTime(t *testing.T) {
+	tests := []struct {
+		name   string
+		thinks time.Duration // before it hangs up
+		status outcome.Status
+		reason string
+		conns  int
+	}{
+		{"the connection was dead", 30 * time.Millisecond, outcome.OK, "", 2},
+		{"the miner worked and hung up", 2 * time.Second, outcome.Failed, "no_response", 1},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			var passed atomic.Int64 // the clock's, beside real time
+			var conns atomic.Int32
+			addr := serve(t, func(n int, c *net.TCPConn, r *bufio.Reader) {
+				conns.Add(1)
+				for request(r) != nil {
+					io.WriteString(c, "HTTP/1.1 200 OK\r\n"+sized(answer))
+					if n == 0 {
+						request(r)
+						passed.Add(int64(tt.thinks))
+						return
+					}
+				}
+			})
+			c := newClient(t, func(c *Config) {
+				c.Now = func() time.Time { return time.Now().Add(time.Duration(passed.Load())) }
+			})
+			if a := c.Do(t.Context(), newCall(t, c, addr, false), &shown{}); a.Outcome.Status != outcome.OK {
+				t.Fatalf("%v %q", a.Outcome.Status, a.Outcome.Reason)
+			}
+			before := time.Now()
+			o := c.Do(t.Context(), newCall(t, c, addr, false), &shown{}).Outcome
+			if o.Status != tt.status || o.Reason != tt.reason || int(conns.Load()) != tt.conns {
+				t.Errorf("%v %q after %d connections, want %v %q after %d", o.Status, o.Reason, conns.Load(), tt.status, tt.reason, tt.conns)
+			}
+			if o.Total < tt.thinks || o.Status == outcome.OK && o.FirstOutput < tt.thinks || o.Start.After(before.Add(tt.thinks)) {
+				t.Errorf("the time thought is not counted: %+v", o)
+			}
+		})
 	}
 }
 
