@@ -83,8 +83,19 @@ func runDevnet(ctx context.Context, t terminal, flags *flag.FlagSet, args []stri
 	if err == nil {
 		<-shown
 	}
-	fmt.Fprintf(t.out, "\nStopped. The data is in %s; `vision devnet --data %s` goes on from there.\n", o.Data, o.Data)
+	fmt.Fprintf(t.out, "\nStopped. The data is in %s; `%s` goes on from there.\n", o.Data, again(flags, o.Data))
 	return err
+}
+
+// again is the command that goes on with the same network.
+func again(flags *flag.FlagSet, data string) string {
+	words := []string{"vision", "devnet", "--data", data}
+	flags.Visit(func(f *flag.Flag) {
+		if f.Name != "data" {
+			words = append(words, "--"+f.Name+"="+f.Value.String())
+		}
+	})
+	return strings.Join(words, " ")
 }
 
 // devnetLog logs to a file in the data folder: the terminal is for the scores.

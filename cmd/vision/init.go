@@ -11,6 +11,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"text/template"
 	"time"
 
@@ -69,8 +70,10 @@ type offer struct {
 func runInit(_ context.Context, t terminal, flags *flag.FlagSet, args []string) error {
 	folder := flags.String("dir", ".", "the folder to write to")
 	key := flags.String("hotkey", "", "the hotkey's file; DIR/hotkeys/NAME if empty")
-	network := flags.String("network", "network.yaml", "the private network's file")
+	network := flags.String("network", "", "the private network's file; DIR/network.yaml if empty")
+	catalogue := flags.String("catalogue", "", "the network's task catalogue; the default tasks if empty")
 	miners := flags.Int("miners", 2, "for network: how many miners")
+	period := flags.Duration("period", 0, "how long miners are tested before they are scored; for network a minute, else an hour")
 	rest, err := parse(flags, args, 1, 1)
 	if err != nil {
 		return err
@@ -79,9 +82,24 @@ func runInit(_ context.Context, t terminal, flags *flag.FlagSet, args []string) 
 		return usagef("--miners is %d, want 1 to 200", *miners)
 	}
 	w := &writing{t: t, folder: *folder, values: values{
-		NetworkFile: *network, HotkeyFile: *key, Period: time.Hour,
-		Data: filepath.Join(*folder, "data"), ServerURL: "http://127.0.0.1:8000", Engine: "vllm",
+		NetworkFile: "network.yaml", Period: *period,
+		Data: "data", ServerURL: "http://127.0.0.1:8000", Engine: "vllm",
 	}}
+	switch {
+	case *period < 0 || *period > 0 && *period < 5*time.Second:
+		return usagef("--period is %v, want at least 5s", *period)
+	case *period == 0 && rest[0] == "network":
+		w.values.Period = time.Minute // so that one sees scores soon
+	case *period == 0:
+		w.values.Period = time.Hour
+	}
+	for from, to := range map[*string]*string{network: &w.values.NetworkFile, key: &w.values.HotkeyFile, catalogue: &w.values.Catalogue} {
+		if *from != "" {
+			if *to, err = within(*folder, *from); err != nil {
+				return err
+			}
+		}
+	}
 	if err := os.MkdirAll(*folder, 0o755); err != nil {
 		return err
 	}
@@ -101,6 +119,23 @@ func runInit(_ context.Context, t terminal, flags *flag.FlagSet, args []string) 
 	return usagef("%q is not something to init: want miner, validator, checker or network", rest[0])
 }
 
+// within writes a path, given from where the program runs, as a file in folder
+// names it.
+func within(folder, path string) (string, error) {
+	if filepath.IsAbs(path) || strings.HasPrefix(path, "~") {
+		return path, nil
+	}
+	from, err := filepath.Abs(folder)
+	if err != nil {
+		return "", err
+	}
+	to, err := filepath.Abs(path)
+	if err != nil {
+		return "", err
+	}
+	return filepath.Rel(from, to)
+}
+
 // writing is one init under way.
 type writing struct {
 	t      terminal
@@ -114,8 +149,8 @@ func (w *writing) network(miners int) error {
 	if _, err := os.Stat(file); err == nil {
 		return fmt.Errorf("%s exists already and is not replaced", file)
 	}
-	w.values.Network, w.values.NetworkFile = "private", file
-	w.values.Catalogue, w.values.Engine = filepath.Join(w.folder, "catalogue.yaml"), "vision-ref"
+	w.values.Network, w.values.NetworkFile = "private", "network.yaml"
+	w.values.Catalogue, w.values.Engine = "catalogue.yaml", "vision-ref"
 	if err := w.put("catalogue.yaml", config.DevnetCatalogue()); err != nil {
 		return err
 	}
@@ -151,10 +186,21 @@ func (w *writing) network(miners int) error {
 			return err
 		}
 	}
-	fmt.Fprintf(w.t.out, "\nStart it with\n\n  vision validator --config %s\n  vision miner --config %s   (and so on)\n\n"+
-		"Miners and the checker need a model server at %s: edit `servers` and `tasks` in\n"+
-		"the miners' files, and `references` in the validator's.\n",
-		filepath.Join(w.folder, "validator.yaml"), filepath.Join(w.folder, "miner-1.yaml"), w.values.ServerURL)
+	fmt.Fprintf(w.t.out, `
+Start it, each in a terminal of its own:
+
+  vision toy-server
+  vision miner --config %s   (and so on)
+  vision validator --config %s
+
+and make a key:
+
+  vision key create --config %[2]s
+
+The toy server stands in for GPUs. To serve real models, write their tasks into
+%[3]s, your model servers into the miners' files (servers, tasks) and
+trusted copies into the validator's (checker.references).
+`, filepath.Join(w.folder, "miner-1.yaml"), filepath.Join(w.folder, "validator.yaml"), filepath.Join(w.folder, "catalogue.yaml"))
 	return nil
 }
 
@@ -167,35 +213,41 @@ func (w *writing) node(kind, name string) error {
 		return err
 	}
 	if w.values.HotkeyFile == "" {
-		w.values.HotkeyFile = w.hotkeyFile(name)
+		w.values.HotkeyFile = filepath.Join("hotkeys", name)
 	}
 	if kind == "checker" && len(w.values.Allow) == 0 {
 		w.values.Allow = []hotkey.ID{id} // of no use yet, but right in form
 		fmt.Fprintln(w.t.out, "put the hotkeys of the validators that may use it under `allow`")
 	}
-	catalogue, err := config.LoadCatalogue(w.values.Catalogue)
+	catalogue, err := config.LoadCatalogue(config.Below(w.folder, w.values.Catalogue))
 	if err != nil {
 		return err
 	}
 	w.values.Tasks, w.values.References = nil, nil
 	for _, t := range catalogue.Tasks() {
 		if k, ok := task.KindNamed(t.Kind); ok && (k.Evidence() == task.Tokens || w.values.Engine == "vision-ref") {
-			w.values.Tasks = append(w.values.Tasks, offer{t.Name, t.Capacity / 10})
+			w.values.Tasks = append(w.values.Tasks, offer{t.Name, max(t.CapacityIn(w.values.Period)/10, 1)})
 			if !slices.Contains(w.values.References, t.Model.Name) {
 				w.values.References = append(w.values.References, t.Model.Name)
 			}
 		}
 	}
+	if network := config.Below(w.folder, w.values.NetworkFile); !exists(network) {
+		fmt.Fprintf(w.t.out, "%s is not there yet: get it from who keeps the network (`vision init network` makes a new one)\n", network)
+	}
 	return w.write(kind+".yaml", name+".yaml")
 }
 
-func (w *writing) hotkeyFile(name string) string { return filepath.Join(w.folder, "hotkeys", name) }
+func exists(file string) bool {
+	_, err := os.Stat(file)
+	return err == nil
+}
 
 // hotkey loads the node's key, or makes it.
 func (w *writing) hotkey(name string) (hotkey.ID, error) {
-	file := w.values.HotkeyFile
+	file := config.Below(w.folder, w.values.HotkeyFile)
 	if file == "" {
-		file = w.hotkeyFile(name)
+		file = filepath.Join(w.folder, "hotkeys", name)
 	}
 	path, err := wallet.Expand(file)
 	if err != nil {

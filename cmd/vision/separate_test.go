@@ -57,7 +57,7 @@ func startSeparate(t *testing.T) *separate {
 	edit(t, at("catalogue.yaml"), "typical: 60", "typical: 20")
 	edit(t, at("validator.yaml"),
 		"listen: 127.0.0.1:8080", "listen: 127.0.0.1:0",
-		"period: 1h0m0s", "period: 5s",
+		"period: 1m0s", "period: 5s",
 		`checker_listen: ""`, "checker_listen: "+checks,
 		"checkers: []", fmt.Sprintf("checkers: [{address: %q, hotkey: %s}, {address: %q, hotkey: %s}]", checks, id, elsewhere, other))
 	catalogue, err := config.LoadCatalogue(at("catalogue.yaml"))
@@ -173,11 +173,11 @@ func (n *separate) reloads(t *testing.T) {
 		file := filepath.Join(n.folder, name+".yaml")
 		// A mistake changes nothing and says so.
 		from := m.written()
-		edit(t, file, "units: 360000", "unitz: 360000")
+		edit(t, file, "units: 6000", "unitz: 6000")
 		m.Process.Signal(syscall.SIGHUP)
 		m.says(t, 10*time.Second, "the changed configuration is not taken", from)
 		from = m.written()
-		edit(t, file, "unitz: 360000", "units: 90000")
+		edit(t, file, "unitz: 6000", "units: 1500")
 		m.Process.Signal(syscall.SIGHUP)
 		m.says(t, 10*time.Second, "configuration reloaded", from)
 
@@ -193,7 +193,7 @@ func (n *separate) reloads(t *testing.T) {
 		until(t, 15*time.Second, "the next period knows the new capacity", func() bool {
 			for _, miner := range n.report(t).Miners {
 				for _, c := range miner.Tasks {
-					if miner.Hotkey.String() == serving && c.Task == "vision-ref-chat" && c.Declared == 90000*5/3600 {
+					if miner.Hotkey.String() == serving && c.Task == "vision-ref-chat" && c.Declared == 1500*5/60 {
 						return true
 					}
 				}

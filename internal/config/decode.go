@@ -7,6 +7,7 @@ import (
 	"io"
 	"math"
 	"os"
+	"path/filepath"
 	"reflect"
 	"slices"
 	"strconv"
@@ -52,6 +53,21 @@ type Checker interface {
 	Check(report func(field, format string, args ...any))
 }
 
+// Rooted is a configuration that names other files. Paths in a file are
+// relative to the file's own folder, wherever the program is started.
+type Rooted interface {
+	Root(folder string)
+}
+
+// Below is a path as a file in folder names it: "", absolute ones and ones that
+// begin with ~ stay as they are.
+func Below(folder, path string) string {
+	if path == "" || filepath.IsAbs(path) || strings.HasPrefix(path, "~") {
+		return path
+	}
+	return filepath.Join(folder, path)
+}
+
 // maxFile bounds a configuration file, in bytes.
 const maxFile = 4 << 20
 
@@ -82,6 +98,9 @@ func Parse(file string, text []byte, into any) error {
 	d := decoder{file: file, lines: map[string]int{}}
 	if len(root.Content) > 0 {
 		d.decode(root.Content[0], reflect.ValueOf(into).Elem(), "")
+	}
+	if rooted, ok := into.(Rooted); ok {
+		rooted.Root(filepath.Dir(file))
 	}
 	if checker, ok := into.(Checker); ok {
 		checker.Check(func(field, format string, args ...any) {

@@ -174,7 +174,13 @@ func (d *Devnet) writeCatalogue() error {
 	text := config.DevnetCatalogue()
 	if d.options.Server != "" {
 		text = realCatalogue(d.options)
-	} else if _, err := os.Stat(file); err == nil {
+	}
+	old, err := os.ReadFile(file)
+	if err == nil {
+		if strings.HasPrefix(string(old), realServerMark) != (d.options.Server != "") {
+			return fmt.Errorf("%s was made for a devnet %s a real model server: use another data folder, or remove that file",
+				file, map[bool]string{true: "without", false: "on"}[d.options.Server != ""])
+		}
 		return nil
 	}
 	if err := os.WriteFile(file, text, 0o600); err != nil {

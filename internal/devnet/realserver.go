@@ -16,10 +16,13 @@ const (
 	realSlots = 2
 )
 
+// realServerMark begins the catalogues of devnets on real servers.
+const realServerMark = "# The task of a devnet on a real model server."
+
 // realCatalogue is the one task of a network on a real model server. Its
 // speed's mean is modest, for the same reason.
 func realCatalogue(o Options) []byte {
-	return fmt.Appendf(nil, `# The task of a devnet on a real model server. Rewritten at each start.
+	return fmt.Appendf(nil, realServerMark+`
 tasks:
   - name: %s
     kind: chat

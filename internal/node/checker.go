@@ -33,6 +33,12 @@ func CheckerDefaults() CheckerConfig {
 	return CheckerConfig{Common: commonDefaults("127.0.0.1:9102"), Listen: ":8092", Config: checker.Defaults()}
 }
 
+// Root implements config.Rooted.
+func (c *CheckerConfig) Root(folder string) {
+	c.root(folder)
+	rootKeyFiles(folder, c.References)
+}
+
 // Check implements config.Checker.
 func (c *CheckerConfig) Check(report func(field, format string, args ...any)) {
 	c.Common.check(report)

@@ -7,6 +7,8 @@ import (
 	"strings"
 
 	"vision/internal/chain"
+	"vision/internal/checker"
+	"vision/internal/config"
 )
 
 // Common is what every node's configuration begins with.
@@ -54,6 +56,19 @@ func commonDefaults(ops string) Common {
 		Hotkey: "~/.bittensor/wallets/default/hotkeys/default",
 		Ops:    ops,
 		Log:    Log{Level: "info", Format: "text"},
+	}
+}
+
+// root makes paths relative to the configuration's own folder.
+func (c *Common) root(folder string) {
+	for _, path := range []*string{&c.Ledger.File, &c.Ledger.Weights, &c.Hotkey, &c.PasswordFile, &c.Catalogue} {
+		*path = config.Below(folder, *path)
+	}
+}
+
+func rootKeyFiles(folder string, references []checker.ReferenceConfig) {
+	for i := range references {
+		references[i].KeyFile = config.Below(folder, references[i].KeyFile)
 	}
 }
 

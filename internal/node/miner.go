@@ -9,6 +9,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"vision/internal/chain"
+	"vision/internal/config"
 	"vision/internal/daemon"
 	"vision/internal/hotkey"
 	"vision/internal/miner"
@@ -30,6 +31,14 @@ type MinerConfig struct {
 // MinerDefaults is what a miner's file is read onto.
 func MinerDefaults() MinerConfig {
 	return MinerConfig{Common: commonDefaults("127.0.0.1:9101"), Listen: ":8091", Config: miner.Defaults()}
+}
+
+// Root implements config.Rooted.
+func (c *MinerConfig) Root(folder string) {
+	c.root(folder)
+	for i := range c.Servers {
+		c.Servers[i].KeyFile = config.Below(folder, c.Servers[i].KeyFile)
+	}
 }
 
 // Check implements config.Checker.

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"vision/internal/checker"
+	"vision/internal/config"
 	"vision/internal/hotkey"
 )
 
@@ -89,6 +90,13 @@ func ValidatorDefaults() ValidatorConfig {
 		Scorer:  ScorerConfig{Probes: 256, Checks: 4, CheckRate: 0.02, Keep: 14 * 24 * time.Hour},
 		Checker: checker.Defaults(),
 	}
+}
+
+// Root implements config.Rooted.
+func (c *ValidatorConfig) Root(folder string) {
+	c.root(folder)
+	c.Data = config.Below(folder, c.Data)
+	rootKeyFiles(folder, c.Checker.References)
 }
 
 // Check implements config.Checker.
