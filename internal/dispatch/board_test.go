@@ -306,3 +306,22 @@ func TestUseWhileSetIsSafe(t *testing.T) {
 		}
 	})
 }
+
+// Who refuses what others serve is asked less, though no score is the lower for it.
+func TestRefusersAreAskedLess(t *testing.T) {
+	b := board(contenders(2, 1e6, 8))
+	r := rand.New(rand.NewPCG(1, 2))
+	asked := [2]int{}
+	for range 400 {
+		s, _ := b.Acquire(chat, true, t0, r.Uint64(), r.Uint64(), nil)
+		o := ended(s.Miner, outcome.OK, t0, time.Second, 1)
+		if asked[s.UID]++; s.UID == 0 {
+			o = ended(s.Miner, outcome.Canceled, t0, time.Second, 0)
+			o.Reason = outcome.Refused
+		}
+		b.Release(s, o, 0)
+	}
+	if asked[0] > asked[1]/2 || asked[0] == 0 {
+		t.Errorf("the one that refuses was asked %d times, the other %d", asked[0], asked[1])
+	}
+}

@@ -98,6 +98,12 @@ func (r *record) note(o *outcome.Outcome, u *usual, retryAfter time.Duration) {
 		u.first.add(o.FirstOutput.Seconds(), recentUsual)
 	}
 	switch o.Status {
+	case outcome.Canceled:
+		if o.Reason == outcome.Refused {
+			// It counts for no score, but who refuses what others serve is
+			// asked less. A wrong request costs all whom it meets the same.
+			r.judge(0)
+		}
 	case outcome.OK:
 		if o.Work > 0 && o.Total > 0 {
 			pace := o.Total.Seconds() / float64(o.Work)

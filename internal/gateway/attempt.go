@@ -67,8 +67,11 @@ func (x *exchange) attempt(seat *dispatch.Seat, d deadlines) {
 	}()
 	ctx := x.r.Context()
 	*answer = g.Relay.Do(ctx, *call, x)
+	relay.Excuse(answer, false)
 	switch o := &answer.Outcome; {
 	case o.Status == outcome.OK:
+	case o.Reason == outcome.Refused:
+		x.refusals++
 	case context.Cause(ctx) == relay.ErrShutdown:
 		if o.Status == outcome.Canceled {
 			o.Status, o.Reason = outcome.Ours, "shutdown"
@@ -76,17 +79,12 @@ func (x *exchange) attempt(seat *dispatch.Seat, d deadlines) {
 		answer.Err = unavailable(true)
 	case o.Status == outcome.Failed && fault.KindOf(answer.Err) == fault.Timeout && d.short(o.FirstOutput > 0, g.Now()):
 		// It was given up before its time; that is not its failure.
-		o.Status, o.Reason = outcome.Canceled, cutShort
+		o.Status, o.Reason = outcome.Canceled, outcome.CutShort
 	}
 	if g.Observer != nil {
 		g.Observer.Attempt(&answer.Outcome)
 	}
 }
-
-// cutShort is the reason of outcomes of miners that were given up earlier than
-// their task lets them take, to leave time for another or because others had
-// used it up.
-const cutShort = "cut_short"
 
 var tries = func() (all [maxTries][]string) {
 	for i := range all {
@@ -103,25 +101,16 @@ func (x *exchange) another(a *relay.Answer) bool {
 	switch {
 	case a.Outcome.Status == outcome.OK, a.Started, x.begun, x.r.Context().Err() != nil:
 		return false
-	case a.Err != nil && fault.KindOf(a.Err) == fault.Invalid:
-		return false // the request is at fault, and would be with any miner
 	}
-	return true
+	// One more miner may know better than the one that finds fault with the
+	// request. What two find fault with is not asked of all the others.
+	return x.refusals < 2
 }
 
 // note adds an attempt to what will be recorded of the request.
 func (x *exchange) note(last bool) {
-	call, a := &x.call, &x.answer
-	a.Outcome.Last = last
-	e := outcome.Entry{Outcome: a.Outcome}
-	if call.Keep && a.Outcome.Status == outcome.OK && len(a.Kept) > 0 {
-		e.Sample = &outcome.Sample{Outcome: a.Outcome, Request: call.Payload, Response: a.Kept}
-	}
-	if last {
-		f := call.Request.Features()
-		e.Features, e.Kind = &f, call.Kind.Name()
-	}
-	x.entries = append(x.entries, e)
+	x.answer.Outcome.Last = last
+	x.entries = append(x.entries, relay.Entry(&x.call, &x.answer, last))
 }
 
 // finish records a request's attempts and then ends the response. Nothing may
@@ -129,12 +118,6 @@ func (x *exchange) note(last bool) {
 func (x *exchange) finish(call *relay.Call, a *relay.Answer, entries []outcome.Entry) error {
 	x.event.Prompt, x.event.Work, x.event.First = a.Outcome.PromptWork, a.Outcome.Work, a.Outcome.FirstOutput
 	x.event.Reason = a.Outcome.Reason
-	if refusedByAll(entries) {
-		a.Err = fault.New(fault.Invalid, "request_refused", "The model's servers refuse this request: it may be too long for the model, or hold something that they do not support.")
-		for i := range entries {
-			entries[i].Outcome.Status = outcome.Canceled
-		}
-	}
 	// The customer's leaving does not undo what the miner did.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(x.r.Context()), x.g.Limits.Record)
 	err := x.g.Recorder.Record(ctx, entries...)
@@ -166,26 +149,15 @@ func (x *exchange) why(a *relay.Answer) error {
 		e := fault.Wrap(a.Err, fault.Unavailable, "miners_busy", "All miners asked are busy. Try again soon.")
 		e.RetryAfter = min(max(a.RetryAfter, time.Second), 30*time.Second)
 		return e
-	case a.Outcome.Status == outcome.Canceled && a.Outcome.Reason != cutShort:
+	case a.Outcome.Reason == outcome.Refused || a.Outcome.Reason == outcome.CutShort:
+		return a.Err
+	case a.Outcome.Status == outcome.Canceled:
 		return fault.Wrap(a.Err, fault.Canceled, "canceled", "The request was cancelled.")
 	}
 	if a.Err == nil {
 		return fault.New(fault.Upstream, a.Outcome.Reason, "The miner's answer could not be used. Trying again may help.")
 	}
 	return a.Err
-}
-
-// refusedByAll says whether several miners were asked and each said that the
-// request is wrong. Then it probably is, and that is no failure of theirs. (A
-// miner that refuses good requests fails the validator's own probes, and the
-// Board has taken note of each refusal.)
-func refusedByAll(entries []outcome.Entry) bool {
-	for _, e := range entries {
-		if e.Outcome.Status != outcome.Failed || e.Outcome.Reason != "http_400" && e.Outcome.Reason != "http_413" && e.Outcome.Reason != "http_422" {
-			return false
-		}
-	}
-	return len(entries) > 1
 }
 
 func nobody(t *task.Task, wait time.Duration) error {

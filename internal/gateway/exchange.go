@@ -40,7 +40,8 @@ type exchange struct {
 	answer relay.Answer
 	tried  [maxTries]hotkey.ID
 
-	entries []outcome.Entry // of the attempts so far
+	entries  []outcome.Entry // of the attempts so far
+	refusals int             // of them, those that found fault with the request
 }
 
 // statusError is an error whose HTTP status is not the one of its kind.

@@ -9,7 +9,6 @@ import (
 
 	"pgregory.net/rapid"
 
-	"vision/internal/fault"
 	"vision/internal/outcome"
 	"vision/internal/task"
 )
@@ -30,12 +29,11 @@ func TestFailover(t *testing.T) {
 		{"all fail", []step{failed}, "failed failed failed", 502, "http_500"},
 		{"all are busy", []step{busy(5 * time.Second)}, "rate_limited rate_limited rate_limited", 503, "miners_busy"},
 		{"our own fault", []step{failing(outcome.Ours, 0, internal)}, "ours ours ours", 500, "internal_error"},
-		{"all say that the request is wrong", []step{failing(outcome.Failed, 0, fault.New(fault.Upstream, "http_400", "400"))},
-			"canceled canceled canceled", 400, "request_refused"},
-		{"not all say that the request is wrong", []step{failing(outcome.Failed, 0, fault.New(fault.Upstream, "http_400", "400")), failed},
-			"failed failed failed", 502, "http_500"},
-		{"the request is at fault", []step{failing(outcome.Canceled, 0, fault.New(fault.Invalid, "context_length_exceeded", "Too long."))},
-			"canceled", 499, ""},
+		{"two say that the request is wrong", []step{refusing(400)}, "canceled canceled", 400, "request_refused"},
+		{"one says that the request is wrong", []step{refusing(422), ok(3)}, "canceled ok", 200, ""},
+		{"one says so, another is busy, another too", []step{refusing(413), busy(0), refusing(400)}, "canceled rate_limited canceled", 400, "request_refused"},
+		{"one says so and others fail", []step{refusing(400), failed}, "canceled failed failed", 502, "http_500"},
+		{"a status that speaks of the miner", []step{refusing(404)}, "failed failed failed", 502, "http_404"},
 	} {
 		for _, text := range []string{streamed, chatBody} {
 			t.Run(c.name, func(t *testing.T) {

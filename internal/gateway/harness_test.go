@@ -140,6 +140,11 @@ var (
 	internal   = fault.New(fault.Internal, "no_descriptors", "secret detail")
 )
 
+// refusing answers with a status as the relay reports it.
+func refusing(status int) step {
+	return failing(outcome.Failed, 0, fault.New(fault.Upstream, fmt.Sprintf("http_%d", status), "The miner answered with status %d.", status))
+}
+
 func busy(after time.Duration) step {
 	return func(context.Context, relay.Call, relay.Sink) relay.Answer {
 		return relay.Answer{Outcome: outcome.Outcome{Status: outcome.RateLimited, Reason: "http_429"}, RetryAfter: after,

@@ -162,8 +162,10 @@ func statusFault(answer *http.Response) error {
 			e.RetryAfter = time.Duration(s) * time.Second
 		}
 		return e
-	case http.StatusBadRequest, http.StatusUnprocessableEntity:
-		return fault.Wrap(cause, fault.Upstream, "model_server_refused", "the model server refused the request")
+	case http.StatusBadRequest, http.StatusUnprocessableEntity: // passed on: the caller's request is at fault, not this miner
+		return fault.Wrap(cause, fault.Invalid, "model_server_refused", "the model server refused the request")
+	case http.StatusRequestEntityTooLarge:
+		return fault.Wrap(cause, fault.TooLarge, "model_server_refused", "the request is too large for the model server")
 	}
 	return fault.Wrap(cause, fault.Upstream, "model_server_failed", "the model server failed")
 }

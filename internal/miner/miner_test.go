@@ -371,7 +371,10 @@ func TestModelServersFailures(t *testing.T) {
 		"no answer":      {func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }, 503},
 		"not an answer":  {func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte("hello")) }, 502},
 		"elsewhere":      {func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "http://127.0.0.1:1/", 302) }, 502},
-		"refuses fields": {func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(422) }, 502},
+		"refuses fields": {func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(422) }, 400},
+		"refuses values": {func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(400) }, 400},
+		"too large":      {func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(413) }, 413},
+		"no such model":  {func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(404) }, 502},
 	} {
 		t.Run(name, func(t *testing.T) {
 			r := newRig(t, c.answer, nil)
@@ -393,7 +396,8 @@ func TestEnginesGetWhatTheyTake(t *testing.T) {
 	payload := []byte(`{"model":"chat","seed":9223372036854775807,"return_token_ids":true,"stream_options":{"include_usage":true}}`)
 	kind, _ := task.KindNamed("chat")
 	for name, want := range map[string]string{
-		"vllm":             `{"model":"m","return_token_ids":true,"seed":9223372036854775807,"stream_options":{"include_usage":true}}`,
+		"vllm":             `{"min_p":0,"model":"m","repetition_penalty":1,"return_token_ids":true,"seed":9223372036854775807,"stream_options":{"include_usage":true},"temperature":1,"top_k":-1,"top_p":1}`,
+		"sglang":           `{"min_p":0,"model":"m","repetition_penalty":1,"seed":9223372036854775807,"stream_options":{"include_usage":true},"temperature":1,"top_k":-1,"top_p":1}`,
 		"openai":           `{"model":"m","seed":9223372036854775807,"stream_options":{"include_usage":true}}`,
 		"llama.cpp":        `{"min_p":0,"model":"m","repeat_penalty":1,"seed":2147483647,"stream_options":{"include_usage":true},"temperature":1,"top_k":0,"top_p":1}`,
 		"llama-cpp-python": `{"min_p":0,"model":"m","repeat_penalty":1,"seed":2147483647,"temperature":1,"top_k":0,"top_p":1}`,
@@ -405,6 +409,18 @@ func TestEnginesGetWhatTheyTake(t *testing.T) {
 		got, err := translate(e, kind, payload, "m")
 		if err != nil || !bytes.Equal(got, []byte(want)) {
 			t.Errorf("%s gets %s (%v), want %s", name, got, err, want)
+		}
+	}
+	// What a customer asked for stays, and other kinds have no sampling.
+	for name, want := range map[string]string{"vllm": `"repetition_penalty":1.2`, "sglang": `"repetition_penalty":1.2`, "llama.cpp": `"repeat_penalty":1.2`} {
+		e, _ := engineNamed(name)
+		got, err := translate(e, kind, []byte(`{"model":"chat","seed":1,"repetition_penalty":1.2,"top_k":5}`), "m")
+		if err != nil || !bytes.Contains(got, []byte(want)) || !bytes.Contains(got, []byte(`"top_k":5`)) {
+			t.Errorf("%s gets %s (%v), want %s in it", name, got, err, want)
+		}
+		embedding, _ := task.KindNamed("embedding")
+		if got, err := translate(e, embedding, []byte(`{"model":"x","input":["a"]}`), "m"); err != nil || string(got) != `{"input":["a"],"model":"m"}` {
+			t.Errorf("%s gets %s (%v) for vectors", name, got, err)
 		}
 	}
 }

@@ -41,7 +41,8 @@ const (
 	// Failed: an error status, a broken or truncated or malformed answer, an
 	// empty one, a refused connection, or a deadline that the miner let pass.
 	Failed
-	// Canceled: the customer went away while the miner was serving well. It
+	// Canceled: the customer went away while the miner was serving well, or
+	// what happened was the customer's doing or ours (see the reasons). It
 	// counts as a request in no score; its work still consumed capacity.
 	Canceled
 	// Ours: the validator's own fault (no file descriptor, shutdown, a bug).

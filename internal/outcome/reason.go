@@ -1,0 +1,15 @@
+package outcome
+
+// Reasons of attempts that are Canceled though the customer did not go away:
+// they count against nobody.
+const (
+	// Refused: the miner says that a customer's request is wrong. It may be,
+	// and what it holds is the customer's doing alone.
+	Refused = "refused"
+	// OurOverload: the miner answered 429 when we had more under way with it,
+	// or had used more of its capacity, than it declared.
+	OurOverload = "our_overload"
+	// CutShort: the miner was given up earlier than its task lets it take, to
+	// leave time for another or because others had used it up.
+	CutShort = "cut_short"
+)

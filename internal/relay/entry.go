@@ -1,0 +1,45 @@
+package relay
+
+import (
+	"slices"
+
+	"vision/internal/fault"
+	"vision/internal/outcome"
+)
+
+// Entry is what is written down of an attempt that ended with a: customers'
+// requests and the validator's own alike. last says that nobody was asked
+// after it. A sample is part of it if the answer was to be kept and is good.
+func Entry(call *Call, a *Answer, last bool) outcome.Entry {
+	o := a.Outcome
+	o.Last = last
+	e := outcome.Entry{Outcome: o}
+	if call.Keep && o.Status == outcome.OK && len(a.Kept) > 0 {
+		e.Sample = &outcome.Sample{Outcome: o, Request: call.Payload, Response: a.Kept}
+	}
+	if last && call.Source == outcome.Organic {
+		f := call.Request.Features()
+		e.Features, e.Kind = &f, call.Kind.Name()
+	}
+	return e
+}
+
+// refusals are the reasons of attempts that ended with a status that speaks of
+// the request. Others, as 401, 403 and 404, speak of the miner: nothing that a
+// customer writes leads to them.
+var refusals = []string{"http_400", "http_413", "http_422"}
+
+// Excuse changes how an attempt ended where that is no failure of the miner's:
+// it refused a customer's request, or it was overloaded and by us. (A probe is
+// known to be good, so a miner that refuses it has failed.)
+func Excuse(a *Answer, overloaded bool) {
+	o := &a.Outcome
+	switch {
+	case o.Status == outcome.Failed && o.Source == outcome.Organic && slices.Contains(refusals, o.Reason):
+		o.Status, o.Reason = outcome.Canceled, outcome.Refused
+		a.Err = fault.New(fault.Invalid, "request_refused",
+			"The model's server refuses this request: it may be too long for the model, or hold something that the server does not support.")
+	case o.Status == outcome.RateLimited && overloaded:
+		o.Status, o.Reason = outcome.Canceled, outcome.OurOverload
+	}
+}
