@@ -29,7 +29,7 @@ type server struct {
 	engine string // whose sampler it has, as miners declare it
 	client *http.Client
 
-	plain map[string]any // what the server must be told to answer from the model's own distribution
+	plain map[string]any // what the server must be told to write from the model's own distribution
 }
 
 func openServer(c ReferenceConfig, d Deps, sampler string) (server, error) {
@@ -100,8 +100,12 @@ func (s *server) down(ctx context.Context, err error, status int) error {
 	return e
 }
 
+// plainSampling turns off what vLLM and SGLang read from a model's own
+// generation_config.json.
+var plainSampling = map[string]any{"temperature": 1, "top_p": 1, "top_k": -1, "min_p": 0, "repetition_penalty": 1}
+
 // again is a payload of ours under the name that the server knows the model by,
-// not streamed, with some members changed; nil removes one.
+// with some members changed; nil removes one.
 func (s *server) again(payload []byte, change map[string]any) (map[string]any, error) {
 	var members map[string]json.RawMessage
 	if err := json.Unmarshal(payload, &members); err != nil {
@@ -111,12 +115,29 @@ func (s *server) again(payload []byte, change map[string]any) (map[string]any, e
 	for name, v := range members {
 		out[name] = v
 	}
+	out["model"] = s.model
+	for name, v := range change {
+		if v == nil {
+			delete(out, name)
+		} else {
+			out[name] = v
+		}
+	}
+	return out, nil
+}
+
+// write is a payload of ours for an answer at once, from the model's own
+// distribution where the payload asks for no other.
+func (s *server) write(payload []byte, change map[string]any) (map[string]any, error) {
+	out, err := s.again(payload, map[string]any{"stream": false, "stream_options": nil})
+	if err != nil {
+		return nil, err
+	}
 	for name, v := range s.plain {
 		if _, ok := out[name]; !ok {
 			out[name] = v
 		}
 	}
-	out["model"] = s.model
 	for name, v := range change {
 		if v == nil {
 			delete(out, name)
@@ -137,7 +158,7 @@ func (q *textQuery) path() string {
 
 // Answer repeats a text request.
 func (s *server) Answer(ctx context.Context, q *textQuery) (*answer, error) {
-	body, err := s.again(q.payload, map[string]any{"stream": false, "stream_options": nil})
+	body, err := s.write(q.payload, nil)
 	if err != nil {
 		return nil, err
 	}
@@ -202,6 +223,9 @@ type plain struct{ server }
 
 func openPlain(c ReferenceConfig, d Deps) (Reference, error) {
 	s, err := openServer(c, d, "")
+	if s.engine == "vllm" || s.engine == "sglang" { // others may not know these fields
+		s.plain = plainSampling
+	}
 	return &plain{s}, err
 }
 

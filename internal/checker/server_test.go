@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -134,6 +135,37 @@ func TestServersMakeMediaAgain(t *testing.T) {
 		}
 		if r := judgeIt(t, embed, serve(t, stack(v), embedTask, 1, embedBody(50))); r.Quality != want {
 			t.Errorf("vectors by %v: %+v", v, r)
+		}
+	}
+}
+
+// A reference repeats texts without the server's own taste in sampling, and
+// says nothing of sampling where there is none.
+func TestReplaysAreNeutral(t *testing.T) {
+	var mu sync.Mutex
+	asked := map[string][]string{}
+	inner := stack(refmodel.Full)
+	url := listen(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		body, _ := io.ReadAll(r.Body)
+		mu.Lock()
+		asked[r.URL.Path] = append(asked[r.URL.Path], string(body))
+		mu.Unlock()
+		r.Body = io.NopCloser(bytes.NewReader(body))
+		inner.ServeHTTP(w, r)
+	})).URL
+	s := serve(t, inner, chatTask, 1, oven+`}`)
+	s.Sample.Request = bytes.ReplaceAll(s.Sample.Request, []byte(`,"top_p":1`), nil)
+	for engine, want := range map[string]string{"vllm": `"repetition_penalty":1`, "sglang": `"top_k":-1`} {
+		clear(asked)
+		if _, err := judgedBy(t, "openai", url, "ref-chat", engine).Judge(t.Context(), s); err != nil {
+			t.Fatal(err)
+		}
+		if got := asked["/v1/chat/completions"]; len(got) != 1 || !strings.Contains(got[0], want) || !strings.Contains(got[0], `"top_p":1`) || !strings.Contains(got[0], `"temperature":0`) {
+			t.Errorf("%s is asked %q", engine, got)
+		}
+		judgeIt(t, judgedBy(t, "openai", url, "ref-embed", engine), serve(t, inner, embedTask, 1, embedBody(2)))
+		if got := asked["/v1/embeddings"]; len(got) != 1 || strings.Contains(got[0], "top_p") {
+			t.Errorf("%s is asked for vectors by %q", engine, got)
 		}
 	}
 }

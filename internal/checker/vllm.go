@@ -16,6 +16,7 @@ type vllm struct{ server }
 
 func openVLLM(c ReferenceConfig, d Deps) (Reference, error) {
 	s, err := openServer(c, d, "vllm")
+	s.plain = plainSampling
 	return &vllm{s}, err
 }
 
@@ -58,6 +59,7 @@ func (v *vllm) Score(ctx context.Context, q *textQuery) (*scores, error) {
 	raw, err := v.post(ctx, "/v1/completions", map[string]any{
 		"model": v.model, "prompt": slices.Concat(prompt, ids), "max_tokens": 1, "temperature": 0,
 		"prompt_logprobs": topListed, "logprobs": topListed, "return_tokens_as_token_ids": true,
+		"repetition_penalty": 1,
 	})
 	if err != nil {
 		return nil, err
@@ -122,7 +124,7 @@ func (v *vllm) end(c vllmChoice, q *textQuery) (position, bool) {
 
 // prompt asks how the server reads the request.
 func (v *vllm) prompt(ctx context.Context, q *textQuery) ([]int, error) {
-	body, err := v.again(q.payload, map[string]any{"stream": false, "stream_options": nil, "max_tokens": 1,
+	body, err := v.write(q.payload, map[string]any{"max_tokens": 1,
 		"return_token_ids": true, "logprobs": nil, "top_logprobs": nil, "stop": nil})
 	if err != nil {
 		return nil, err

@@ -46,6 +46,21 @@ func engineNames() []string {
 	return names
 }
 
+// neutral asks servers that read the defaults of sampling from the model's
+// files (generation_config.json: vLLM, SGLang) for the model's own distribution.
+var neutral = map[string]string{"temperature": "1", "top_p": "1", "top_k": "-1", "min_p": "0", "repetition_penalty": "1"}
+
+// unlessGiven sets the members that a request lacks. A server with a taste of
+// its own would otherwise write, even at temperature 0, another answer than the
+// model's, and a check take it for a cheat's.
+func unlessGiven(members map[string]json.RawMessage, values map[string]string) {
+	for name, v := range values {
+		if old, ok := members[name]; !ok || string(old) == "null" {
+			members[name] = json.RawMessage(v)
+		}
+	}
+}
+
 // translate writes a validator's payload for a server that calls the model by
 // another name.
 func translate(e Engine, kind task.Kind, payload []byte, model string) ([]byte, error) {

@@ -36,21 +36,15 @@ func (llamaCPPPython) Request(kind task.Kind, members map[string]json.RawMessage
 	}
 }
 
-// plainSampling asks for the model's own distribution where the request does
-// not say otherwise. llama.cpp's servers have a taste of their own (top_k 40,
-// top_p 0.95, min_p 0.05, and llama-cpp-python's a repeat_penalty of 1.1), with
-// which even a greedy answer is another one than the model's, and a check
-// takes it for a cheat's. They also have their own name for one of the fields.
+// plainSampling asks llama.cpp's servers for the model's own distribution. Left
+// alone they take a top_k of 40, a min_p of 0.05, and llama-cpp-python's a
+// repeat_penalty of 1.1. They also have their own name for one of the fields.
 func plainSampling(members map[string]json.RawMessage) {
 	if v, ok := members["repetition_penalty"]; ok {
 		members["repeat_penalty"] = v
 		delete(members, "repetition_penalty")
 	}
-	for name, value := range map[string]string{"temperature": "1", "top_p": "1", "top_k": "0", "min_p": "0", "repeat_penalty": "1"} {
-		if _, ok := members[name]; !ok {
-			members[name] = json.RawMessage(value)
-		}
-	}
+	unlessGiven(members, map[string]string{"temperature": "1", "top_p": "1", "top_k": "0", "min_p": "0", "repeat_penalty": "1"})
 }
 
 // narrowSeed keeps the low 31 bits of a seed: llama.cpp's are 32 bits wide and

@@ -14,6 +14,9 @@ type sglang struct{}
 func (sglang) Name() string     { return "sglang" }
 func (sglang) Spec() proto.Spec { return proto.Spec{Engine: "sglang"} }
 
-func (sglang) Request(_ task.Kind, members map[string]json.RawMessage) {
+func (sglang) Request(kind task.Kind, members map[string]json.RawMessage) {
 	delete(members, "return_token_ids")
+	if kind.Evidence() == task.Tokens {
+		unlessGiven(members, neutral)
+	}
 }

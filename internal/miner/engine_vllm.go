@@ -7,10 +7,14 @@ import (
 	"vision/internal/task"
 )
 
-// vllm is vLLM's server. It takes validators' requests as they are, and gives
-// token ids when asked by return_token_ids.
+// vllm is vLLM's server. It gives token ids when asked by return_token_ids.
 type vllm struct{}
 
-func (vllm) Name() string                                      { return "vllm" }
-func (vllm) Spec() proto.Spec                                  { return proto.Spec{Engine: "vllm", TokenIDs: true} }
-func (vllm) Request(_ task.Kind, _ map[string]json.RawMessage) {}
+func (vllm) Name() string     { return "vllm" }
+func (vllm) Spec() proto.Spec { return proto.Spec{Engine: "vllm", TokenIDs: true} }
+
+func (vllm) Request(kind task.Kind, members map[string]json.RawMessage) {
+	if kind.Evidence() == task.Tokens {
+		unlessGiven(members, neutral)
+	}
+}

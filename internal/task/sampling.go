@@ -128,28 +128,35 @@ func streamOptions(p *parsing, name string, v []byte) error {
 	return nil
 }
 
+// temperature and topP are said to miners even where the customer leaves them
+// out: a server's own defaults may be others than 1, which is what answers are
+// checked by.
 func temperature(p *parsing, name string, v []byte) (err error) {
-	p.r.features.Temperature, err = optional(p, name, v, 0, 2)
+	p.r.features.Temperature, err = orOne(p, name, v, 0, 2)
 	return err
 }
+
+// lowestTopP is the least share that may be asked for: servers refuse 0, which
+// would leave no token to choose.
+const lowestTopP = 1e-6
 
 func topP(p *parsing, name string, v []byte) (err error) {
-	p.r.features.TopP, err = optional(p, name, v, 0, 1)
+	p.r.features.TopP, err = orOne(p, name, v, lowestTopP, 1)
 	return err
 }
 
-// optional reads a number that may be absent, which gives -1.
-func optional(p *parsing, name string, v []byte, low, high float64) (float64, error) {
-	if v == nil {
-		return -1, nil
-	}
-	f, err := openai.Float(v, name, low, high)
-	if err != nil {
-		return 0, err
+// orOne reads a number and writes it, or 1 if it is absent, which gives -1.
+func orOne(p *parsing, name string, v []byte, low, high float64) (feature float64, err error) {
+	f, feature := 1.0, -1.0
+	if v != nil {
+		if f, err = openai.Float(v, name, low, high); err != nil {
+			return 0, err
+		}
+		feature = f
 	}
 	p.key(name)
 	p.out = openai.AppendFloat(p.out, f)
-	return f, nil
+	return feature, nil
 }
 
 // maxStops is how many texts may end an answer.
@@ -219,7 +226,7 @@ func appendSampling(body []byte, f Features, t *Task) []byte {
 	}
 	if f.TopP >= 0 {
 		body = append(body, `,"top_p":`...)
-		body = openai.AppendFloat(body, min(f.TopP, 1))
+		body = openai.AppendFloat(body, min(max(f.TopP, lowestTopP), 1))
 	}
 	return body
 }
