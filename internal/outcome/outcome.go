@@ -78,8 +78,8 @@ type Outcome struct {
 	PromptWork  int64         // prompt tokens, where the answer shows them; >= 0
 	Start       time.Time     // the request's first byte left, validator's clock
 	FirstOutput time.Duration // from Start to the first verified output (first token, or the whole answer); 0 if none came
-	Total       time.Duration // from Start to the end
-	Arrivals    Arrivals      // how the output was spread over time
+	Total       time.Duration // the miner's time: from Start to the end, less what was spent waiting for the caller to read
+	Arrivals    Arrivals      // how the output was spread over that time
 }
 
 // Arrivals sums up a stream's arrival times without keeping each one.

@@ -45,7 +45,7 @@ func (c *Client) Do(ctx context.Context, call Call, sink Sink) Answer {
 	reusable := a.run()
 	a.ans.Outcome.Start = a.start
 	a.ans.Outcome.FirstOutput = a.first
-	a.ans.Outcome.Total = max(c.cfg.Now().Sub(a.start), 0)
+	a.ans.Outcome.Total = max(a.took(c.cfg.Now()), 0)
 	a.ans.Outcome.Arrivals = a.arrivals.sum(a.ans.Outcome.Total)
 	a.ans.Outcome.Work = a.ans.Work.Units
 	a.ans.Outcome.PromptWork = a.ans.Work.Prompt
@@ -58,6 +58,9 @@ func (c *Client) Do(ctx context.Context, call Call, sink Sink) Answer {
 	}
 	return a.ans
 }
+
+// took is the miner's time until now: what the Sink took is not its doing.
+func (a *attempt) took(now time.Time) time.Duration { return now.Sub(a.start) - a.blocked }
 
 // drop closes the connection.
 func (a *attempt) drop() {
@@ -514,7 +517,7 @@ func (a *attempt) flush(out *[]byte, wrong error, events int) (ok bool) {
 	}
 	before := a.c.cfg.Now()
 	if events > 0 {
-		at := before.Sub(a.start)
+		at := a.took(before)
 		if a.first == 0 {
 			a.first = max(at, 1)
 		}

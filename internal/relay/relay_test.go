@@ -428,6 +428,25 @@ func TestHangingUpBuysNoTime(t *testing.T) {
 	}
 }
 
+func TestACallersTimeIsNotTheMiners(t *testing.T) {
+	var passed atomic.Int64
+	addr := serve(t, func(_ int, c *net.TCPConn, r *bufio.Reader) {
+		request(r)
+		io.WriteString(c, goodStream)
+	})
+	c := newClient(t, func(c *Config) {
+		c.Now = func() time.Time { return time.Now().Add(time.Duration(passed.Load())) }
+	})
+	s := shown{after: func() { passed.Add(int64(4 * time.Second)) }}
+	o := c.Do(t.Context(), newCall(t, c, addr, true), &s).Outcome
+	if o.Status != outcome.OK || s.writes == 0 {
+		t.Fatalf("%v %q after %d writes", o.Status, o.Reason, s.writes)
+	}
+	if o.Total > 2*time.Second || o.Arrivals.Longest > 2*time.Second || o.FirstOutput > o.Total {
+		t.Errorf("the miner is charged what its caller took: %+v", o)
+	}
+}
+
 func TestDeadlines(t *testing.T) {
 	stall := func(t *testing.T, before string) string {
 		return serve(t, func(_ int, c *net.TCPConn, r *bufio.Reader) {
