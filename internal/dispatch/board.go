@@ -192,19 +192,40 @@ func (b *Board) Release(s *Seat, o outcome.Outcome, retryAfter time.Duration) {
 	b.end(s.record, &o, retryAfter)
 }
 
-// Began counts a request as begun that somebody else chose the miner for.
-// A contender that the Board does not know is ignored.
-func (b *Board) Began(task string, miner hotkey.ID) {
-	if s, _ := b.lookup(task, miner); s != nil {
-		s.record.inFlight.Add(1)
+// TryBegin counts one of the validator's own requests as begun, which somebody
+// else chose the miner for. It says no if customers' requests take slots that
+// this one needs: a refusal would be our doing. Where the validator's own alone
+// take all slots, the miner is asked all the same: they are no more than it
+// declared, and one that is too slow for them has to show it. spent says that
+// we have used up its capacity, so that it may well answer 429.
+// A contender that the Board does not know is asked.
+func (b *Board) TryBegin(task string, miner hotkey.ID) (spent, ok bool) {
+	s, u := b.lookup(task, miner)
+	if s == nil {
+		return false, true
+	}
+	if n := s.record.inFlight.Add(1); s.Slots > 0 && n > s.Slots && s.record.probes.Load() < s.Slots {
+		s.record.inFlight.Add(-1)
+		return false, false
+	}
+	s.record.probes.Add(1)
+	return s.spent(u), true
+}
+
+// Ended ends what TryBegin began and learns from how it ended.
+func (b *Board) Ended(o outcome.Outcome, retryAfter time.Duration) {
+	if s, _ := b.lookup(o.Task, o.Miner); s != nil {
+		lower(&s.record.probes)
+		b.end(s.record, &o, retryAfter)
 	}
 }
 
-// Ended ends what Began began and learns from how it ended.
-func (b *Board) Ended(o outcome.Outcome) {
-	if s, _ := b.lookup(o.Task, o.Miner); s != nil {
-		b.end(s.record, &o, 0)
-	}
+// Overloaded says whether a 429 to a request just acquired would be our doing:
+// the miner has more of our requests than it declared slots, or they use up its
+// capacity without this one.
+func (b *Board) Overloaded(task string, s *Seat) bool {
+	f := b.now.Load().fields[task]
+	return f != nil && s.spent(f.usual) || s.Slots > 0 && s.InFlight() > s.Slots
 }
 
 // Replay learns from an outcome of the past, after a restart: it touches no load.
@@ -216,18 +237,24 @@ func (b *Board) Replay(o outcome.Outcome) {
 }
 
 func (b *Board) end(r *record, o *outcome.Outcome, retryAfter time.Duration) {
-	for { // never below 0, should the contender have been forgotten in between
-		n := r.inFlight.Load()
-		if n <= 0 || r.inFlight.CompareAndSwap(n, n-1) {
-			break
-		}
-	}
+	lower(&r.inFlight)
 	b.charge(r, o)
 	u := &usual{}
 	if f := b.now.Load().fields[o.Task]; f != nil {
 		u = f.usual
 	}
 	r.note(o, u, retryAfter)
+}
+
+// lower counts one down, never below 0: the contender may have been forgotten
+// since it was counted up.
+func lower(count *atomic.Int64) {
+	for {
+		n := count.Load()
+		if n <= 0 || count.CompareAndSwap(n, n-1) {
+			return
+		}
+	}
 }
 
 // charge takes an answer's work off the period's capacity. What a miner served

@@ -32,6 +32,12 @@ func board(cs []period.Contender) *Board {
 	return b
 }
 
+// began counts a request as begun, whatever the slots.
+func began(b *Board, miner hotkey.ID) {
+	s, _ := b.lookup(chat, miner)
+	s.record.inFlight.Add(1)
+}
+
 // ended is an attempt that took a first output's time and served work.
 func ended(miner hotkey.ID, status outcome.Status, at time.Time, first time.Duration, work int64) outcome.Outcome {
 	o := outcome.Outcome{Task: chat, Miner: miner, Status: status, Stream: true, Start: at, Total: first, Work: work}
@@ -124,8 +130,8 @@ func TestRefusalClosesForAWhile(t *testing.T) {
 func TestRepeatedFailuresAreAskedLast(t *testing.T) {
 	b := board(contenders(2, 1e9, 0))
 	for range 3 {
-		b.Began(chat, id(0))
-		b.Ended(ended(id(0), outcome.Failed, t0, 0, 0))
+		began(b, id(0))
+		b.Ended(ended(id(0), outcome.Failed, t0, 0, 0), 0)
 	}
 	r := rand.New(rand.NewPCG(3, 4))
 	if got := count(b, r, t0, 200); got[0] != 0 || got[1] != 200 {
@@ -144,8 +150,8 @@ func TestRepeatedFailuresAreAskedLast(t *testing.T) {
 
 func TestCapacity(t *testing.T) {
 	b := board(contenders(2, 1000, 0))
-	b.Began(chat, id(0))
-	b.Ended(ended(id(0), outcome.OK, t0, time.Second, 1000))
+	began(b, id(0))
+	b.Ended(ended(id(0), outcome.OK, t0, time.Second, 1000), 0)
 	r := rand.New(rand.NewPCG(3, 4))
 	if got := count(b, r, t0, 100); got[0] != 0 {
 		t.Errorf("picked %v: miner 0 has no capacity left and miner 1 has", got)
@@ -158,12 +164,12 @@ func TestCapacity(t *testing.T) {
 	}
 	// The next period starts anew, and what began before it is not charged to it.
 	b.Set(period.Period{ID: 2, Start: t0.Add(time.Minute)}, contenders(2, 1000, 0))
-	b.Ended(ended(id(0), outcome.OK, t0.Add(59*time.Second), 2*time.Second, 600))
-	b.Ended(ended(id(0), outcome.Ours, t0.Add(60*time.Second), 0, 600))
+	b.Ended(ended(id(0), outcome.OK, t0.Add(59*time.Second), 2*time.Second, 600), 0)
+	b.Ended(ended(id(0), outcome.Ours, t0.Add(60*time.Second), 0, 600), 0)
 	if s := b.Supply(chat, t0); s.Left != 2000 {
 		t.Errorf("after the change of periods %d units are left, want all 2000", s.Left)
 	}
-	b.Ended(ended(id(0), outcome.Canceled, t0.Add(60*time.Second), time.Second, 100))
+	b.Ended(ended(id(0), outcome.Canceled, t0.Add(60*time.Second), time.Second, 100), 0)
 	// The same period set again (a contender changed) keeps what was used.
 	b.Set(period.Period{ID: 2, Start: t0.Add(time.Minute)}, contenders(3, 1000, 0))
 	if s := b.Supply(chat, t0); s.Left != 2900 {
@@ -193,7 +199,7 @@ func TestLoadOutlivesThePeriod(t *testing.T) {
 func TestLeavingWipesNothingOut(t *testing.T) {
 	b := board(contenders(2, 1000, 0))
 	for range 3 {
-		b.Ended(ended(id(0), outcome.Failed, t0, 0, 0))
+		b.Ended(ended(id(0), outcome.Failed, t0, 0, 0), 0)
 	}
 	b.Set(period.Period{ID: 2}, contenders(2, 1000, 0)[1:])
 	b.Set(period.Period{ID: 3}, contenders(2, 1000, 0))
@@ -213,7 +219,7 @@ func TestNewcomerIsExploredCarefully(t *testing.T) {
 	b := board(contenders(n, 1e9, 0))
 	for i := range n - 1 {
 		for range 20 {
-			b.Ended(ended(id(i), outcome.OK, t0, 400*time.Millisecond, 10))
+			b.Ended(ended(id(i), outcome.OK, t0, 400*time.Millisecond, 10), 0)
 		}
 	}
 	r := rand.New(rand.NewPCG(5, 6))
@@ -235,15 +241,15 @@ func TestNewcomerIsExploredCarefully(t *testing.T) {
 func TestRecoveryIsNoticed(t *testing.T) {
 	b := board(contenders(2, 1e9, 0))
 	for range 30 {
-		b.Ended(ended(id(0), outcome.OK, t0, 10*time.Second, 10))
-		b.Ended(ended(id(1), outcome.OK, t0, 100*time.Millisecond, 10))
+		b.Ended(ended(id(0), outcome.OK, t0, 10*time.Second, 10), 0)
+		b.Ended(ended(id(1), outcome.OK, t0, 100*time.Millisecond, 10), 0)
 	}
 	r := rand.New(rand.NewPCG(7, 8))
 	if got := count(b, r, t0, 1000); got[0] < 150 || got[0] > 350 {
 		t.Errorf("the slow of two got %d of 1000, want about the quarter that draws it twice", got[0])
 	}
 	for range 60 {
-		b.Ended(ended(id(0), outcome.OK, t0, 50*time.Millisecond, 10))
+		b.Ended(ended(id(0), outcome.OK, t0, 50*time.Millisecond, 10), 0)
 	}
 	if got := count(b, r, t0, 1000); got[0] < 650 {
 		t.Errorf("the recovered miner got %d of 1000, want most", got[0])
@@ -324,4 +330,67 @@ func TestRefusersAreAskedLess(t *testing.T) {
 	if asked[0] > asked[1]/2 || asked[0] == 0 {
 		t.Errorf("the one that refuses was asked %d times, the other %d", asked[0], asked[1])
 	}
+}
+
+// Customers' requests never take the slots of a probe that is sent, and the
+// validator's own never hide that a miner is too slow for what it declared.
+func TestProbesAndSlots(t *testing.T) {
+	b := board(contenders(1, 1000, 2))
+	probe := func() bool { _, ok := b.TryBegin(chat, id(0)); return ok }
+	s, _ := b.Acquire(chat, true, t0, 1, 2, nil)
+	if !probe() {
+		t.Fatal("a slot is free")
+	}
+	if probe() {
+		t.Error("a customer's request takes a slot, and a probe too many is sent")
+	}
+	b.Release(s, ended(id(0), outcome.OK, t0, time.Second, 1), 0)
+	if !probe() || !probe() {
+		t.Error("probes alone do not fit, and the miner is spared them")
+	}
+	if s, _ := b.Acquire(chat, true, t0, 1, 2, nil); s != nil {
+		t.Error("a customer's request goes where probes take all slots")
+	}
+	for range 3 {
+		b.Ended(ended(id(0), outcome.OK, t0, time.Second, 1), 0)
+	}
+	s, _ = b.lookup(chat, id(0))
+	if s.InFlight() != 0 || s.record.probes.Load() != 0 {
+		t.Errorf("%d in flight, %d probes, after all have ended", s.InFlight(), s.record.probes.Load())
+	}
+	if _, ok := b.TryBegin(chat, id(9)); !ok {
+		t.Error("a miner that the board does not know is not probed")
+	}
+}
+
+// A 429 is our doing once the capacity is used up by others than the request itself.
+func TestOverloaded(t *testing.T) {
+	b := board(contenders(1, 100, 4))
+	take := func() *Seat {
+		s, _ := b.Acquire(chat, true, t0, 1, 2, nil)
+		if s == nil {
+			t.Fatal("nobody to ask")
+		}
+		return s
+	}
+	s := take()
+	if b.Overloaded(chat, s) {
+		t.Error("one request is too much for an idle miner")
+	}
+	b.Release(s, ended(id(0), outcome.OK, t0, time.Second, 60), 0)
+	s, other := take(), take() // 60 are used, and each probably uses 60 more
+	if !b.Overloaded(chat, s) {
+		t.Error("60 of 100 are used, 60 more are under way: the next is too much")
+	}
+	if spent, ok := b.TryBegin(chat, id(0)); !spent || !ok {
+		t.Errorf("a probe: spent %v, sent %v", spent, ok)
+	}
+	o := ended(id(0), outcome.Canceled, t0, time.Second, 0)
+	o.Reason = outcome.OurOverload
+	before := s.record.success.Load()
+	b.Release(s, o, 5*time.Second)
+	if s.record.success.Load() != before || b.Another(chat, t0.Add(5*time.Second), nil) || !b.Another(chat, t0.Add(7*time.Second), nil) {
+		t.Error("a 429 of our doing must cost the miner nothing and leave it alone for as long as it says")
+	}
+	b.Release(other, ended(id(0), outcome.OK, t0, time.Second, 1), 0)
 }

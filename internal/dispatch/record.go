@@ -33,6 +33,7 @@ const (
 // record is what was seen of one miner in one task. It outlives periods.
 type record struct {
 	inFlight atomic.Int64
+	probes   atomic.Int64  // of inFlight, the validator's own
 	used     atomic.Int64  // units consumed this period
 	first    atomic.Uint64 // average time to a stream's first output, bits of seconds; 0 is unknown
 	pace     atomic.Uint64 // average time of a whole answer per unit, bits of seconds; 0 is unknown
@@ -99,10 +100,13 @@ func (r *record) note(o *outcome.Outcome, u *usual, retryAfter time.Duration) {
 	}
 	switch o.Status {
 	case outcome.Canceled:
-		if o.Reason == outcome.Refused {
+		switch o.Reason {
+		case outcome.Refused:
 			// It counts for no score, but who refuses what others serve is
 			// asked less. A wrong request costs all whom it meets the same.
 			r.judge(0)
+		case outcome.OurOverload:
+			r.leave(end, retryAfter)
 		}
 	case outcome.OK:
 		if o.Work > 0 && o.Total > 0 {
@@ -116,12 +120,7 @@ func (r *record) note(o *outcome.Outcome, u *usual, retryAfter time.Duration) {
 		r.tripped.Store(0)
 	case outcome.RateLimited:
 		r.judge(0)
-		wait := backOff(refusedMin, refusedMax, r.refusals)
-		if retryAfter > 0 {
-			wait = min(max(retryAfter, refusedMin), refusedMax)
-		}
-		r.refusals++
-		r.refused.Store(end.Add(wait).UnixNano())
+		r.leave(end, retryAfter)
 	case outcome.Failed:
 		r.judge(0)
 		r.failures++
@@ -130,6 +129,16 @@ func (r *record) note(o *outcome.Outcome, u *usual, retryAfter time.Duration) {
 			r.tripped.Store(end.Add(wait).UnixNano())
 		}
 	}
+}
+
+// leave leaves a miner that has just answered 429 alone for a while.
+func (r *record) leave(now time.Time, retryAfter time.Duration) {
+	wait := backOff(refusedMin, refusedMax, r.refusals)
+	if retryAfter > 0 {
+		wait = min(max(retryAfter, refusedMin), refusedMax)
+	}
+	r.refusals++
+	r.refused.Store(now.Add(wait).UnixNano())
 }
 
 // judge moves the success average; the first few answers weigh more, so that a

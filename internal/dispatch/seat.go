@@ -31,6 +31,12 @@ func (s *Seat) left(u *usual) float64 {
 	return 1 - used/float64(s.Capacity)
 }
 
+// spent says whether its capacity is used up by what it has served and what
+// requests under way will probably use, all but one of them: the one that is asked about.
+func (s *Seat) spent(u *usual) bool {
+	return float64(s.Used())+float64(max(s.InFlight()-1, 0))*u.work.value() >= float64(s.Capacity)
+}
+
 // Name is the miner's address as text, worked out once.
 func (s *Seat) Name() string {
 	if name := s.record.name.Load(); name != nil {

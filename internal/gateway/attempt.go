@@ -66,8 +66,9 @@ func (x *exchange) attempt(seat *dispatch.Seat, d deadlines) {
 		g.Board.Release(seat, answer.Outcome, answer.RetryAfter)
 	}()
 	ctx := x.r.Context()
+	overloaded := g.Board.Overloaded(call.Task.Name, seat)
 	*answer = g.Relay.Do(ctx, *call, x)
-	relay.Excuse(answer, false)
+	relay.Excuse(answer, overloaded)
 	switch o := &answer.Outcome; {
 	case o.Status == outcome.OK:
 	case o.Reason == outcome.Refused:
@@ -145,7 +146,7 @@ func (x *exchange) finish(call *relay.Call, a *relay.Answer, entries []outcome.E
 // why is what the customer is told of a request that came to nothing.
 func (x *exchange) why(a *relay.Answer) error {
 	switch {
-	case a.Outcome.Status == outcome.RateLimited: // 429 is for customers over their own limit
+	case a.Outcome.Status == outcome.RateLimited, a.Outcome.Reason == outcome.OurOverload: // 429 is for customers over their own limit
 		e := fault.Wrap(a.Err, fault.Unavailable, "miners_busy", "All miners asked are busy. Try again soon.")
 		e.RetryAfter = min(max(a.RetryAfter, time.Second), 30*time.Second)
 		return e

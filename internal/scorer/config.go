@@ -56,8 +56,10 @@ type Relay interface {
 // Board is told of probes, so that dispatch knows the load that they are and
 // learns from how they end.
 type Board interface {
-	Began(task string, miner hotkey.ID)
-	Ended(o outcome.Outcome)
+	// TryBegin says no if customers' requests take the slots that a probe
+	// needs; spent, if a 429 would be our doing, for the capacity is used up.
+	TryBegin(task string, miner hotkey.ID) (spent, ok bool)
+	Ended(o outcome.Outcome, retryAfter time.Duration)
 }
 
 // Checker judges samples. Every error means that it could not judge.

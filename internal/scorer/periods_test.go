@@ -262,6 +262,39 @@ func TestOurBoundCostsNobody(t *testing.T) {
 	})
 }
 
+// TestOurLoadCostsNobody: no probe goes where customers' requests take all
+// slots, and a 429 from a miner whose capacity we have used up is no refusal.
+func TestOurLoadCostsNobody(t *testing.T) {
+	refuses := func(context.Context, relay.Call) outcome.Outcome { return outcome.Outcome{Status: outcome.RateLimited} }
+	for name, c := range map[string]struct {
+		full, spent bool
+		calls       bool
+		limited     bool
+	}{
+		"slots are full":      {full: true},
+		"capacity is used up": {spent: true, calls: true},
+		"neither":             {calls: true, limited: true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				w := newWorld(t, 10*time.Minute, "a")
+				w.full, w.spent = c.full, c.spent
+				w.miners[w.ids[0]].answer = refuses
+				w.start()
+				w.until(11 * time.Minute)
+				st := w.s.Stats()
+				w.stop()
+				if len(w.calls) > 0 != c.calls || st.Skipped > 0 == c.calls || int(st.Sent) != len(w.calls) {
+					t.Errorf("%d probes went out, %+v", len(w.calls), st)
+				}
+				if r := w.store.result(1, w.ids[0], chat); r == nil || r.Counts.RateLimited > 0 != c.limited {
+					t.Errorf("result %+v", r)
+				}
+			})
+		})
+	}
+}
+
 // TestStoreFailsBothWays: every method fails at first, before or after its
 // effect; nothing is lost or done twice.
 func TestStoreFailsBothWays(t *testing.T) {

@@ -36,7 +36,6 @@ func (s *Scorer) probe(ctx context.Context, b *book) {
 			b.note(func(st *Stats) { st.Skipped++ })
 			continue
 		}
-		b.note(func(st *Stats) { st.Sent++ })
 		s.probes.Go(func() {
 			defer func() { <-s.free }()
 			s.ask(ctx, b, t)
@@ -62,27 +61,30 @@ func (s *Scorer) ask(ctx context.Context, b *book, t turn) {
 	payload := s.c.Relay.Payload(id, request, tk)
 	keep := s.c.Sampling.Keep(s.c.Relay.Draw(id), t.Task, t.Miner)
 
+	var spent bool
 	if s.c.Board != nil {
-		s.c.Board.Began(t.Task, t.Miner)
+		if spent, ok = s.c.Board.TryBegin(t.Task, t.Miner); !ok {
+			b.note(func(st *Stats) { st.Skipped++ })
+			return
+		}
 	}
-	answer := s.c.Relay.Do(ctx, relay.Call{
+	b.note(func(st *Stats) { st.Sent++ })
+	call := relay.Call{
 		ID: id, Last: true, Source: outcome.Synthetic,
 		Task: tk, Kind: kind, Request: request, Payload: payload,
 		Peer:    relay.Peer{Miner: t.Miner, Addr: t.Addr},
 		FirstBy: now.Add(tk.Timeouts.First), By: now.Add(tk.Timeouts.Total),
 		Keep: keep,
-	}, unheard{})
-	if s.c.Board != nil {
-		s.c.Board.Ended(answer.Outcome)
 	}
-	entry := outcome.Entry{Outcome: answer.Outcome}
-	if keep && answer.Kept != nil && answer.Outcome.Status == outcome.OK {
-		entry.Sample = &outcome.Sample{Outcome: answer.Outcome, Request: payload, Response: answer.Kept}
+	answer := s.c.Relay.Do(ctx, call, unheard{})
+	relay.Excuse(&answer, spent)
+	if s.c.Board != nil {
+		s.c.Board.Ended(answer.Outcome, answer.RetryAfter)
 	}
 	// A probe that a shutdown broke off is still written down, briefly.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 2*time.Second)
 	defer cancel()
-	if err := s.c.Store.Record(ctx, entry); err != nil {
+	if err := s.c.Store.Record(ctx, relay.Entry(&call, &answer, true)); err != nil {
 		b.note(func(st *Stats) { st.Lost++ })
 		s.log.Warn("a probe's outcome was not written down", "request", id, "err", err)
 	}

@@ -44,7 +44,7 @@ type Scorer struct {
 type Stats struct {
 	Sent    int64 // probes
 	Covered int64 // probes not needed, for customers' requests had measured as much
-	Skipped int64 // probes left out because as many as allowed were under way
+	Skipped int64 // probes left out because as many as allowed were under way, or customers' requests took the miner's slots
 	Missed  int64 // probes left out because their instant had passed when we got to them
 	Lost    int64 // outcomes that could not be written down
 }

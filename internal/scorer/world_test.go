@@ -73,6 +73,8 @@ type world struct {
 	limit    uint64 // blocks between sets
 	judge    func(proto.CheckRequest) (proto.CheckResponse, error)
 	load     map[hotkey.ID]int // on the board
+	full     bool              // customers' requests take all slots
+	spent    bool              // the miners' capacities are used up
 
 	cancel context.CancelFunc
 	done   chan error
@@ -190,13 +192,17 @@ func (w *world) Check(_ context.Context, r proto.CheckRequest) (proto.CheckRespo
 	return judge(r)
 }
 
-func (w *world) Began(_ string, miner hotkey.ID) {
+func (w *world) TryBegin(_ string, miner hotkey.ID) (spent, ok bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	if w.full {
+		return false, false
+	}
 	w.load[miner]++
+	return w.spent, true
 }
 
-func (w *world) Ended(o outcome.Outcome) {
+func (w *world) Ended(o outcome.Outcome, _ time.Duration) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.load[o.Miner]--
