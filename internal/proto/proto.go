@@ -25,9 +25,19 @@ const (
 	MaxRequest  = 8 << 20   // a request to a miner
 	MaxResponse = 32 << 20  // a response that is not streamed
 	MaxEvent    = 1 << 20   // one server-sent event
+	MaxQuiet    = 2 << 20   // of a stream without any output among them
 	MaxCheck    = 64 << 20  // a check request
 	MaxTasks    = 1024      // tasks that one miner may declare
 )
+
+// MaxStream is the most bytes that a streamed answer may have, framing included,
+// to a prompt of so many tokens at most and with so many tokens of output asked
+// for: 64 KiB, 8 bytes for each token of the prompt and 4 KiB for each of the
+// output (twenty alternatives with their log-probabilities take about 2 KiB), and
+// never more than MaxResponse. Whatever is more is there to hide something.
+func MaxStream(prompt, output int64) int64 {
+	return min(64<<10+8*min(prompt, MaxResponse)+4<<10*min(output, MaxResponse), MaxResponse)
+}
 
 // RequestIDHeader carries the request's id to a miner, for its operator's
 // logs and ours. It is there on every request, whoever asked.

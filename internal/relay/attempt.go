@@ -12,6 +12,7 @@ import (
 	"vision/internal/fault"
 	"vision/internal/openai"
 	"vision/internal/outcome"
+	"vision/internal/proto"
 	"vision/internal/task"
 )
 
@@ -30,6 +31,8 @@ type attempt struct {
 	armed    time.Time     // the connection's read deadline; not after due
 	passed   time.Time     // when output was last passed on
 	blocked  time.Duration // spent in the Sink
+	read     int64         // bytes of the body, framing included
+	quiet    int64         // of them, since the last read with output
 	first    time.Duration
 	arrivals arrivals
 }
@@ -380,7 +383,9 @@ func (a *attempt) whole(h head) bool {
 		if err != nil {
 			return a.broken(err)
 		}
-		if *buf = append(*buf, data...); int64(len(*buf)) > a.c.cfg.MaxResponse {
+		// Framing may be as much as the data, which no server comes near.
+		a.read += int64(n)
+		if *buf = append(*buf, data...); int64(len(*buf)) > a.c.cfg.MaxResponse || a.read/2 > a.c.cfg.MaxResponse {
 			return a.fail("too_large", "The miner's answer is too large.")
 		}
 		if n > 0 || b.done {
@@ -453,6 +458,7 @@ func (a *attempt) stream(h head) bool {
 // the attempt has been ended and ok is false.
 func (a *attempt) pass(s *openai.Stream, b *body) (ok, reusable bool) {
 	gap := a.call.Task.Timeouts.Gap
+	most := proto.MaxStream(task.MostPrompt(a.call.Request), a.call.Request.Work())
 	for {
 		var out *[]byte
 		var wrong error
@@ -462,10 +468,14 @@ func (a *attempt) pass(s *openai.Stream, b *body) (ok, reusable bool) {
 			var n int
 			data, n, wrong = b.take(a.cn.unread())
 			a.cn.r += n
+			a.read += int64(n)
+			a.quiet += int64(n)
 			if len(data) == 0 || wrong != nil {
 				continue
 			}
-			a.keep(data)
+			if a.call.Keep { // all of it, or the attempt fails: a miner must not choose what is checked
+				a.ans.Kept = append(a.ans.Kept, data...)
+			}
 			if out == nil {
 				out = buffers.Get().(*[]byte)
 			}
@@ -473,6 +483,12 @@ func (a *attempt) pass(s *openai.Stream, b *body) (ok, reusable bool) {
 		}
 		if wrong == nil && s.Tally().Excess {
 			wrong = upstream("too_many_tokens", "The miner's answer is longer than was asked for.")
+		}
+		if s.Chunks() > before {
+			a.quiet = 0
+		}
+		if wrong == nil && (a.read > most || a.quiet > proto.MaxQuiet) {
+			wrong = upstream("too_large", "The miner's answer has more bytes than its output can need.")
 		}
 		if wrong == nil && b.done && !s.Done() {
 			wrong = s.End()
@@ -534,16 +550,4 @@ func (a *attempt) flush(out *[]byte, wrong error, events int) (ok bool) {
 		return a.end(outcome.Canceled, "caller_gone", fault.Wrap(err, fault.Canceled, "canceled", "The caller went away"))
 	}
 	return true
-}
-
-// keep keeps response bytes for a sample, as far as memory's bound goes.
-func (a *attempt) keep(data []byte) {
-	if !a.call.Keep {
-		return
-	}
-	if len(a.ans.Kept)+len(data) > a.c.cfg.MaxKept {
-		a.call.Keep, a.ans.Kept = false, nil
-		return
-	}
-	a.ans.Kept = append(a.ans.Kept, data...)
 }

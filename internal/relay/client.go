@@ -38,7 +38,6 @@ type Config struct {
 	IdleTimeout time.Duration    // how long one is kept; 60 s
 	MaxEvent    int              // bytes of one event; proto.MaxEvent
 	MaxResponse int64            // bytes of an answer that is not streamed; proto.MaxResponse
-	MaxKept     int              // bytes kept of a stream for a sample; 4 MiB
 
 	// DialReason names a failed handshake in a word or two ("wrong_hotkey"), or
 	// gives "" for errors that it does not know. May be nil.
@@ -67,7 +66,6 @@ func New(cfg Config) (*Client, error) {
 	preset(&cfg.IdleTimeout, time.Minute)
 	preset(&cfg.MaxEvent, proto.MaxEvent)
 	preset(&cfg.MaxResponse, proto.MaxResponse)
-	preset(&cfg.MaxKept, 4<<20)
 	if cfg.Now == nil {
 		cfg.Now = time.Now
 	}

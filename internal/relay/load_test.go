@@ -251,12 +251,12 @@ func BenchmarkDo(b *testing.B) {
 }
 
 // longRequest is a streamed chat of at most so many tokens.
-func longRequest(b *testing.B, tokens int) task.Request {
+func longRequest(t testing.TB, tokens int) task.Request {
 	long := *chatTask
 	long.Limits.Output = tokens
 	r, err := task.Chat{}.Parse([]byte(`{"messages":[{"role":"user","content":"hi"}],"stream":true}`), &long)
 	if err != nil {
-		b.Fatal(err)
+		t.Fatal(err)
 	}
 	return r
 }

@@ -37,7 +37,7 @@ type Call struct {
 
 	FirstBy time.Time // when the first output must be there; for a picture or a vector, the whole answer
 	By      time.Time // when all of it must
-	Keep    bool      // keep the response's bytes: the request may be checked
+	Keep    bool      // keep all of the response's bytes: the request may be checked
 }
 
 // Sink takes what may be shown to the caller. Its errors mean that the caller
@@ -56,7 +56,7 @@ type Answer struct {
 	Work       task.Work     // counted by us
 	Finish     string        // a stream's finish_reason
 	Meta       openai.Meta   // what a stream's chunks say of themselves, for the caller's usage chunk
-	Kept       []byte        // response bytes, if Keep was asked and they fit in memory's bound
+	Kept       []byte        // response bytes, if Keep was asked: all of them where the outcome is OK
 	RetryAfter time.Duration // with RateLimited
 	Err        error         // *fault.Error, for the caller; nil when OK
 }
