@@ -48,11 +48,17 @@ func (b *builtin) Score(ctx context.Context, q *textQuery) (*scores, error) {
 		ids = refmodel.Encode(string(q.answer.text))
 	}
 	sc := &scores{Prompt: prompt, Tokens: len(ids)}
+	switch err := q.tooLong(len(prompt), len(ids), refmodel.MaxContext); {
+	case len(prompt) > refmodel.MaxContext:
+		return nil, notCheckable("its prompt is longer than the reference's context")
+	case q.padded(len(ids)):
+		return sc, nil
+	case err != nil:
+		return nil, err
+	}
 	for i, id := range ids {
 		if !refmodel.ValidID(id) {
-			// No text stands for it. The id itself is not said: it is the miner's word.
-			sc.Text, sc.HasText = fmt.Sprintf("\xff no token %d", i), true
-			return sc, nil
+			return nil, &atFault{"text-ids", fmt.Sprintf("token %d of the answer is none of the vocabulary", i)}
 		}
 	}
 	var text strings.Builder
@@ -67,7 +73,7 @@ func (b *builtin) Score(ctx context.Context, q *textQuery) (*scores, error) {
 	if q.ended(sc.Text) && (len(ids) == 0 || !refmodel.IsEnd(ids[len(ids)-1])) {
 		ids = append(ids[:len(ids):len(ids)], refmodel.TokenEnd)
 	}
-	if len(prompt)+len(ids) > refmodel.MaxContext+1 {
+	if len(prompt)+len(ids) > refmodel.MaxContext+1 { // text read again, by a few tokens
 		return nil, notCheckable("it is longer than the reference's context")
 	}
 	sc.Positions, err = b.positions(ctx, q, prompt, ids)

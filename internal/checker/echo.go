@@ -60,12 +60,19 @@ func (e *echo) Score(ctx context.Context, q *textQuery) (*scores, error) {
 		}
 		text = t.Render(q.messages)
 	}
-	raw, err := e.post(ctx, "/v1/completions", map[string]any{
-		"model": e.model, "prompt": text + string(q.answer.text), "max_tokens": 1, "temperature": 0,
-		"echo": true, "logprobs": topListed,
-	})
-	if err != nil {
-		return nil, err
+	var raw []byte
+	ask := func(answer string) func() error {
+		return func() (err error) {
+			raw, err = e.post(ctx, "/v1/completions", map[string]any{
+				"model": e.model, "prompt": text + answer, "max_tokens": 1, "temperature": 0,
+				"echo": true, "logprobs": topListed,
+			})
+			return err
+		}
+	}
+	own := string(q.answer.text)
+	if err := ask(own)(); err != nil {
+		return nil, blame(err, ask(own), ask(harmlessText(q.maxTokens)), ask(harmlessText(1)))
 	}
 	a, err := object[echoAnswer](raw, "logprobs")
 	if err != nil {
@@ -104,7 +111,10 @@ func (e *echo) Score(ctx context.Context, q *textQuery) (*scores, error) {
 	}
 	sc.Tokens = len(sc.Positions)
 	if sc.Tokens == 0 {
-		return nil, fmt.Errorf("the reference found no tokens of the answer in its text")
+		if len(own) > 16 || strings.Contains(own, "<|") {
+			return nil, &atFault{"malformed", "its text is of special tokens only"}
+		}
+		return nil, notCheckable("it is so short that it is one token with the prompt's end")
 	}
 	if q.ended(string(q.answer.text)) {
 		sc.Tokens++ // the end token

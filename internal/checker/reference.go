@@ -9,8 +9,8 @@ import (
 )
 
 // Reference is a trusted copy of a task's model. What it cannot do it says in
-// Proves, and is not asked for. Its errors are ours: they never become a
-// verdict.
+// Proves, and is not asked for. Its errors are ours and never become a verdict,
+// but for atFault.
 type Reference interface {
 	Proves() Proof
 	// Score says what the model thinks of each token of an answer.

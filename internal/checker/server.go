@@ -70,17 +70,19 @@ func (s *server) post(ctx context.Context, path string, body any) ([]byte, error
 	}
 	res, err := s.client.Do(req)
 	if err != nil {
-		return nil, s.down(ctx, err, 0)
+		return nil, s.down(ctx, err)
 	}
 	defer res.Body.Close()
 	answer, err := io.ReadAll(io.LimitReader(res.Body, proto.MaxCheck+1))
 	switch {
 	case err != nil:
-		return nil, s.down(ctx, err, 0)
-	case res.StatusCode == http.StatusTooManyRequests || res.StatusCode >= 500:
-		return nil, s.down(ctx, nil, res.StatusCode)
+		return nil, s.down(ctx, err)
+	case res.StatusCode == http.StatusInternalServerError:
+		return nil, s.down(ctx, &refusal{path, res.StatusCode})
+	case res.StatusCode == http.StatusTooManyRequests || res.StatusCode > 500:
+		return nil, s.down(ctx, fmt.Errorf("status %d", res.StatusCode))
 	case res.StatusCode != http.StatusOK:
-		return nil, fmt.Errorf("reference server answered %s with status %d: check its model and options", path, res.StatusCode)
+		return nil, &refusal{path, res.StatusCode}
 	case len(answer) > proto.MaxCheck:
 		return nil, fmt.Errorf("reference server answered %s with more than %d bytes", path, proto.MaxCheck)
 	}
@@ -88,12 +90,9 @@ func (s *server) post(ctx context.Context, path string, body any) ([]byte, error
 }
 
 // down is the error for a server that may be well later.
-func (s *server) down(ctx context.Context, err error, status int) error {
+func (s *server) down(ctx context.Context, err error) error {
 	if ctx.Err() != nil {
 		return ctx.Err()
-	}
-	if err == nil {
-		err = fmt.Errorf("status %d", status)
 	}
 	e := fault.Wrap(err, fault.Unavailable, "reference_down", "The reference server does not answer")
 	e.RetryAfter = 5 * time.Second

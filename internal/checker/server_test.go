@@ -9,6 +9,7 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -39,7 +40,7 @@ func client(t *testing.T) *http.Client {
 	return &http.Client{Transport: tr}
 }
 
-// referenceServer is a model server as an engine has it; vLLM's detokenizer
+// referenceServer is a model server as an engine has it; vLLM's tokenizer
 // is added to the reference model's.
 func referenceServer(t *testing.T) *httptest.Server {
 	mux := http.NewServeMux()
@@ -47,7 +48,16 @@ func referenceServer(t *testing.T) *httptest.Server {
 	mux.HandleFunc("POST /detokenize", func(w http.ResponseWriter, r *http.Request) {
 		var body struct{ Tokens []int }
 		_ = json.NewDecoder(r.Body).Decode(&body)
+		if slices.ContainsFunc(body.Tokens, func(id int) bool { return !refmodel.ValidID(id) }) {
+			w.WriteHeader(http.StatusBadRequest)
+			return
+		}
 		_ = json.NewEncoder(w).Encode(map[string]string{"prompt": refmodel.Decode(body.Tokens)})
+	})
+	mux.HandleFunc("POST /tokenize", func(w http.ResponseWriter, r *http.Request) {
+		var body struct{ Prompt string }
+		_ = json.NewDecoder(r.Body).Decode(&body)
+		_ = json.NewEncoder(w).Encode(map[string][]int{"tokens": refmodel.Encode(body.Prompt)})
 	})
 	return listen(t, mux)
 }

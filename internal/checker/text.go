@@ -41,6 +41,9 @@ func judgeText(ctx context.Context, ref Reference, s *sample) (verdict, error) {
 	}
 	if !proof.IDs || !a.hasIDs {
 		a.ids, a.hasIDs = nil, false // judged by its text
+		if proof.IDs && len(a.reasoning) > 0 {
+			return guilty("no-ids", "its reasoning is apart from its text, and no token ids show how they belong together"), nil
+		}
 		if len(a.text) == 0 {
 			return guilty("malformed", "it has no text"), nil
 		}
@@ -48,6 +51,10 @@ func judgeText(ctx context.Context, ref Reference, s *sample) (verdict, error) {
 	sc, err := ref.Score(ctx, q)
 	if errors.Is(err, errNoTemplate) {
 		return judgeReplay(ctx, ref, q, s)
+	}
+	var fault *atFault
+	if errors.As(err, &fault) {
+		return guilty(fault.test, "%s", fault.detail), nil
 	}
 	if err != nil {
 		return verdict{}, fmt.Errorf("score the answer: %w", err)
@@ -88,6 +95,8 @@ func judgeShape(q *textQuery, s *sample, proof Proof) (verdict, bool) {
 		return guilty("malformed", "it calls a tool, and none was offered"), true
 	case len(a.ids) > q.maxTokens:
 		return guilty("padded", "%d token ids, max_tokens was %d", len(a.ids), q.maxTokens), true
+	case s.task.Model.TokenIDs && !a.hasIDs && len(a.text) > 0:
+		return guilty("no-ids", "the task wants token ids, and the answer shows none for its text"), true
 	case s.spec.TokenIDs && proof.IDs && !a.hasIDs && len(a.text) > 0:
 		return guilty("no-ids", "the miner declares token ids, and its answer shows none for its text"), true
 	case a.finish != "" && !slices.Contains([]string{"stop", "length"}, a.finish):
@@ -110,7 +119,7 @@ func judgeIDs(q *textQuery, sc *scores) (verdict, bool) {
 	switch {
 	case a.finish == "length" && sc.Tokens < shortest(q, sc):
 		return guilty("truncated", "finish_reason is length after %d of %d tokens", sc.Tokens, q.maxTokens), true
-	case !a.hasIDs && sc.Tokens > q.maxTokens+q.maxTokens/10+4:
+	case q.padded(sc.Tokens):
 		return guilty("padded", "about %d tokens, max_tokens was %d", sc.Tokens, q.maxTokens), true
 	}
 	return verdict{}, false
@@ -121,7 +130,7 @@ func judgeIDs(q *textQuery, sc *scores) (verdict, bool) {
 func shortest(q *textQuery, sc *scores) int {
 	n := q.maxTokens
 	if !q.answer.hasIDs {
-		n -= n/10 + 4
+		n -= q.slack()
 	}
 	if c := q.model.Context; c > 0 && sc.Prompt != nil {
 		n = min(n, c-len(sc.Prompt)-1)

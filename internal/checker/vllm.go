@@ -11,7 +11,8 @@ import (
 // vllm is a vLLM server. It scores token ids as they are, in one prefill:
 // /v1/completions with prompt ids and prompt_logprobs. The prompt's own ids it
 // tells by answering the request with one token, so that its chat template
-// decides; /detokenize tells what text ids stand for.
+// decides; /detokenize tells what text ids stand for. Text without ids it reads
+// into tokens by /tokenize, which may be others than were written.
 type vllm struct{ server }
 
 func openVLLM(c ReferenceConfig, d Deps) (Reference, error) {
@@ -43,37 +44,35 @@ type vllmAnswer struct {
 }
 
 func (v *vllm) Score(ctx context.Context, q *textQuery) (*scores, error) {
-	if !q.answer.hasIDs {
-		return nil, notCheckable("it shows no token ids, which a vLLM reference needs")
-	}
 	prompt, err := v.prompt(ctx, q)
 	if err != nil {
 		return nil, err
 	}
 	ids := q.answer.ids
-	sc := &scores{Prompt: prompt, Tokens: len(ids)}
-	if sc.Text, err = v.text(ctx, q, ids); err != nil {
+	if !q.answer.hasIDs {
+		if ids, err = v.tokens(ctx, q); err != nil {
+			return nil, err
+		}
+	}
+	sc := &scores{Prompt: prompt, Tokens: len(ids), HasText: q.answer.hasIDs, Text: string(q.answer.text)}
+	if q.padded(len(ids)) {
+		return sc, nil
+	}
+	if err := q.tooLong(len(prompt), len(ids), q.model.Context); err != nil {
 		return nil, err
 	}
-	sc.HasText = true
-	raw, err := v.post(ctx, "/v1/completions", map[string]any{
-		"model": v.model, "prompt": slices.Concat(prompt, ids), "max_tokens": 1, "temperature": 0,
-		"prompt_logprobs": topListed, "logprobs": topListed, "return_tokens_as_token_ids": true,
-		"repetition_penalty": 1,
-	})
+	if q.answer.hasIDs {
+		if sc.Text, err = v.text(ctx, q, prompt, ids); err != nil {
+			return nil, err
+		}
+	}
+	choice, err := v.logprobs(ctx, prompt, ids)
 	if err != nil {
 		return nil, err
-	}
-	a, err := object[vllmAnswer](raw, "prompt_logprobs")
-	if err != nil {
-		return nil, err
-	}
-	if len(a.Choices) != 1 || len(a.Choices[0].PromptLogprobs) != len(prompt)+len(ids) {
-		return nil, fmt.Errorf("the reference gave no prompt_logprobs for each of %d tokens", len(prompt)+len(ids))
 	}
 	for i, id := range ids {
 		list, own := []listed{}, -1
-		for name, x := range a.Choices[0].PromptLogprobs[len(prompt)+i] {
+		for name, x := range choice.PromptLogprobs[len(prompt)+i] {
 			n, err := strconv.Atoi(name)
 			if err != nil {
 				return nil, fmt.Errorf("the reference names a token %.20q, not by its id", name)
@@ -89,11 +88,76 @@ func (v *vllm) Score(ctx context.Context, q *textQuery) (*scores, error) {
 		sc.Positions = append(sc.Positions, positionOf(list, own, q))
 	}
 	if q.ended(sc.Text) && !slices.Contains(q.model.EndTokens, ids[len(ids)-1]) {
-		if end, ok := v.end(a.Choices[0], q); ok {
+		if end, ok := v.end(choice, q); ok {
+			end.Exact = true
 			sc.Positions = append(sc.Positions, end)
+		}
+		if !q.answer.hasIDs {
+			sc.Tokens++
 		}
 	}
 	return sc, nil
+}
+
+// logprobs scores ids as the continuation of a prompt.
+func (v *vllm) logprobs(ctx context.Context, prompt, ids []int) (vllmChoice, error) {
+	raw, err := v.suspect(ctx, "/v1/completions", prompt, ids, func(ids []int) map[string]any {
+		return map[string]any{
+			"model": v.model, "prompt": slices.Concat(prompt, ids), "max_tokens": 1, "temperature": 0,
+			"prompt_logprobs": topListed, "logprobs": topListed, "return_tokens_as_token_ids": true,
+			"repetition_penalty": 1,
+		}
+	})
+	if err != nil {
+		return vllmChoice{}, err
+	}
+	a, err := object[vllmAnswer](raw, "prompt_logprobs")
+	if err != nil {
+		return vllmChoice{}, err
+	}
+	if len(a.Choices) != 1 || len(a.Choices[0].PromptLogprobs) != len(prompt)+len(ids) {
+		return vllmChoice{}, fmt.Errorf("the reference gave no prompt_logprobs for each of %d tokens", len(prompt)+len(ids))
+	}
+	return a.Choices[0], nil
+}
+
+// suspect posts a query made of a miner's ids; see blame.
+func (v *vllm) suspect(ctx context.Context, path string, prompt, ids []int, query func(ids []int) map[string]any) (raw []byte, err error) {
+	ask := func(ids []int) func() error {
+		return func() (err error) {
+			raw, err = v.post(ctx, path, query(ids))
+			return err
+		}
+	}
+	if err = ask(ids)(); err != nil {
+		return nil, blame(err, ask(ids), ask(harmless(prompt, len(ids))), ask(harmless(prompt, 1)))
+	}
+	return raw, nil
+}
+
+// tokens asks how the server reads the answer's text.
+func (v *vllm) tokens(ctx context.Context, q *textQuery) ([]int, error) {
+	var raw []byte
+	ask := func(text string) func() error {
+		return func() (err error) {
+			raw, err = v.post(ctx, "/tokenize", map[string]any{"model": v.model, "prompt": text, "add_special_tokens": false})
+			return err
+		}
+	}
+	text := string(q.answer.text)
+	if err := ask(text)(); err != nil {
+		return nil, blame(err, ask(text), ask(harmlessText(q.maxTokens)), ask(harmlessText(1)))
+	}
+	a, err := object[struct {
+		Tokens []int `json:"tokens"`
+	}](raw, "tokens")
+	if err != nil {
+		return nil, err
+	}
+	if len(a.Tokens) == 0 {
+		return nil, fmt.Errorf("the reference reads a text of %d bytes into no tokens", len(text))
+	}
+	return a.Tokens, nil
 }
 
 // end is the position after the last token, where the answer claims that an
@@ -148,11 +212,13 @@ func (v *vllm) prompt(ctx context.Context, q *textQuery) ([]int, error) {
 }
 
 // text asks what text the ids stand for, without the end token.
-func (v *vllm) text(ctx context.Context, q *textQuery, ids []int) (string, error) {
+func (v *vllm) text(ctx context.Context, q *textQuery, prompt, ids []int) (string, error) {
 	if n := len(ids); n > 0 && slices.Contains(q.model.EndTokens, ids[n-1]) {
 		ids = ids[:n-1]
 	}
-	raw, err := v.post(ctx, "/detokenize", map[string]any{"model": v.model, "tokens": ids})
+	raw, err := v.suspect(ctx, "/detokenize", prompt, ids, func(ids []int) map[string]any {
+		return map[string]any{"model": v.model, "tokens": ids}
+	})
 	if err != nil {
 		return "", err
 	}
