@@ -21,6 +21,7 @@ import (
 	"vision/internal/fault"
 	"vision/internal/hotkey"
 	"vision/internal/outcome"
+	"vision/internal/proto"
 	"vision/internal/task"
 )
 
@@ -562,6 +563,9 @@ func TestWhoseFault(t *testing.T) {
 			s.after = func() { cancel(ErrShutdown) }
 		}, outcome.Ours, "shutdown"},
 		{"closed", started, nil, func(c *Client, _ *Call, _ *shown, _ context.CancelCauseFunc) { c.Close(); c.Close() }, outcome.Ours, "shutdown"},
+		{"a request larger than miners take", started, nil, func(_ *Client, call *Call, _ *shown, _ context.CancelCauseFunc) {
+			call.Payload = make([]byte, proto.MaxRequest+1)
+		}, outcome.Ours, "request_too_large"},
 		{"id that is no id", started, nil, func(_ *Client, call *Call, _ *shown, _ context.CancelCauseFunc) { call.ID = "a\r\nb" }, outcome.Ours, "bad_request_id"},
 	}
 	for _, tt := range tests {

@@ -22,6 +22,7 @@ import (
 	"vision/internal/hotkey"
 	"vision/internal/outcome"
 	"vision/internal/period"
+	"vision/internal/proto"
 	"vision/internal/task"
 )
 
@@ -35,8 +36,10 @@ var (
 )
 
 const (
-	// MaxSample is the most bytes that a sample's request and response may have together.
-	MaxSample = 32 << 20
+	// MaxSample is the most bytes that the samples of one Record may have
+	// together, requests and responses: the largest request with the largest
+	// answer that there can be.
+	MaxSample = proto.MaxRequest + proto.MaxResponse
 	// MaxDelay is how late one process may see what another, which is alive,
 	// recorded, while the database takes writes.
 	MaxDelay = time.Second
@@ -49,8 +52,9 @@ type Numbered = outcome.Numbered
 type Store interface {
 	// Record writes entries, all or none, in one group with whatever others
 	// wait at the same time, and returns once they are durable. Safe for any
-	// number of callers. Entries with a number that is NaN, a sample beyond
-	// MaxSample or Features without a Kind are refused.
+	// number of callers. Entries with a number that is NaN, texts beyond
+	// 4096 bytes or Features without a Kind are refused. A sample beyond
+	// MaxSample is left out, and its outcome written all the same.
 	Record(ctx context.Context, entries ...outcome.Entry) error
 	// OutcomesAfter lists outcomes with Seq > after, ascending, at most limit.
 	// One that appears later has a greater Seq, so a reader that continues

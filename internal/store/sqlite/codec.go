@@ -36,9 +36,6 @@ func check(e *outcome.Entry) error {
 	if len(o.Request)+len(o.Task)+len(o.Reason)+len(e.Kind) > 4096 {
 		return bad("its texts are longer than 4096 bytes")
 	}
-	if s := e.Sample; s != nil && len(s.Request)+len(s.Response) > store.MaxSample {
-		return bad("its sample has %d bytes, more than the %d that the store keeps", len(s.Request)+len(s.Response), store.MaxSample)
-	}
 	if f := e.Features; f != nil {
 		if e.Kind == "" {
 			return bad("it has Features but no Kind to keep them under")
@@ -53,18 +50,29 @@ func check(e *outcome.Entry) error {
 	return nil
 }
 
+// appendEntries appends a record of entries that check accepts. It leaves out
+// samples beyond store.MaxSample, so that a sample never costs an outcome.
 func appendEntries(b []byte, entries []outcome.Entry) []byte {
 	b = append(b, version)
 	b = binary.AppendUvarint(b, uint64(len(entries)))
+	left := store.MaxSample
 	for i := range entries {
-		b = appendEntry(b, &entries[i])
+		sample := entries[i].Sample
+		if sample != nil {
+			if size := len(sample.Request) + len(sample.Response); size > left {
+				sample = nil
+			} else {
+				left -= size
+			}
+		}
+		b = appendEntry(b, &entries[i], sample)
 	}
 	return b
 }
 
-func appendEntry(b []byte, e *outcome.Entry) []byte {
+func appendEntry(b []byte, e *outcome.Entry, sample *outcome.Sample) []byte {
 	var parts byte
-	if e.Sample != nil {
+	if sample != nil {
 		parts |= hasSample
 	}
 	if e.Features != nil {
@@ -72,7 +80,7 @@ func appendEntry(b []byte, e *outcome.Entry) []byte {
 	}
 	b = append(b, parts)
 	b = appendOutcome(b, &e.Outcome)
-	if s := e.Sample; s != nil {
+	if s := sample; s != nil {
 		b = appendText(b, s.Request)
 		b = appendText(b, s.Response)
 	}

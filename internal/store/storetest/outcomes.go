@@ -3,6 +3,7 @@ package storetest
 import (
 	"bytes"
 	"math"
+	"strings"
 	"testing"
 	"time"
 
@@ -56,18 +57,44 @@ func testOutcomeFields(t *testing.T, db Database) {
 func testRecordRefuses(t *testing.T, db Database) {
 	s := open(t, db)
 	good := outcome.Entry{Outcome: attempt(1)}
-	nan, big, kindless, hot := good, good, good, good
+	nan, wordy, kindless, hot := good, good, good, good
 	nan.Outcome.Arrivals.Burst = math.NaN()
-	big.Sample = &outcome.Sample{Outcome: big.Outcome, Response: make([]byte, store.MaxSample+1)}
+	wordy.Outcome.Reason = strings.Repeat("x", 4097)
 	kindless.Features = feature(1)
 	hot.Kind, hot.Features = "chat", &task.Features{Temperature: math.NaN()}
-	for name, bad := range map[string]outcome.Entry{"NaN": nan, "an oversized sample": big, "features without a kind": kindless, "NaN in features": hot} {
+	for name, bad := range map[string]outcome.Entry{"NaN": nan, "long texts": wordy, "features without a kind": kindless, "NaN in features": hot} {
 		if err := s.Record(ctx, good, bad); err == nil {
 			t.Errorf("%s was accepted", name)
 		}
 	}
 	if got := s.outcomes(0, 10); len(got) > 0 {
 		t.Errorf("%d outcomes of refused entries are kept", len(got))
+	}
+}
+
+// testLargeSamples records the largest sample there can be, and larger ones.
+func testLargeSamples(t *testing.T, db Database) {
+	s := open(t, db)
+	sized := func(i, size int) outcome.Entry {
+		e := outcome.Entry{Outcome: attempt(i)}
+		e.Sample = &outcome.Sample{Outcome: e.Outcome, Request: []byte("ask"), Response: bytes.Repeat([]byte("answer "), size/7+1)[:size-3]}
+		return e
+	}
+	largest := sized(1, store.MaxSample)
+	s.record(largest)
+	s.record(sized(2, store.MaxSample+1))
+	s.record(sized(3, store.MaxSample/2+1), sized(4, store.MaxSample/2+1), sized(5, 100))
+	if got := s.outcomes(0, 10); len(got) != 5 {
+		t.Errorf("%d of 5 outcomes are kept", len(got))
+	}
+	got, err := s.ClaimSamples(ctx, t0.Add(time.Hour), time.Hour, 10)
+	if err != nil || len(got) != 3 {
+		t.Fatalf("%d samples, want 3 (%v)", len(got), err)
+	}
+	for _, sample := range got {
+		if sample.Outcome.Request == largest.Outcome.Request && !bytes.Equal(sample.Response, largest.Sample.Response) {
+			t.Error("the largest sample comes back changed")
+		}
 	}
 }
 

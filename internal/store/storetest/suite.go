@@ -31,6 +31,7 @@ func Run(t *testing.T, create func(t *testing.T) Database) {
 		"Outcomes":          testOutcomes,
 		"OutcomeFields":     testOutcomeFields,
 		"RecordRefuses":     testRecordRefuses,
+		"LargeSamples":      testLargeSamples,
 		"SeqBefore":         testSeqBefore,
 		"Features":          testFeatures,
 		"Samples":           testSamples,
