@@ -110,7 +110,7 @@ func BenchmarkIdleStream(b *testing.B) {
 			b.Fatal(err)
 		}
 		s := NewServer(f.Gateway)
-		go s.Serve(l)
+		go s.Serve(f.Listener(l))
 		before := memory()
 		conns := make([]net.Conn, streams)
 		reply := make([]byte, 4096)

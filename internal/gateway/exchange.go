@@ -16,8 +16,8 @@ import (
 	"vision/internal/task"
 )
 
-// exchange is one request and its response. One goroutine owns it; it is the
-// relay's Sink as well.
+// exchange is one request and its response. One goroutine owns it, the handler's
+// or after detach another; it is the relay's Sink as well.
 type exchange struct {
 	g  *Gateway
 	w  http.ResponseWriter
@@ -27,6 +27,7 @@ type exchange struct {
 	id      string
 	arrived time.Time
 	event   Event
+	later   bool // what is left to do is postponed; see detach
 
 	begun    bool      // the response's header is written
 	streams  bool      // as a stream of events
@@ -60,8 +61,20 @@ func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		id: outcome.NewID(now, g.Random(), g.Random())}
 	x.event.ID = x.id
 	w.Header()["X-Request-Id"] = []string{x.id}
-	stopping, ok := g.enter()
-	defer g.leave()
+	x.attached()
+	if x.later {
+		x.detach()
+	}
+}
+
+// attached serves a request in its handler, unless it postpones the rest.
+func (x *exchange) attached() {
+	stopping, ok := x.g.enter()
+	defer func() {
+		if !x.later {
+			x.g.leave()
+		}
+	}()
 	defer x.end()
 	if !ok {
 		x.fail(unavailable(stopping))
@@ -172,6 +185,10 @@ func (x *exchange) generate(kind task.Kind) error {
 	}
 	b.giveBack() // a Request holds nothing of the body it was read from
 	x.event.Stream = req.Stream()
+	if req.Stream() && x.detachable() {
+		x.postpone(t, kind, req)
+		return nil
+	}
 	return x.attempts(t, kind, req)
 }
 
@@ -196,13 +213,17 @@ func (x *exchange) find(body []byte, kind task.Kind) (*task.Task, error) {
 	return t, nil
 }
 
-// end closes the books of a request.
+// end closes the books of a request, unless the rest is postponed.
 func (x *exchange) end() {
 	if p := recover(); p != nil {
 		x.g.Log.Error("a bug: a request's handler panicked", "id", x.id, "panic", p, "stack", string(debug.Stack()))
+		x.later = false
 		x.fail(fault.New(fault.Internal, "panic", "%v", p))
 	}
-	if !x.extended.IsZero() {
+	if x.later {
+		return
+	}
+	if _, detached := x.w.(*wire); !detached && !x.extended.IsZero() { // a wire does that itself, once its end is sent
 		x.rc.SetWriteDeadline(time.Time{}) // for the connection's next request
 	}
 	x.report()

@@ -14,8 +14,8 @@ import (
 	"vision/internal/task"
 )
 
-// Gateway serves the API. Start it, serve it by NewServer, run Serve beside,
-// and Stop it.
+// Gateway serves the API. Start it, serve it by NewServer and Listener, run
+// Serve beside, and Stop it.
 type Gateway struct {
 	Config
 	kinds   map[string]task.Kind // by path
@@ -207,14 +207,19 @@ func (g *Gateway) Stop(ctx context.Context) error {
 	return nil
 }
 
-// NewServer makes an HTTP server for a Gateway. The caller listens and serves.
+// idleTimeout is how long a connection may wait for its next request.
+const idleTimeout = 2 * time.Minute
+
+// NewServer makes an HTTP server for a Gateway. The caller listens, and serves
+// what Listener makes of the listener.
 func NewServer(g *Gateway) *http.Server {
 	return &http.Server{
 		Handler:           g,
 		BaseContext:       g.BaseContext,
+		ConnContext:       connContext,
 		ErrorLog:          slog.NewLogLogger(g.Log.Handler(), slog.LevelDebug), // strangers' mistakes
 		ReadHeaderTimeout: 10 * time.Second,
-		IdleTimeout:       2 * time.Minute,
+		IdleTimeout:       idleTimeout,
 		MaxHeaderBytes:    64 << 10,
 		// Bodies and streams have deadlines of their own, set by the handler.
 	}

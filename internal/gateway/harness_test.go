@@ -277,17 +277,24 @@ func newFixture(t testing.TB, change func(*Config), steps ...step) *fixture {
 	return f
 }
 
+// byListener says whether serve's fixtures can detach streams.
+var byListener = true
+
 // serve makes a fixture that listens on loopback.
 func serve(t testing.TB, change func(*Config), steps ...step) *fixture {
 	t.Helper()
 	f := newFixture(t, change, steps...)
 	s := httptest.NewUnstartedServer(f.Gateway)
 	s.Config = NewServer(f.Gateway)
+	if byListener {
+		s.Listener = f.Listener(s.Listener)
+	}
 	s.Start()
 	f.url, f.http = s.URL, s.Client()
 	t.Cleanup(func() {
 		f.http.CloseIdleConnections()
 		s.Close()
+		stop(t, f) // streams may outlive the server
 		f.idleBoard(t)
 	})
 	return f

@@ -190,7 +190,7 @@ func TestCustomerHangsUp(t *testing.T) {
 	stop(t, f)
 }
 
-func stop(t *testing.T, f *fixture) {
+func stop(t testing.TB, f *fixture) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 	defer cancel()

@@ -162,7 +162,7 @@ func (v *Validator) addGateway() error {
 			return err
 		},
 		Serve: func(context.Context) error {
-			if err := server.Serve(accepting); err != http.ErrServerClosed {
+			if err := server.Serve(g.Listener(accepting)); err != http.ErrServerClosed {
 				return err
 			}
 			return nil

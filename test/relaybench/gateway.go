@@ -105,7 +105,7 @@ func startGateway(text string) (s service, err error) {
 	ctx, cancel := context.WithCancel(context.Background())
 	follows, ended := make(chan error, 1), make(chan error, 1)
 	go func() { follows <- g.Serve(ctx) }()
-	go func() { ended <- server.Serve(l) }()
+	go func() { ended <- server.Serve(g.Listener(l)) }()
 	return service{
 		addrs: map[string]string{"http": l.Addr().String()},
 		set:   func(json.RawMessage) error { return nil },

@@ -1,0 +1,395 @@
+package gateway
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"runtime/debug"
+	"strings"
+	"testing"
+	"time"
+
+	"pgregory.net/rapid"
+
+	"vision/internal/outcome"
+	"vision/internal/relay"
+)
+
+// What a customer sees does not depend on whether streams are detached. These
+// ran before on connections from which they are.
+func TestWithoutDetaching(t *testing.T) {
+	byListener = false
+	defer func() { byListener = true }()
+	for name, test := range map[string]func(*testing.T){
+		"Stream": TestStream, "UsageOnlyIfAsked": TestUsageOnlyIfAsked, "EveryKind": TestEveryKindTakesTheSamePath,
+		"NothingIsHeldBack": TestNothingIsHeldBack, "RecorderFails": TestRecorderFails, "CustomerHangsUp": TestCustomerHangsUp,
+		"FailureAfterTheFirstOutput": TestFailureAfterTheFirstOutput, "SilentMiner": TestSilentMinerLeavesTimeForAnother,
+		"LateMiners": TestLateMiners, "StopWaits": TestStopWaitsForStreams, "StopCancels": TestStopCancelsAtTheDeadline,
+		"TooManyAtOnce": TestTooManyAtOnce, "Errors": TestErrors, "KeyLimit": TestKeyLimit, "SlowBody": TestSlowBody,
+		"DeadlinesDoNotLinger": TestDeadlinesDoNotLinger, "CustomerReadsNothing": TestCustomerReadsNothing, "Panic": TestPanicOfAStream,
+		"ManyStreams": TestManyStreamsAtOnce, "SDKChatStream": TestSDKChatStream, "SDKBrokenStream": TestSDKBrokenStream, "SDKCancel": TestSDKCancel,
+		"OneConnection": TestOneConnectionManyRequests, "Pipelined": TestPipelinedRequests,
+	} {
+		t.Run(name, test)
+	}
+}
+
+// customer is one connection of somebody who writes requests by hand.
+type customer struct {
+	t *testing.T
+	net.Conn
+	in *bufio.Reader
+}
+
+func dial(t *testing.T, f *fixture) *customer {
+	t.Helper()
+	c, err := net.Dial("tcp", strings.TrimPrefix(f.url, "http://"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { c.Close() })
+	c.SetDeadline(time.Now().Add(20 * time.Second))
+	return &customer{t, c, bufio.NewReader(c)}
+}
+
+// raw is a request's bytes.
+func raw(version, body string, header ...string) string {
+	return fmt.Sprintf("POST %s %s\r\nHost: x\r\nAuthorization: Bearer %s\r\n%sContent-Length: %d\r\n\r\n%s",
+		chatPath, version, secret, strings.Join(header, ""), len(body), body)
+}
+
+func (c *customer) say(text string) {
+	c.t.Helper()
+	if _, err := io.WriteString(c, text); err != nil {
+		c.t.Fatal(err)
+	}
+}
+
+// hears reads a response to its end.
+func (c *customer) hears(status int, end string) *http.Response {
+	c.t.Helper()
+	resp, err := http.ReadResponse(c.in, nil)
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	body, err := io.ReadAll(resp.Body)
+	if err != nil || resp.StatusCode != status || !strings.HasSuffix(string(body), end) {
+		c.t.Fatalf("status %d, %v, want %d and the end %q:\n%s", resp.StatusCode, err, status, end, body)
+	}
+	return resp
+}
+
+const done = "[DONE]\n\n"
+
+func TestWhatIsDetached(t *testing.T) {
+	for _, c := range []struct {
+		name, request string
+		listener      bool
+		detached      bool
+		closes        bool
+	}{
+		{"stream", raw("HTTP/1.1", streamed), true, true, false},
+		{"answer", raw("HTTP/1.1", chatBody), true, false, false},
+		{"last of its connection", raw("HTTP/1.1", streamed, "Connection: close\r\n"), true, false, true},
+		{"of HTTP/1.0", raw("HTTP/1.0", streamed), true, false, true},
+		{"somebody else's listener", raw("HTTP/1.1", streamed), false, false, false},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			byListener = c.listener
+			defer func() { byListener = true }()
+			stack := make(chan string, 1)
+			f := serve(t, nil, func(ctx context.Context, call relay.Call, s relay.Sink) relay.Answer {
+				stack <- string(debug.Stack())
+				return ok(3)(ctx, call, s)
+			})
+			u := dial(t, f)
+			u.say(c.request)
+			end := done
+			if strings.Contains(c.request, chatBody) {
+				end = "}"
+			}
+			resp := u.hears(200, end)
+			if _, err := http.ParseTime(resp.Header.Get("Date")); err != nil || resp.Header.Get("X-Request-Id") == "" {
+				t.Errorf("header %v", resp.Header)
+			}
+			s := <-stack
+			if strings.Contains(s, "finishDetached") != c.detached || strings.Contains(s, "net/http") == c.detached {
+				t.Errorf("detached should be %v; the attempt's stack is\n%s", c.detached, s)
+			}
+			if c.closes {
+				if _, err := u.in.ReadByte(); err != io.EOF {
+					t.Errorf("the connection is not closed: %v", err)
+				}
+			}
+		})
+	}
+}
+
+func TestOneConnectionManyRequests(t *testing.T) {
+	f := serve(t, nil, ok(3), failing(outcome.Failed, 0, badGateway), failing(outcome.Failed, 0, badGateway),
+		failing(outcome.Failed, 0, badGateway), ok(3), ok(3), failing(outcome.Failed, 2, truncated), ok(2))
+	c := dial(t, f)
+	c.say(raw("HTTP/1.1", streamed))
+	c.hears(200, done)
+	c.say(raw("HTTP/1.1", streamed)) // three miners fail
+	if r := c.hears(502, "}"); r.ContentLength <= 0 || r.Header.Get("Content-Type") != "application/json" || r.Header.Get("X-Vision-Tries") != "3" {
+		t.Errorf("header %v", r.Header)
+	}
+	c.say(raw("HTTP/1.1", streamed))
+	c.hears(200, done)
+	c.say(raw("HTTP/1.1", chatBody))
+	c.hears(200, "}")
+	c.say(raw("HTTP/1.1", streamed)) // breaks off, and its end is told
+	c.hears(200, "}\n\n")
+	c.say("GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+	c.hears(404, "}")
+	c.say(raw("HTTP/1.1", streamed, "Connection: close\r\n"))
+	c.hears(200, done)
+	if _, err := c.in.ReadByte(); err != io.EOF {
+		t.Errorf("after a last request: %v", err)
+	}
+	stop(t, f)
+	if n := strings.Count(f.log.String(), "msg=request"); n != 7 {
+		t.Errorf("%d requests are in the log, want 7:\n%s", n, f.log)
+	}
+}
+
+// Requests that come early are answered in turn, however they are cut.
+func TestPipelinedRequests(t *testing.T) {
+	f := serve(t, nil, ok(3))
+	c := dial(t, f)
+	c.say(strings.Repeat(raw("HTTP/1.1", streamed), 30) + raw("HTTP/1.1", chatBody)) // more than a buffer of the server's
+	for range 30 {
+		c.hears(200, done)
+	}
+	c.hears(200, "}")
+
+	goOn := make(chan struct{})
+	f = serve(t, nil, func(ctx context.Context, call relay.Call, s relay.Sink) relay.Answer {
+		s.Events(chunk("first", ""))
+		<-goOn
+		return ok(1)(ctx, call, s)
+	})
+	for _, early := range []int{1, 2, 100} {
+		c = dial(t, f)
+		c.say(raw("HTTP/1.1", streamed))
+		if _, err := c.in.Peek(300); err != nil { // the stream has begun
+			t.Fatal(err)
+		}
+		next := raw("HTTP/1.1", streamed)
+		c.say(next[:early])
+		goOn <- struct{}{}
+		c.hears(200, done)
+		c.say(next[early:])
+		goOn <- struct{}{}
+		c.hears(200, done)
+	}
+}
+
+// A connection that waits for its next request does not keep the server.
+func TestWaitingConnectionsAreClosed(t *testing.T) {
+	f := newFixture(t, nil, ok(2))
+	inner, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	l := f.Listener(inner).(*listener)
+	f.url = "http://" + inner.Addr().String()
+	s := NewServer(f.Gateway)
+	ended := make(chan error)
+	go func() { ended <- s.Serve(l) }()
+	stays, leaves := dial(t, f), dial(t, f)
+	for _, c := range []*customer{stays, leaves} {
+		c.say(raw("HTTP/1.1", streamed))
+		c.hears(200, done)
+	}
+	stop(t, f)
+	count := func() int {
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		return len(l.waiting)
+	}
+	if count() != 2 {
+		t.Errorf("%d connections wait, want 2", count())
+	}
+	leaves.Close()
+	for count() != 1 {
+		time.Sleep(time.Millisecond)
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	defer cancel()
+	if err := s.Shutdown(ctx); err != nil {
+		t.Error(err)
+	}
+	if err := <-ended; err != http.ErrServerClosed {
+		t.Error(err)
+	}
+	if _, err := stays.in.ReadByte(); err != io.EOF {
+		t.Errorf("a waiting connection after the end: %v", err)
+	}
+	if err := l.Close(); !errors.Is(err, net.ErrClosed) {
+		t.Errorf("closed again: %v", err)
+	}
+	if _, err := l.Accept(); !errors.Is(err, net.ErrClosed) {
+		t.Errorf("accepting from what is closed: %v", err)
+	}
+}
+
+// A waiting connection ends when its time is over; then it is not accepted.
+func TestWaitingEnds(t *testing.T) {
+	f := newFixture(t, nil, ok(1))
+	l := f.Listener(&silent{done: make(chan struct{})}).(*listener)
+	ours, theirs := net.Pipe()
+	c := &conn{Conn: ours, from: l}
+	c.detached(nil, func() { t.Error("a customer that waits is said to have left") })
+	c.giveBack(10 * time.Millisecond)
+	theirs.SetReadDeadline(time.Now().Add(10 * time.Second))
+	if _, err := theirs.Read(make([]byte, 1)); err != io.EOF {
+		t.Error(err)
+	}
+	l.Close() // waits for the one who watched
+}
+
+// silent is a listener to which nobody comes.
+type silent struct {
+	net.Listener
+	done chan struct{}
+}
+
+func (s *silent) Accept() (net.Conn, error) { <-s.done; return nil, net.ErrClosed }
+func (s *silent) Close() error              { close(s.done); return nil }
+
+// A customer that reads nothing is given up, and so is its miner.
+func TestCustomerReadsNothing(t *testing.T) {
+	f := serve(t, func(c *Config) { c.Limits.Write = 100 * time.Millisecond }, func(ctx context.Context, c relay.Call, s relay.Sink) relay.Answer {
+		a := relay.Answer{Started: true}
+		a.Outcome.Status, a.Outcome.Reason = outcome.Canceled, "caller_gone"
+		for much := bytes.Repeat([]byte("x"), 1<<20); s.Events(much) == nil; {
+		}
+		return a
+	})
+	written := make(chan []outcome.Entry, 1)
+	f.store.written = func(e []outcome.Entry) { written <- e }
+	c := dial(t, f)
+	c.say(raw("HTTP/1.1", streamed))
+	select {
+	case e := <-written:
+		if len(e) != 1 || e[0].Outcome.Status != outcome.Canceled {
+			t.Errorf("recorded %+v", e)
+		}
+	case <-time.After(10 * time.Second):
+		t.Fatal("a customer that reads nothing is waited for")
+	}
+	stop(t, f)
+	if _, err := io.Copy(io.Discard, c.in); errors.Is(err, os.ErrDeadlineExceeded) {
+		t.Error("its connection was not closed")
+	}
+}
+
+// Who leaves before the first output is noticed too.
+func TestCustomerLeavesEarly(t *testing.T) {
+	asked := make(chan struct{})
+	f := serve(t, func(c *Config) { short(t, c, time.Minute, time.Minute) }, func(ctx context.Context, c relay.Call, s relay.Sink) relay.Answer {
+		close(asked)
+		return hanging(0)(ctx, c, s)
+	})
+	c := dial(t, f)
+	c.say(raw("HTTP/1.1", streamed))
+	<-asked
+	c.Close()
+	begun := time.Now()
+	stop(t, f)
+	if took := time.Since(begun); took > 5*time.Second {
+		t.Errorf("the miner was waited for, %v long", took)
+	}
+	if e := f.store.recorded(); len(e) != 1 || e[0].Outcome.Status != outcome.Canceled || e[0].Outcome.Reason != "canceled" {
+		t.Errorf("recorded %+v", e)
+	}
+}
+
+func TestPanicOfAStream(t *testing.T) {
+	for n := range 2 {
+		f := serve(t, nil, func(_ context.Context, _ relay.Call, s relay.Sink) relay.Answer {
+			send(s, n)
+			panic("a bug")
+		})
+		c := dial(t, f)
+		c.say(raw("HTTP/1.1", streamed))
+		c.hears([]int{500, 200}[n], []string{"}", "}\n\n"}[n])
+		stop(t, f)
+		if !strings.Contains(f.log.String(), "level=ERROR") || f.Active() != 0 {
+			t.Errorf("%d under way; the log is\n%s", f.Active(), f.log)
+		}
+	}
+}
+
+// memoryConn is a connection's writing half.
+type memoryConn struct {
+	net.Conn
+	bytes.Buffer
+	writes int
+}
+
+func (m *memoryConn) Read([]byte) (int, error)         { return 0, io.EOF }
+func (m *memoryConn) Write(p []byte) (int, error)      { m.writes++; return m.Buffer.Write(p) }
+func (m *memoryConn) SetWriteDeadline(time.Time) error { return nil }
+
+// Whatever is written, a client reads it back, and nobody else's header.
+func TestWireIsHTTP(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		m := &memoryConn{}
+		w := &wire{conn: &conn{Conn: m}, header: http.Header{}}
+		value := rapid.StringOf(rapid.RuneFrom([]rune("ab :\r\n"))).Draw(t, "value")
+		status := rapid.SampledFrom([]int{200, 400, 503}).Draw(t, "status")
+		pieces := rapid.SliceOf(rapid.SliceOf(rapid.Byte())).Draw(t, "pieces")
+		if rapid.Bool().Draw(t, "large") {
+			pieces = append(pieces, bytes.Repeat([]byte("z"), fullWire+5))
+		}
+		want := bytes.Join(pieces, nil)
+		w.Header()["X-Name"] = []string{value}
+		sized := rapid.Bool().Draw(t, "sized")
+		if sized {
+			w.Header().Set("Content-Length", fmt.Sprint(len(want)))
+		}
+		last := rapid.Bool().Draw(t, "last")
+		if last {
+			w.Header().Set("Connection", "close")
+		}
+		w.WriteHeader(status)
+		for _, p := range pieces {
+			before := m.writes
+			if n, err := w.Write(p); n != len(p) || err != nil {
+				t.Fatal(n, err)
+			}
+			if w.FlushError(); m.writes > before+1 {
+				t.Fatalf("%d writes for one flush", m.writes-before)
+			}
+		}
+		if again := w.end(time.Second); again == last {
+			t.Fatalf("takes another request: %v", again)
+		}
+		m.WriteString("next")
+		in := bufio.NewReader(&m.Buffer)
+		resp, err := http.ReadResponse(in, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		body, err := io.ReadAll(resp.Body)
+		if err != nil || !bytes.Equal(body, want) || resp.StatusCode != status || resp.Close != last {
+			t.Fatalf("%d, %d bytes of %d, close %v: %v", resp.StatusCode, len(body), len(want), resp.Close, err)
+		}
+		clean := strings.TrimSpace(strings.NewReplacer("\r", " ", "\n", " ").Replace(value))
+		if got := resp.Header.Get("X-Name"); got != clean || len(resp.Header) > 4 {
+			t.Fatalf("header %q, want %q", resp.Header, clean)
+		}
+		if rest, _ := io.ReadAll(in); string(rest) != "next" {
+			t.Fatalf("after the response: %q", rest)
+		}
+	})
+}
