@@ -49,23 +49,34 @@ type account struct {
 	task      string
 }
 
+// burst is how many periods' shares a bucket holds. A validator's periods
+// begin when it likes. With room for two, and two to begin with, one that uses
+// no more than its share in each of its own periods is never refused, whether
+// it uses it early or late in them; with less, one that used a period's share
+// late would find too little early in the next. Over time it is served its
+// share a period all the same.
+const burst = 2
+
 // volumes meters each validator's share of each task's declared units: a
-// bucket that holds at most one period's share and refills evenly.
+// bucket that holds burst periods' shares and refills evenly.
 type volumes struct {
 	mu      sync.Mutex // guards buckets and what they hold
 	buckets map[account]*bucket
 }
 
 type bucket struct {
-	left float64 // units that may be asked for now; at most the share
+	left float64 // units that may be asked for now; below 0 if more was served than reserved
 	at   time.Time
 }
 
 // take reserves units out of a share of units a period. If there are not
 // enough, it says after how long there will be, at most a period. A request
-// larger than the whole share is let through when the bucket is full, or it
+// larger than the whole share is let through when that share is there, or it
 // could never be served.
 func (v *volumes) take(who account, units int64, share float64, period time.Duration, now time.Time) (wait time.Duration, ok bool) {
+	if share <= 0 {
+		return period, false
+	}
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	if v.buckets == nil {
@@ -73,7 +84,7 @@ func (v *volumes) take(who account, units int64, share float64, period time.Dura
 	}
 	b := v.buckets[who]
 	if b == nil {
-		b = &bucket{left: share, at: now}
+		b = &bucket{left: burst * share, at: now}
 		v.buckets[who] = b
 	}
 	perSecond := share / period.Seconds()
@@ -81,29 +92,26 @@ func (v *volumes) take(who account, units int64, share float64, period time.Dura
 		b.left += passed * perSecond
 		b.at = now
 	}
-	b.left = math.Min(b.left, share)
-	want := math.Min(float64(units), share)
-	if b.left < want || share <= 0 {
-		missing := want - b.left
-		if share <= 0 {
-			return period, false
-		}
+	b.left = math.Min(b.left, burst*share)
+	if missing := math.Min(float64(units), share) - b.left; missing > 0 {
 		return min(time.Duration(missing/perSecond*float64(time.Second)), period), false
 	}
 	b.left -= float64(units)
 	return 0, true
 }
 
-// giveBack returns reserved units that were not served.
-func (v *volumes) giveBack(who account, units int64) {
-	if units <= 0 {
-		return
-	}
+// settle puts what was served in the place of what was reserved. More served
+// than reserved overdraws the bucket, but by no more than a share and the
+// request itself: many long answers at once cost at most about a period's wait.
+func (v *volumes) settle(who account, reserved, served int64, share float64) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	if b := v.buckets[who]; b != nil {
-		b.left += float64(units) // take cuts it to the share
+	b := v.buckets[who]
+	if b == nil {
+		return
 	}
+	least := math.Min(b.left, -share-float64(served))
+	b.left = math.Max(b.left+float64(reserved-served), least) // take cuts it to the burst
 }
 
 // prune forgets buckets that nobody used for two periods: they are full.

@@ -37,7 +37,9 @@ type Deps struct {
 	Secret func(file string) (string, error)
 	Clock  func() time.Time
 	Log    *slog.Logger
-	// Served is told of every request that ended; nil is allowed.
+	// Served is told of every request that ended: "ok", the kind of the error
+	// that it ended with, or the limit that it met: "gpu_busy", "task_busy",
+	// "volume_used_up" or "model_server_busy". Nil is allowed.
 	Served func(taskName, result string, units int64)
 }
 

@@ -11,10 +11,12 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
 	"go.uber.org/goleak"
+	"pgregory.net/rapid"
 
 	"vision/internal/hotkey"
 	"vision/internal/proto"
@@ -52,11 +54,25 @@ func catalogue(t *testing.T) *task.Catalogue {
 	return c
 }
 
+// served is what the miner told its metrics.
+type served struct {
+	mu      sync.Mutex // guards results
+	results []string
+}
+
+func (s *served) note(_, result string, _ int64) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.results = append(s.results, result)
+}
+
 // rig is a miner in front of a model server that a test scripts.
 type rig struct {
 	*Miner
 	now    time.Time
 	config Config
+	served served
+	log    bytes.Buffer
 }
 
 func newRig(t *testing.T, server http.HandlerFunc, change func(*Config)) *rig {
@@ -86,7 +102,8 @@ func newRig(t *testing.T, server http.HandlerFunc, change func(*Config)) *rig {
 		},
 		Secret: func(string) (string, error) { return "server-key", nil },
 		Clock:  func() time.Time { return r.now },
-		Log:    slog.New(slog.DiscardHandler),
+		Log:    slog.New(slog.NewTextHandler(&r.log, nil)),
+		Served: r.served.note,
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -197,8 +214,11 @@ func TestOnlyValidatorsAreServed(t *testing.T) {
 }
 
 func TestVolumeIsSplitByStake(t *testing.T) {
-	// 1000 units an hour: alice may use 750, bob 250. A request reserves its
-	// max_tokens, 100, and gives back what was not served: here 90.
+	// 1000 units an hour: 250 of them are bob's, 750 alice's. Two periods'
+	// shares may be used at once: so a full share is there at the start of a
+	// validator's period even if it used the last one's late. A request reserves
+	// what is usual, 10, though it may use 100: reserving 100 refused a
+	// validator that still had a third of its volume.
 	r := newRig(t, speak(10, true), nil)
 	served := func(who hotkey.ID) (n int, last *httptest.ResponseRecorder) {
 		for {
@@ -210,8 +230,8 @@ func TestVolumeIsSplitByStake(t *testing.T) {
 		}
 	}
 	n, refused := served(bob)
-	if n != 16 { // after 16 answers of 10, 90 of 250 are left, less than the 100 to reserve
-		t.Errorf("bob was served %d times, want 16", n)
+	if n != 50 {
+		t.Errorf("bob was served %d times, want 50: two shares of 250, 10 at a time", n)
 	}
 	if refused.Code != http.StatusTooManyRequests {
 		t.Fatalf("beyond the volume: %d, want 429", refused.Code)
@@ -223,8 +243,76 @@ func TestVolumeIsSplitByStake(t *testing.T) {
 	if w := r.ask(bob, chatPath, fmt.Sprintf(chatBody, true)); w.Code != 200 {
 		t.Errorf("after Retry-After: %d, want 200", w.Code)
 	}
-	if n, _ := served(alice); n != 66 {
-		t.Errorf("alice was served %d times, want 66", n)
+	if n, _ := served(alice); n != 150 {
+		t.Errorf("alice was served %d times, want 150", n)
+	}
+	r.now = r.now.Add(time.Hour)
+	if n, _ := served(bob); n != 25 {
+		t.Errorf("a period later bob was served %d times, want his share, 25 times 10", n)
+	}
+}
+
+// A validator that uses at most its share in each of its periods is never
+// refused, whenever they begin and however it spreads its requests.
+func TestVolumeFitsAnyPeriod(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		const share, usual = 1000, 10
+		var v volumes
+		who := account{alice, "chat"}
+		start := time.Unix(1_700_000_000, 0).Add(-time.Duration(rapid.Int64Range(0, int64(time.Hour)-1).Draw(t, "into the first")))
+		now := time.Unix(1_700_000_000, 0)
+		for range 6 {
+			ends := start.Add(time.Hour)
+			for used := int64(0); ; {
+				now = now.Add(time.Duration(rapid.Int64Range(0, int64(20*time.Minute)).Draw(t, "pause")))
+				work := rapid.Int64Range(0, 400).Draw(t, "work")
+				if !now.Before(ends) || used+max(work, usual) > share {
+					break
+				}
+				if wait, ok := v.take(who, usual, share, time.Hour, now); !ok {
+					t.Fatalf("refused for %v, %v into a period with %d of %d used", wait, now.Sub(start), used, share)
+				}
+				v.settle(who, usual, work, share)
+				used += work
+			}
+			if start = ends; now.Before(start) {
+				now = start
+			}
+			for !now.Before(start.Add(time.Hour)) {
+				start = start.Add(time.Hour)
+			}
+		}
+	})
+}
+
+// Answers longer than usual overdraw a volume, by a bounded amount.
+func TestOverdraftIsBounded(t *testing.T) {
+	var v volumes
+	now := time.Unix(1_700_000_000, 0)
+	who := account{alice, "chat"}
+	n := 0
+	for ; n < 1000; n++ { // all at once, so that none is settled before the others are let in
+		if _, ok := v.take(who, 10, 100, time.Hour, now); !ok {
+			break
+		}
+	}
+	if n != 20 {
+		t.Errorf("%d requests of 10 were let in, want two shares of 100", n)
+	}
+	for range n {
+		v.settle(who, 10, 100, 100)
+	}
+	if left := v.buckets[who].left; left != -200 {
+		t.Errorf("%v left, want an overdraft of a share and a request", left)
+	}
+	if wait, ok := v.take(who, 10, 100, time.Hour, now); ok || wait != time.Hour {
+		t.Errorf("overdrawn: %v, %v", wait, ok)
+	}
+	if _, ok := v.take(who, 10, 100, time.Hour, now.Add(3*time.Hour)); !ok {
+		t.Error("still refused three periods later")
+	}
+	if _, ok := v.take(account{bob, "chat"}, 1000, 100, time.Hour, now); !ok {
+		t.Error("a request larger than the share can never be served")
 	}
 }
 
@@ -361,6 +449,29 @@ func TestBadRequestsNameTheMistake(t *testing.T) {
 	}
 }
 
+// An operator sees which limit refuses.
+func TestRefusalsNameTheirLimit(t *testing.T) {
+	var r *rig
+	for want, change := range map[string]func(*Config){
+		"gpu_busy":          func(*Config) { r.groups["gpu0"].resize(0) },
+		"task_busy":         func(*Config) { r.offers["chat"].slots.resize(0) },
+		"volume_used_up":    func(c *Config) { c.Tasks[0].Units = 1; _ = r.Reload(*c) },
+		"model_server_busy": func(*Config) {},
+	} {
+		r = newRig(t, func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(429) }, nil)
+		change(&r.config)
+		if w := r.ask(alice, chatPath, fmt.Sprintf(chatBody, true)); w.Code != 429 {
+			t.Errorf("%s: answered %d", want, w.Code)
+		}
+		if got := r.served.results; len(got) != 1 || got[0] != want {
+			t.Errorf("counted as %q, want %q", got, want)
+		}
+		if log := r.log.String(); !strings.Contains(log, "result=rate_limited code="+want) {
+			t.Errorf("logged without %s: %s", want, log)
+		}
+	}
+}
+
 func TestModelServersFailures(t *testing.T) {
 	for name, c := range map[string]struct {
 		answer http.HandlerFunc
@@ -385,8 +496,8 @@ func TestModelServersFailures(t *testing.T) {
 			if c.code == 429 && w.Header().Get("Retry-After") != "7" {
 				t.Errorf("Retry-After %q, want the server's 7", w.Header().Get("Retry-After"))
 			}
-			if left := r.volumes.buckets[account{alice, "chat"}].left; left != 750 {
-				t.Errorf("%v units left of 750: a failed answer cost volume", left)
+			if left := r.volumes.buckets[account{alice, "chat"}].left; left != 1500 {
+				t.Errorf("%v units left of 1500: a failed answer cost volume", left)
 			}
 		})
 	}

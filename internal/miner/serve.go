@@ -51,19 +51,32 @@ func (m *Miner) admit(r *http.Request) (hotkey.ID, float64, error) {
 func (m *Miner) serve(w http.ResponseWriter, r *http.Request, kind task.Kind) {
 	begun := m.deps.Clock()
 	q, units, err := m.handle(w, r, kind)
-	result := "ok"
-	if err != nil {
-		result = fault.KindOf(err).String()
-	}
+	result, code := resultOf(err)
 	name := ""
 	if q.task != nil {
 		name = q.task.Name
 	}
 	m.deps.Log.Info("request", "id", r.Header.Get(proto.RequestIDHeader), "validator", q.caller.Short(), "task", name,
-		"result", result, "units", units, "bytes", len(q.payload), "took", m.deps.Clock().Sub(begun), "err", logged(err))
+		"result", result, "code", code, "units", units, "bytes", len(q.payload), "took", m.deps.Clock().Sub(begun), "err", logged(err))
 	if m.deps.Served != nil {
+		if fault.KindOf(err) == fault.RateLimited { // which limit it was is what an operator can change
+			result = code
+		}
 		m.deps.Served(name, result, units)
 	}
+}
+
+// resultOf is how a request ended: "ok", or the error's kind and, if it has
+// one, its code.
+func resultOf(err error) (result, code string) {
+	if err == nil {
+		return "ok", ""
+	}
+	var e *fault.Error
+	if errors.As(err, &e) {
+		code = e.Code
+	}
+	return fault.KindOf(err).String(), code
 }
 
 // logged keeps refusals of everyday load out of the error field.
@@ -101,15 +114,17 @@ func (m *Miner) handle(w http.ResponseWriter, r *http.Request, kind task.Kind) (
 	}
 	defer o.slots.release()
 
-	who := account{q.caller, q.task.Name}
-	worst := q.parsed.Work()
-	wait, ok := m.volumes.take(who, worst, math.Floor(float64(o.Units)*share), o.perTime, m.deps.Clock())
+	// Few answers are as long as they may be: what is usual is reserved, and
+	// what was served is settled at the end.
+	who, share := account{q.caller, q.task.Name}, math.Floor(float64(o.Units)*share)
+	usual := min(q.parsed.Work(), q.task.Typical)
+	wait, ok := m.volumes.take(who, usual, share, o.perTime, m.deps.Clock())
 	if !ok {
 		err = busy("volume_used_up", wait)
 		refuse(w, err)
 		return q, 0, err
 	}
-	defer func() { m.volumes.giveBack(who, worst-units) }()
+	defer func() { m.volumes.settle(who, usual, units, share) }()
 	m.forgetIdle(o.perTime)
 	units, err = m.forward(w, r, q)
 	return q, units, err
