@@ -67,14 +67,16 @@ func harmless(prompt []int, n int) []int {
 func harmlessText(n int) string { return strings.Repeat(" a", n) }
 
 // tooLong is the error for an answer that with its prompt has more tokens than
-// a context holds (and an end token): no honest server writes on. Text read
-// into tokens again may have some more than were written; nil if that may be.
+// the model's own context holds (and an end token): no honest server writes on.
+// (What a task's catalogue says may be less than an honest server has room for.)
+// Text read into tokens again may have some more than were written; nil if that
+// may be.
 func (q *textQuery) tooLong(prompt, answer, context int) error {
 	over := prompt + answer - context - 1
 	if !q.answer.hasIDs {
 		over -= q.slack()
 	}
-	if context <= 0 || over <= 0 {
+	if over <= 0 {
 		return nil
 	}
 	return &atFault{"too-long", fmt.Sprintf("%d tokens after a prompt of %d, the context holds %d", answer, prompt, context)}

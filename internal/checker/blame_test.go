@@ -150,10 +150,10 @@ func TestImpossibleIDs(t *testing.T) {
 	if r := judgeIt(t, c, s); r.Quality != 0 || r.Test != "text-ids" {
 		t.Errorf("foreign ids without text, cancelled: %+v", r)
 	}
-	vllm := judgedBy(t, "vllm", referenceServer(t).URL, "ref-chat", "")
 	s = good
-	s.Task.Model.Context = len(a.promptIDs) + 20
-	if r := judgeIt(t, vllm, s); r.Quality != 0 || r.Test != "too-long" {
+	s.Sample.Request = bytes.Replace(s.Sample.Request, []byte(`"max_tokens":60`), []byte(`"max_tokens":100000`), 1)
+	s.Sample.Response = written(a.promptIDs, slices.Repeat(a.ids, 200), strings.Repeat(string(a.text), 200), "stop")
+	if r := judgeIt(t, c, s); r.Quality != 0 || r.Test != "too-long" {
 		t.Errorf("more than the context: %+v", r)
 	}
 }

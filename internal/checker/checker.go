@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"runtime/debug"
 	"strings"
+	"sync"
 	"time"
 
 	"vision/internal/fault"
@@ -37,6 +38,9 @@ type Checker struct {
 	references []*slotted
 	turns      chan struct{} // one for each check that runs
 	queue      chan struct{} // one for each check that runs or waits
+
+	mu   sync.Mutex
+	told map[string]bool // guarded by mu: tasks that nothing here judges
 }
 
 // slotted is a reference with a bound on what is asked of it at once.
@@ -62,6 +66,7 @@ func New(config Config, deps Deps) (*Checker, error) {
 		deps.Log = slog.New(slog.DiscardHandler)
 	}
 	c := &Checker{
+		told:   map[string]bool{},
 		config: config,
 		deps:   deps,
 		turns:  make(chan struct{}, config.Concurrency),
@@ -90,7 +95,7 @@ func notCheckable(format string, args ...any) error {
 }
 
 // Judge judges one sample. Its errors are of kind Invalid (this sample cannot
-// be judged: asking again is of no use), Unavailable (later it may), Canceled,
+// be judged, or nothing here judges its task: asking again is of no use), Unavailable (later it may), Canceled,
 // Timeout or Internal; none of them says anything about the miner.
 func (c *Checker) Judge(ctx context.Context, req proto.CheckRequest) (res proto.CheckResponse, err error) {
 	select {
@@ -150,14 +155,31 @@ func acquire(ctx context.Context, slots chan struct{}) error {
 func (c *Checker) find(t *task.Task) (*slotted, task.Kind, error) {
 	kind, ok := task.KindNamed(t.Kind)
 	if !ok || judges[kind.Evidence()] == nil {
-		return nil, nil, fault.New(fault.Unavailable, "unknown_kind", "This checker does not know the kind %q: it may be older than the validator.", t.Kind)
+		return nil, nil, c.unserved(t, "unknown_kind", "This checker does not know the kind %q: it may be older than the validator", t.Kind)
 	}
 	for _, r := range c.references {
 		if r.config.judges(t.Name, t.Model.Name) {
 			return r, kind, nil
 		}
 	}
-	return nil, nil, fault.New(fault.Unavailable, "no_reference", "No reference judges the task %q (model %q): add one to references.", t.Name, t.Model.Name)
+	return nil, nil, c.unserved(t, "no_reference", "No reference judges the task %q (model %q): add one to references", t.Name, t.Model.Name)
+}
+
+// unserved is the error for a task that nothing here judges. Its samples are
+// dropped at once: kept, they would only crowd out those that can be judged.
+// People are told once a task.
+func (c *Checker) unserved(t *task.Task, code, format string, args ...any) error {
+	err := fault.New(fault.Invalid, code, format+".", args...)
+	c.mu.Lock()
+	told := c.told[t.Name]
+	if len(c.told) < 1024 { // as many tasks as a catalogue may hope to have
+		c.told[t.Name] = true
+	}
+	c.mu.Unlock()
+	if !told {
+		c.deps.Log.Warn("answers of a task cannot be checked and are dropped", "task", t.Name, "err", err)
+	}
+	return err
 }
 
 // explain gives an error its kind, so that a caller can tell what to do.

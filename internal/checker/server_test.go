@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"slices"
@@ -209,15 +210,31 @@ func TestTroubleIsNoVerdict(t *testing.T) {
 			}
 		}
 	}
-	c := newChecker(t)
+}
+
+// What nothing here judges is to be dropped at once, and people are told, once.
+func TestTasksThatNothingJudges(t *testing.T) {
+	var log bytes.Buffer
+	c, err := New(Defaults(), Deps{Log: slog.New(slog.NewTextHandler(&log, nil))})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, _ := honestChat(t, oven+`}`)
 	for name, change := range map[string]func(*proto.CheckRequest){
-		"unknown kind":  func(r *proto.CheckRequest) { r.Task.Kind = "smell" },
-		"unknown model": func(r *proto.CheckRequest) { r.Task.Model.Name = "gpt" },
+		"unknown_kind": func(r *proto.CheckRequest) { r.Task.Kind, r.Task.Name = "smell", "roses" },
+		"no_reference": func(r *proto.CheckRequest) { r.Task.Model.Name = "gpt" },
 	} {
+		log.Reset()
 		r := s
 		change(&r)
-		if _, err := c.Judge(t.Context(), r); fault.KindOf(err) != fault.Unavailable {
-			t.Errorf("%s: %v", name, err)
+		for range 3 {
+			var e *fault.Error
+			if _, err := c.Judge(t.Context(), r); !errors.As(err, &e) || e.Kind != fault.Invalid || e.Code != name {
+				t.Errorf("%s: %v", name, err)
+			}
+		}
+		if n := strings.Count(log.String(), "level=WARN"); n != 1 || !strings.Contains(log.String(), r.Task.Name) {
+			t.Errorf("%s: told %d times: %s", name, n, log.String())
 		}
 	}
 }
@@ -311,7 +328,7 @@ func TestRemote(t *testing.T) {
 	unknown := s
 	unknown.Task.Kind = "smell"
 	var e *fault.Error
-	if _, err := far.Judge(t.Context(), unknown); !errors.As(err, &e) || e.Kind != fault.Unavailable || e.RetryAfter == 0 || e.Code != "unknown_kind" {
+	if _, err := far.Judge(t.Context(), unknown); !errors.As(err, &e) || e.Kind != fault.Invalid || e.Code != "unknown_kind" {
 		t.Errorf("unknown kind over HTTP: %v", err)
 	}
 	odd := s
@@ -351,7 +368,7 @@ func TestHandlerRefuses(t *testing.T) {
 		{"GET", proto.CheckPath, "", 405},
 		{"POST", "/v1/chat/completions", "{}", 404},
 		{"POST", proto.CheckPath, "{", 400},
-		{"POST", proto.CheckPath, `{"task":{"Kind":"chat"}}`, 503},
+		{"POST", proto.CheckPath, `{"task":{"Kind":"chat"}}`, 400},
 		{"POST", proto.CheckPath, `{"task":"` + strings.Repeat("x", proto.MaxCheck) + `"}`, 413},
 	} {
 		w := httptest.NewRecorder()

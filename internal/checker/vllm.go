@@ -58,9 +58,6 @@ func (v *vllm) Score(ctx context.Context, q *textQuery) (*scores, error) {
 	if q.padded(len(ids)) {
 		return sc, nil
 	}
-	if err := q.tooLong(len(prompt), len(ids), q.model.Context); err != nil {
-		return nil, err
-	}
 	if q.answer.hasIDs {
 		if sc.Text, err = v.text(ctx, q, prompt, ids); err != nil {
 			return nil, err
