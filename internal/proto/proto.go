@@ -39,8 +39,8 @@ func MaxStream(prompt, output int64) int64 {
 	return min(64<<10+8*min(prompt, MaxResponse)+4<<10*min(output, MaxResponse), MaxResponse)
 }
 
-// RequestIDHeader carries the request's id to a miner, for its operator's
-// logs and ours. It is there on every request, whoever asked.
+// RequestIDHeader carries an id of the attempt to a miner, for its operator's
+// logs. It is there on every request, whoever asked, and another at every try.
 const RequestIDHeader = "X-Request-Id"
 
 // Capacities is what a miner declares.

@@ -94,8 +94,6 @@ func (a *attempt) run() bool {
 		return a.ours("shutdown", ErrShutdown)
 	case a.ctx.Err() != nil:
 		return a.gone()
-	case !visible(a.call.ID):
-		return a.ours("bad_request_id", errors.New("a request id cannot stand in a header"))
 	case len(a.call.Payload) > proto.MaxRequest: // which no miner takes, and no check
 		return a.end(outcome.Ours, "request_too_large", fault.New(fault.TooLarge, "request_too_large",
 			"The request has %d bytes as miners get it, more than the %d allowed.", len(a.call.Payload), proto.MaxRequest))

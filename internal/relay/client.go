@@ -16,6 +16,7 @@ import (
 
 	"vision/internal/fault"
 	"vision/internal/openai"
+	"vision/internal/outcome"
 	"vision/internal/proto"
 	"vision/internal/task"
 )
@@ -91,14 +92,29 @@ func (c *Client) Close() {
 	c.pool.close()
 }
 
-// derive is a keyed hash of a request's id, for one purpose.
-func (c *Client) derive(purpose, id string) uint64 {
+// sum is a keyed hash of a request's id, for one purpose.
+func (c *Client) sum(purpose, id string) (sum [sha256.Size]byte) {
 	mac := hmac.New(sha256.New, c.cfg.Secret)
 	mac.Write([]byte(purpose))
 	mac.Write([]byte{'|'})
 	mac.Write([]byte(id))
-	var sum [sha256.Size]byte
-	return binary.BigEndian.Uint64(mac.Sum(sum[:0]))
+	mac.Sum(sum[:0])
+	return sum
+}
+
+// derive is the beginning of sum as a number.
+func (c *Client) derive(purpose, id string) uint64 {
+	sum := c.sum(purpose, id)
+	return binary.BigEndian.Uint64(sum[:])
+}
+
+// wireID is what a miner is told of a request's id. It tells it neither when
+// the request arrived nor whether another miner has had it before, and looks
+// the same for customers' requests and the validator's own. Whoever knows the
+// secret can find the request of an id that a miner names.
+func (c *Client) wireID(call *Call) string {
+	sum := c.sum("wire", call.ID+"|"+strconv.Itoa(call.Try))
+	return outcome.TextID([16]byte(sum[:16]))
 }
 
 // Payload is the body that miners are sent for a request, the same at every
@@ -202,7 +218,7 @@ func (c *Client) appendHead(b []byte, call *Call) []byte {
 	b = append(b, "\r\nContent-Type: application/json\r\nAccept: "...)
 	b = append(b, accept...)
 	b = append(b, "\r\n"+proto.RequestIDHeader+": "...)
-	b = append(b, call.ID...)
+	b = append(b, c.wireID(call)...)
 	b = append(b, "\r\nContent-Length: "...)
 	b = strconv.AppendInt(b, int64(len(call.Payload)), 10)
 	return append(b, "\r\n\r\n"...)

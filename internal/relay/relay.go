@@ -24,7 +24,7 @@ type Peer struct {
 
 // Call is one attempt to be made.
 type Call struct {
-	ID      string // request id; the same for every try of a request
+	ID      string // request id; the same for every try of a request, and not what the miner sees
 	Try     int
 	Last    bool // known beforehand: nobody is asked after this one, however it ends
 	Key     int64

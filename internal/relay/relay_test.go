@@ -9,6 +9,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"regexp"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -298,9 +299,47 @@ func TestTheMinerSeesOneFormOfRequest(t *testing.T) {
 	call := newCall(t, c, addr, true)
 	c.Do(t.Context(), call, &shown{})
 	want := "POST /v1/chat/completions HTTP/1.1\r\nHost: " + addr + "\r\nUser-Agent: vision\r\nContent-Type: application/json\r\n" +
-		"Accept: text/event-stream\r\nX-Request-Id: req-1\r\nContent-Length: " + fmt.Sprint(len(call.Payload)) + "\r\n"
+		"Accept: text/event-stream\r\nX-Request-Id: " + c.wireID(&call) + "\r\nContent-Length: " + fmt.Sprint(len(call.Payload)) + "\r\n"
 	if got := <-heads; got != want {
 		t.Errorf("head\n%s\nwant\n%s", got, want)
+	}
+}
+
+// TestMinersSeeAnIDOfTheAttemptOnly checks what a miner could tell requests
+// apart by: when they arrived, who asks, and whether they failed elsewhere.
+func TestMinersSeeAnIDOfTheAttemptOnly(t *testing.T) {
+	ids := make(chan string, 10)
+	addr := serve(t, func(_ int, c *net.TCPConn, r *bufio.Reader) {
+		for req := request(r); req != nil; req = request(r) {
+			ids <- req.Header.Get(proto.RequestIDHeader)
+			io.WriteString(c, "HTTP/1.1 200 OK\r\n"+sized(answer))
+		}
+	})
+	c := newClient(t)
+	form := regexp.MustCompile(`^req-[0-9a-v]{26}$`)
+	now := time.Now()
+	first, next := outcome.NewID(now, 1, 1), outcome.NewID(now, 1, 2)
+	seen := map[string]bool{}
+	var last string
+	for _, try := range []Call{
+		{ID: first}, {ID: first, Try: 1}, {ID: next}, {ID: next, Try: 1}, {ID: next, Try: 1, Source: outcome.Synthetic},
+	} {
+		call := newCall(t, c, addr, false)
+		call.ID, call.Try, call.Source = try.ID, try.Try, try.Source
+		if o := c.Do(t.Context(), call, &shown{}).Outcome; o.Status != outcome.OK || o.Request != try.ID {
+			t.Fatalf("%+v", o)
+		}
+		last = <-ids
+		if !form.MatchString(last) || last[:14] == try.ID[:14] {
+			t.Errorf("the miner sees %q for %q", last, try.ID)
+		}
+		seen[last] = true
+	}
+	if len(seen) != 4 {
+		t.Errorf("%d different ids, want 4: one for each try of each request, whoever asks", len(seen))
+	}
+	if other := newClient(t, func(c *Config) { c.Secret = []byte("another secret of 26 letters") }); other.wireID(&Call{ID: next, Try: 1}) == last {
+		t.Error("the id does not depend on the secret")
 	}
 }
 
@@ -566,7 +605,6 @@ func TestWhoseFault(t *testing.T) {
 		{"a request larger than miners take", started, nil, func(_ *Client, call *Call, _ *shown, _ context.CancelCauseFunc) {
 			call.Payload = make([]byte, proto.MaxRequest+1)
 		}, outcome.Ours, "request_too_large"},
-		{"id that is no id", started, nil, func(_ *Client, call *Call, _ *shown, _ context.CancelCauseFunc) { call.ID = "a\r\nb" }, outcome.Ours, "bad_request_id"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
