@@ -12,33 +12,26 @@ type deadlines struct {
 	firstShort, wholeShort bool // earlier than the task lets a miner take
 }
 
-// slowest is how many times slower than a task's mean an answer may come that
-// is not streamed.
-const slowest = 4
-
 // deadlinesOf gives a try that begins now its deadlines; by is the request's
-// own. Unless nobody else is to be asked, the time to the first output leaves
-// some for another try.
+// own. A try gets what a miner may take, less where little is left of the
+// request; unless nobody else is to be asked, some is left for another try,
+// and the last try of a text that is not streamed gets all that is left.
 func deadlinesOf(now, by time.Time, t *task.Task, kind task.Kind, req task.Request, last bool) deadlines {
 	room := by.Sub(now)
-	full := t.Timeouts.First
+	first, total := t.Allowance(kind, req)
 	if !req.Stream() && kind.Unit() == task.Token {
-		// All tokens come at once: give them the time that a miner may take
-		// whose speed earns next to nothing. Here the first output is the last.
-		slow := slowest * (t.Speed.Overhead + t.Speed.Mean*float64(req.Work()))
-		full = min(full+time.Duration(min(slow, 1e6)*float64(time.Second)), t.Timeouts.Total)
-		wait := min(full, room-min(t.Timeouts.First, room/4))
+		wait := min(total, room-min(t.Timeouts.First, room/4))
 		if last {
 			wait = room
 		}
 		at := now.Add(wait)
-		return deadlines{firstBy: at, by: at, firstShort: wait < full, wholeShort: wait < full}
+		return deadlines{firstBy: at, by: at, firstShort: wait < total, wholeShort: wait < total}
 	}
-	wait := min(full, room)
+	wait := min(first, room)
 	if !last {
-		wait = min(full, room/2)
+		wait = min(first, room/2)
 	}
-	return deadlines{firstBy: now.Add(wait), by: by, firstShort: wait < full, wholeShort: room < t.Timeouts.Total}
+	return deadlines{firstBy: now.Add(wait), by: by, firstShort: wait < first, wholeShort: room < total}
 }
 
 // short says whether a miner that had not answered at a time was given up

@@ -57,8 +57,9 @@ func TestHonestMinersEarn(t *testing.T) {
 			if offset > w.length*98/100 {
 				t.Errorf("a probe %v into its period, want at most 98%% of %v", offset, w.length)
 			}
-			if call.Source != outcome.Synthetic || !call.Last || call.Key != 0 || call.By.Sub(w.callTime[i]) != 20*time.Second || call.FirstBy.Sub(w.callTime[i]) != 5*time.Second {
-				t.Errorf("a probe's call is %+v", call)
+			first, total := call.Task.Allowance(call.Kind, call.Request) // as for customers
+			if call.Source != outcome.Synthetic || !call.Last || call.Key != 0 || call.By.Sub(w.callTime[i]) != total || call.FirstBy.Sub(w.callTime[i]) != first {
+				t.Errorf("a probe %s of %v: last %t, key %d, deadlines %v and %v", call.ID, call.Source, call.Last, call.Key, call.FirstBy, call.By)
 			}
 		}
 		last, err := w.store.LastWeights(t.Context())

@@ -69,11 +69,12 @@ func (s *Scorer) ask(ctx context.Context, b *book, t turn) {
 		}
 	}
 	b.note(func(st *Stats) { st.Sent++ })
+	first, total := tk.Allowance(kind, request)
 	call := relay.Call{
 		ID: id, Last: true, Source: outcome.Synthetic,
 		Task: tk, Kind: kind, Request: request, Payload: payload,
 		Peer:    relay.Peer{Miner: t.Miner, Addr: t.Addr},
-		FirstBy: now.Add(tk.Timeouts.First), By: now.Add(tk.Timeouts.Total),
+		FirstBy: now.Add(first), By: now.Add(total),
 		Keep: keep,
 	}
 	answer := s.c.Relay.Do(ctx, call, unheard{})
