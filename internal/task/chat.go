@@ -31,10 +31,10 @@ var chatForm = newForm(concat(
 	[]field{
 		{name: "logprobs", read: boolean},
 		{name: "top_logprobs", read: topLogprobs},
-		{name: "response_format", read: object},
+		{name: "response_format", read: answerFormat},
 		{name: "tools", read: tools},
-		{name: "tool_choice", read: asIs},
-		{name: "parallel_tool_calls", read: boolean},
+		{name: "tool_choice", read: withTools(toolChoice)},
+		{name: "parallel_tool_calls", read: withTools(boolean)},
 		{name: "modalities", read: unless("this model writes text only", `["text"]`)},
 		{name: "audio", read: refused("this model writes text only")},
 		{name: "functions", read: refused("use tools")},
@@ -214,24 +214,6 @@ func parts(n int, v []byte) (string, error) {
 
 func badMessage(n int, format string, args ...any) error {
 	return fault.BadParam("messages", "messages["+itoa(n)+"] "+format+".", args...)
-}
-
-// maxTools is how many tools a request may offer.
-const maxTools = 128
-
-func tools(p *parsing, name string, v []byte) error {
-	wrong := fault.BadParam(name, "tools must be an array of at most %d objects.", maxTools)
-	if !openai.IsArray(v) {
-		return wrong
-	}
-	n := 0
-	for e := range openai.Elements(v) {
-		if n++; e[0] != '{' || n > maxTools {
-			return wrong
-		}
-	}
-	p.r.features.PromptBytes += len(v)
-	return asIs(p, name, v)
 }
 
 func topLogprobs(p *parsing, name string, v []byte) error {

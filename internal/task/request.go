@@ -85,6 +85,7 @@ type parsing struct {
 	values [48][]byte // by the form's order
 	out    []byte
 	r      *request
+	tools  []string // names of the functions that are offered
 }
 
 // parse reads a body by the form. Fields that the form does not know are

@@ -25,7 +25,7 @@ var textFields = []field{
 	{name: "frequency_penalty", read: number(-2, 2)},
 	{name: "repetition_penalty", read: number(0.01, 10)},
 	{name: "stop", read: stop},
-	{name: "logit_bias", read: object},
+	{name: "logit_bias", read: logitBias},
 	{name: "n", read: one},
 	{name: "best_of", read: one},
 	{name: "use_beam_search", read: unless("answers are sampled", "false")},
@@ -172,13 +172,6 @@ func stop(p *parsing, name string, v []byte) error {
 		if n++; !openai.IsString(e) || n > maxStops {
 			return wrong
 		}
-	}
-	return asIs(p, name, v)
-}
-
-func object(p *parsing, name string, v []byte) error {
-	if len(v) == 0 || v[0] != '{' {
-		return fault.BadParam(name, "%s must be an object.", name)
 	}
 	return asIs(p, name, v)
 }
