@@ -105,7 +105,8 @@ func (a *attempt) run() bool {
 		firstBy = earlier(a.call.FirstBy, a.call.By)
 	}
 	for fresh := false; ; fresh = true {
-		if !c.cfg.Now().Before(firstBy) {
+		dialled := c.cfg.Now()
+		if !dialled.Before(firstBy) {
 			return a.late()
 		}
 		cn, err := c.connect(a.ctx, a.call.Peer, firstBy, fresh)
@@ -115,6 +116,9 @@ func (a *attempt) run() bool {
 				return a.gone()
 			case local(err):
 				return a.ours("local_resources", err)
+			}
+			if unreached(err) && c.net.lose(a.call.Peer.Miner, dialled) {
+				return a.ours("network_down", err)
 			}
 			reason := c.dialReason(err)
 			return a.end(outcome.Failed, reason, fault.Wrap(err, fault.Upstream, reason, "The miner cannot be reached"))
@@ -170,6 +174,7 @@ func (a *attempt) exchange(firstBy time.Time) (again, reusable bool) {
 		}
 		return false, a.broken(readErr)
 	}
+	a.c.net.hear(a.c.cfg.Now())
 	reusable = a.respond(h)
 	if writing != nil {
 		select {

@@ -49,6 +49,7 @@ type Config struct {
 type Client struct {
 	cfg    Config
 	pool   pool
+	net    network
 	closed atomic.Bool
 }
 
@@ -158,17 +159,8 @@ func (c *Client) connect(ctx context.Context, peer Peer, by time.Time, fresh boo
 	if d.err != nil {
 		return nil, d.err
 	}
+	c.net.hear(c.cfg.Now())
 	return newConn(d.nc, peer), nil
-}
-
-// local says whether an error is for want of something of ours.
-func local(err error) bool {
-	for _, e := range []error{syscall.EMFILE, syscall.ENFILE, syscall.ENOBUFS, syscall.ENOMEM, syscall.EADDRNOTAVAIL} {
-		if errors.Is(err, e) {
-			return true
-		}
-	}
-	return false
 }
 
 // dialReason names what was wrong with a connection that failed to come about.

@@ -12,7 +12,7 @@
 // that until then the caller may ask another miner; bytes are passed on as
 // they are read, one write a read; the closing [DONE] is never passed on (the
 // caller writes its own once the outcome is durable); a fault of ours gives
-// Status Ours, never Failed; what is to be kept of an answer for a check is kept
+// Status Ours, never Failed (if no miner can be reached, that is ours too); what is to be kept of an answer for a check is kept
 // whole, or the attempt fails: an answer has at most proto.MaxResponse bytes, a
 // stream at most proto.MaxStream.
 //
