@@ -1,0 +1,57 @@
+package relay
+
+import (
+	"errors"
+	"io"
+
+	"vision/internal/outcome"
+)
+
+// whole takes an answer that is not streamed.
+func (a *attempt) whole(h head) bool {
+	if h.length > a.c.cfg.MaxResponse {
+		return a.fail("too_large", "The miner's answer is too large.")
+	}
+	buf := buffers.Get().(*[]byte)
+	defer putBuffer(buf)
+	b := newBody(h)
+	for !b.done {
+		data, n, err := b.take(a.cn.unread())
+		a.cn.r += n
+		if err != nil {
+			return a.broken(err)
+		}
+		// Framing may be as much as the data, which no server comes near.
+		a.read += int64(n)
+		if *buf = append(*buf, data...); int64(len(*buf)) > a.c.cfg.MaxResponse || a.read/2 > a.c.cfg.MaxResponse {
+			return a.fail("too_large", "The miner's answer is too large.")
+		}
+		if n > 0 || b.done {
+			continue
+		}
+		if err := a.fill(); err != nil {
+			if b.framing == byClose && errors.Is(err, io.EOF) {
+				break
+			}
+			return a.broken(err)
+		}
+	}
+	at := a.c.cfg.Now().Sub(a.start)
+	reusable := !h.close && b.framing != byClose && a.cn.r == a.cn.w
+	work, err := a.call.Kind.Count(*buf, a.call.Request)
+	if err == nil {
+		a.ans.Body, err = a.call.Kind.Show(*buf, work, a.call.Request, a.call.Task)
+	}
+	if a.call.Keep {
+		a.ans.Kept = append([]byte(nil), *buf...)
+	}
+	if err != nil {
+		a.end(outcome.Failed, codeOf(err), err)
+		return reusable
+	}
+	a.first = max(at, 1)
+	a.arrivals.note(at, 1)
+	a.ans.Work = work
+	a.end(outcome.OK, "", nil)
+	return reusable
+}
