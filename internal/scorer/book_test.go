@@ -144,7 +144,8 @@ func TestCountsBeforeTheContender(t *testing.T) {
 // TestOutcomesAheadOfTheBook count once their period's book is there.
 func TestOutcomesAheadOfTheBook(t *testing.T) {
 	w := &world{store: newMemory()}
-	s := &Scorer{c: Config{Store: w.store}}
+	now := dawn.Add(time.Hour + time.Minute)
+	s := &Scorer{c: Config{Store: w.store, Period: time.Hour, Now: func() time.Time { return now }}}
 	s.tail = &tail{s: s}
 	c := entrant(0, 1)
 	first := bookOf(time.Hour, c)
@@ -167,6 +168,32 @@ func TestOutcomesAheadOfTheBook(t *testing.T) {
 	}
 	if a, b := first.results()[0].Counts.OK, next.results()[0].Counts.OK; a != 1 || b != 2 {
 		t.Errorf("%d outcomes in the first period and %d in the next, want 1 and 2: an attempt counts where it ended", a, b)
+	}
+}
+
+// TestDowntimeIsNotHeldInMemory: outcomes of a long time without scorer belong
+// to no period, and are dropped as they are read.
+func TestDowntimeIsNotHeldInMemory(t *testing.T) {
+	w := &world{store: newMemory()}
+	now := dawn.Add(48 * time.Hour)
+	s := &Scorer{c: Config{Store: w.store, Period: time.Hour, Now: func() time.Time { return now }}}
+	s.tail = &tail{s: s}
+	c := entrant(0, 1)
+	first := bookOf(time.Hour, c)
+	for i := range 48 * 60 {
+		o := outcome.Outcome{Miner: c.Miner, Task: c.Task, Work: 1, Start: dawn.Add(time.Duration(i) * time.Minute), Total: time.Second}
+		if err := w.store.Record(t.Context(), outcome.Entry{Outcome: o}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := s.tail.attach(t.Context(), first, dawn.Add(-time.Hour)); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.tail.read(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if n := len(s.tail.ahead); n != 0 || first.results()[0].Counts.OK != 60 {
+		t.Errorf("%d outcomes are held, %d counted; want none and the period's 60", n, first.results()[0].Counts.OK)
 	}
 }
 

@@ -99,8 +99,8 @@ func (s *Scorer) begin(ctx context.Context, over *book) (*book, error) {
 		return nil, err
 	}
 	start := s.c.Now()
-	if over != nil && start.Sub(over.End) < s.c.Period/4 {
-		start = over.End // back to back
+	if over != nil {
+		start = s.startAfter(over.End, start)
 	}
 	b := newBook(period.Period{Start: start, End: start.Add(s.c.Period)}, s.c.Secret, s.c.Mechanism)
 	b.Seed = uint64(start.UnixNano())
@@ -131,6 +131,15 @@ func (s *Scorer) begin(ctx context.Context, over *book) (*book, error) {
 		s.heardOnce.Do(func() { close(s.asked) })
 	})
 	return b, nil
+}
+
+// startAfter is when the period begins that follows one that ended at end, if
+// it is begun now: back to back, unless it is too late for that.
+func (s *Scorer) startAfter(end, now time.Time) time.Time {
+	if now.Sub(end) < s.c.Period/4 {
+		return end
+	}
+	return now
 }
 
 // keep writes the period down once it is known who contends.

@@ -23,7 +23,7 @@ type tail struct {
 	began bool       // after is set
 	after int64      // the last outcome read
 	books []*book
-	ahead []outcome.Outcome // ended after every book's end: for a book to come
+	ahead []outcome.Outcome // ended after every book's end: for a book to come. At most about a quarter of a period's.
 }
 
 // attach begins to count for b. from is since when attempts may have started
@@ -80,6 +80,7 @@ func (t *tail) read(ctx context.Context) error {
 func (t *tail) count(o *outcome.Outcome) {
 	end := o.Start.Add(o.Total)
 	later := true
+	var last time.Time // the end of the newest book
 	for _, b := range t.books {
 		if b.covers(end) {
 			if err := b.count(o); err != nil {
@@ -88,8 +89,13 @@ func (t *tail) count(o *outcome.Outcome) {
 			return
 		}
 		later = later && !end.Before(b.End)
+		if b.End.After(last) {
+			last = b.End
+		}
 	}
-	if later && len(t.books) > 0 {
+	// After a long downtime the next book begins now: what ended before is in
+	// none, and may be a great deal.
+	if later && len(t.books) > 0 && !end.Before(t.s.startAfter(last, t.s.c.Now())) {
 		t.ahead = append(t.ahead, *o)
 	}
 }
