@@ -13,15 +13,23 @@ import (
 	"vision/internal/task"
 )
 
-// retries are how often a sample was given back, by its ID.
+// retries are what is known of samples that could not be checked, and of the
+// judges that could not check them. A task has a judge of its own.
 type retries struct {
-	mu    sync.Mutex // guards the rest
-	tries map[int64]*backoff
-	row   backoff // failures of the checker in a row, over all samples
+	mu     sync.Mutex // guards the rest
+	tries  map[int64]*backoff
+	judges map[string]*judge // by task
 }
 
-// failed counts a failure and says when the sample is due again.
-func (r *retries) failed(id int64) time.Duration {
+// judge is one that does not answer.
+type judge struct {
+	row   backoff // samples in a row that it gave no answer for, beyond the first
+	last  int64   // the last of them
+	until time.Time
+}
+
+// again says when a sample that was not checked is due again.
+func (r *retries) again(id int64) time.Duration {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	b := r.tries[id]
@@ -29,26 +37,44 @@ func (r *retries) failed(id int64) time.Duration {
 		b = new(backoff)
 		r.tries[id] = b
 	}
-	r.row++
 	return b.next(2*time.Second, 10*time.Minute)
 }
 
-func (r *retries) passed(id int64) {
+// failed notes why a sample could not be checked. Only a judge that does not
+// answer, and not for one sample alone, is left alone for a while: whatever
+// else is wrong with a sample must not delay others.
+func (r *retries) failed(id int64, task string, err error, now time.Time) {
+	if kind := fault.KindOf(err); kind != fault.Unavailable && kind != fault.Timeout {
+		return
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	j := r.judges[task]
+	if j == nil {
+		r.judges[task] = &judge{last: id}
+		return
+	}
+	if j.last != id {
+		j.last, j.until = id, now.Add(j.row.next(200*time.Millisecond, 30*time.Second))
+	}
+}
+
+// passed notes that a sample is done with, and that its judge answers.
+func (r *retries) passed(id int64, task string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	delete(r.tries, id)
-	r.row = 0
+	delete(r.judges, task)
 }
 
-// pause is how long to leave the checker alone after failures in a row.
-func (r *retries) pause() time.Duration {
+// pause is how long a task's judge is still to be left alone.
+func (r *retries) pause(task string, now time.Time) time.Duration {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.row == 0 {
-		return 0
+	if j := r.judges[task]; j != nil {
+		return max(j.until.Sub(now), 0)
 	}
-	row := r.row - 1
-	return row.next(200*time.Millisecond, 30*time.Second)
+	return 0
 }
 
 // checking has samples checked, several at once, until ctx ends.
@@ -61,7 +87,7 @@ func (s *Scorer) checking(ctx context.Context) error {
 	case <-ctx.Done():
 		return nil
 	}
-	r := &retries{tries: map[int64]*backoff{}}
+	r := &retries{tries: map[int64]*backoff{}, judges: map[string]*judge{}}
 	var all sync.WaitGroup
 	for range s.c.CheckAtOnce {
 		all.Go(func() { s.checkNext(ctx, r) })
@@ -76,7 +102,7 @@ func (s *Scorer) checking(ctx context.Context) error {
 // checkNext checks one sample after the other.
 func (s *Scorer) checkNext(ctx context.Context, r *retries) {
 	idle := min(time.Second, s.c.Period/20)
-	for sleep(ctx, r.pause()) {
+	for ctx.Err() == nil {
 		samples, err := s.c.Store.ClaimSamples(ctx, s.c.Now(), 2*s.c.CheckWithin, 1)
 		if err != nil && ctx.Err() == nil {
 			s.log.Warn("samples are not checked for now", "err", err)
@@ -93,6 +119,11 @@ func (s *Scorer) checkNext(ctx context.Context, r *retries) {
 // checkOne has one claimed sample judged and keeps the verdict, or gives the
 // sample back.
 func (s *Scorer) checkOne(ctx context.Context, sample *outcome.Sample, r *retries) {
+	name := sample.Outcome.Task
+	if pause := r.pause(name, s.c.Now()); pause > 0 {
+		s.postpone(ctx, sample.ID, max(pause, r.again(sample.ID)), "the judge of its task does not answer")
+		return
+	}
 	check, err := s.judge(ctx, sample)
 	if err == nil {
 		// A verdict is kept even while we shut down.
@@ -100,7 +131,7 @@ func (s *Scorer) checkOne(ctx context.Context, sample *outcome.Sample, r *retrie
 		defer cancel()
 		err = s.c.Store.SaveCheck(keep, check)
 		if err == nil || fault.KindOf(err) == fault.NotFound { // somebody else judged it first
-			r.passed(sample.ID)
+			r.passed(sample.ID, name)
 			return
 		}
 	}
@@ -108,17 +139,23 @@ func (s *Scorer) checkOne(ctx context.Context, sample *outcome.Sample, r *retrie
 		return // its lease runs out
 	}
 	if fault.KindOf(err) == fault.Invalid { // nobody can ever judge it
-		r.passed(sample.ID)
-		s.log.Info("a sample cannot be judged and is dropped", "sample", sample.ID, "task", sample.Outcome.Task, "err", err)
+		r.passed(sample.ID, name)
+		s.log.Info("a sample cannot be judged and is dropped", "sample", sample.ID, "task", name, "err", err)
 		if err := s.c.Store.DropSample(ctx, sample.ID); err != nil && fault.KindOf(err) != fault.NotFound && ctx.Err() == nil {
 			s.log.Warn("a sample could not be dropped; its lease runs out", "sample", sample.ID, "err", err)
 		}
 		return
 	}
-	wait := r.failed(sample.ID)
-	s.log.Warn("a sample could not be checked", "sample", sample.ID, "task", sample.Outcome.Task, "err", err, "retry", wait)
-	if err := s.c.Store.PostponeSample(ctx, sample.ID, s.c.Now().Add(wait), err.Error()); err != nil && ctx.Err() == nil {
-		s.log.Warn("a sample could not be given back; its lease runs out", "sample", sample.ID, "err", err)
+	r.failed(sample.ID, name, err, s.c.Now())
+	wait := r.again(sample.ID)
+	s.log.Warn("a sample could not be checked", "sample", sample.ID, "task", name, "err", err, "retry", wait)
+	s.postpone(ctx, sample.ID, wait, err.Error())
+}
+
+// postpone gives a claimed sample back.
+func (s *Scorer) postpone(ctx context.Context, id int64, wait time.Duration, why string) {
+	if err := s.c.Store.PostponeSample(ctx, id, s.c.Now().Add(wait), why); err != nil && ctx.Err() == nil {
+		s.log.Warn("a sample could not be given back; its lease runs out", "sample", id, "err", err)
 	}
 }
 

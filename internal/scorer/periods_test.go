@@ -361,7 +361,7 @@ func TestCheckerDown(t *testing.T) {
 		working := w.judge
 		w.judge = func(r proto.CheckRequest) (proto.CheckResponse, error) {
 			if !up {
-				return proto.CheckResponse{}, errors.New("connection refused")
+				return proto.CheckResponse{}, fault.New(fault.Unavailable, "checker_down", "connection refused")
 			}
 			v, err := working(r)
 			v.Work += 50 // more than there was
@@ -404,6 +404,76 @@ func TestCheckerDown(t *testing.T) {
 			t.Error("no weights set after the checker came back")
 		}
 	})
+}
+
+// TestOneJudgeDown: neither a task without judge nor samples that a judge
+// cannot judge delay the checks of another task.
+func TestOneJudgeDown(t *testing.T) {
+	for name, err := range map[string]error{
+		"does not answer":         fault.New(fault.Unavailable, "reference_down", "no answer"),
+		"takes too long":          fault.New(fault.Timeout, "timeout", "too long"),
+		"fails over its contents": fault.New(fault.Internal, "bug", "failed"),
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				w := newWorld(t, 10*time.Minute, "a")
+				w.miners[w.ids[0]].declares["embed"] = 7200
+				good := w.judge
+				asked, slowest := 0, time.Duration(0)
+				w.judge = func(r proto.CheckRequest) (proto.CheckResponse, error) {
+					if r.Task.Name == chat {
+						asked++
+						return proto.CheckResponse{}, err
+					}
+					o := r.Sample.Outcome
+					slowest = max(slowest, time.Since(o.Start.Add(o.Total)))
+					return good(r)
+				}
+				w.start(func(c *Config) { c.CheckAtOnce = 1 })
+				w.until(21 * time.Minute)
+				w.stop()
+				embedded := 0
+				for _, c := range w.store.checks {
+					if c.Task == "embed" {
+						embedded++
+					}
+				}
+				if embedded < 10 || slowest > 5*time.Second || asked == 0 {
+					t.Errorf("%d samples of the other task were checked, the slowest after %v; %d were asked about in vain", embedded, slowest, asked)
+				}
+			})
+		})
+	}
+}
+
+// A judge that does not answer is left alone, ever longer; one sample that it
+// cannot cope with is no reason to.
+func TestJudgesAreLeftAlone(t *testing.T) {
+	now := time.Now()
+	down := fault.New(fault.Unavailable, "reference_down", "no answer")
+	r := &retries{tries: map[int64]*backoff{}, judges: map[string]*judge{}}
+	for range 5 {
+		r.failed(1, chat, down, now)
+	}
+	r.failed(2, chat, fault.New(fault.Internal, "bug", "failed"), now)
+	if got := r.pause(chat, now); got != 0 {
+		t.Errorf("a pause of %v for one sample", got)
+	}
+	var pauses []time.Duration
+	for id := range int64(12) {
+		r.failed(10+id, chat, down, now)
+		pauses = append(pauses, r.pause(chat, now))
+	}
+	if pauses[0] != 200*time.Millisecond || pauses[1] != 400*time.Millisecond || pauses[11] != 30*time.Second {
+		t.Errorf("pauses %v", pauses)
+	}
+	if r.pause("embed", now) != 0 || r.pause(chat, now.Add(30*time.Second)) != 0 {
+		t.Error("another task's judge is left alone, or this one for ever")
+	}
+	r.passed(10, chat)
+	if r.pause(chat, now) != 0 {
+		t.Error("a judge that answers is left alone")
+	}
 }
 
 // TestVerdictsOutOfRange are errors of the checker, not of a miner.
