@@ -2,7 +2,6 @@ package scorer
 
 import (
 	"context"
-	"slices"
 	"sync"
 	"time"
 
@@ -13,8 +12,8 @@ import (
 	"vision/internal/relay"
 )
 
-// declared remembers what miners said of their servers, for checks, and who
-// answered last time, so that those who do not answer are asked last.
+// declared remembers what miners said of their servers, for checks, and whether
+// each answered last time, so that those who do not are waited for less.
 type declared struct {
 	mu       sync.Mutex // guards the rest
 	specs    map[outcome.Pair]proto.Spec
@@ -28,23 +27,37 @@ func (d *declared) spec(p outcome.Pair) proto.Spec {
 }
 
 // fetch asks all miners for their capacities, many at once, and hands each
-// answer over as it comes. Whoever does not answer is asked once more a little
-// later: a miner that was just being restarted should not lose a period by it.
+// answer over as it comes. Whoever answered last time and does not now is asked
+// once more a little later: a miner that was just being restarted should not
+// lose a period by it. Whoever was silent last time has a quarter of the time:
+// those that are always silent must not delay the period for all.
 // fetch returns when all have answered or had their time.
 func (s *Scorer) fetch(ctx context.Context, miners []chain.Neuron, took func(chain.Neuron, proto.Capacities)) {
 	s.declared.mu.Lock()
-	slices.SortStableFunc(miners, func(a, b chain.Neuron) int {
-		return order(s.declared.answered[b.Hotkey]) - order(s.declared.answered[a.Hotkey])
-	})
-	s.declared.mu.Unlock()
-	silent := s.fetchOnce(ctx, miners, took)
-	if len(silent) > 0 && sleep(ctx, min(time.Second, s.c.FetchWithin/2)) {
-		s.fetchOnce(ctx, silent, took)
+	silentBefore := func(n chain.Neuron) bool {
+		answered, asked := s.declared.answered[n.Hotkey]
+		return asked && !answered
 	}
+	prompt, slow := make([]chain.Neuron, 0, len(miners)), []chain.Neuron(nil)
+	for _, n := range miners {
+		if silentBefore(n) {
+			slow = append(slow, n)
+		} else {
+			prompt = append(prompt, n)
+		}
+	}
+	s.declared.mu.Unlock()
+	var all sync.WaitGroup
+	all.Go(func() { s.fetchOnce(ctx, slow, s.c.FetchWithin/4, took) })
+	silent := s.fetchOnce(ctx, prompt, s.c.FetchWithin, took)
+	if len(silent) > 0 && sleep(ctx, min(time.Second, s.c.FetchWithin/2)) {
+		s.fetchOnce(ctx, silent, s.c.FetchWithin, took)
+	}
+	all.Wait()
 }
 
 // fetchOnce lists the miners that gave no answer.
-func (s *Scorer) fetchOnce(ctx context.Context, miners []chain.Neuron, took func(chain.Neuron, proto.Capacities)) (silent []chain.Neuron) {
+func (s *Scorer) fetchOnce(ctx context.Context, miners []chain.Neuron, limit time.Duration, took func(chain.Neuron, proto.Capacities)) (silent []chain.Neuron) {
 	var all sync.WaitGroup
 	var mu sync.Mutex // guards silent
 	free := make(chan struct{}, s.c.FetchAtOnce)
@@ -57,7 +70,7 @@ func (s *Scorer) fetchOnce(ctx context.Context, miners []chain.Neuron, took func
 		}
 		all.Go(func() {
 			defer func() { <-free }()
-			within, cancel := context.WithTimeout(ctx, s.c.FetchWithin)
+			within, cancel := context.WithTimeout(ctx, limit)
 			defer cancel()
 			c, err := s.c.Miners.Capacities(within, relay.Peer{Miner: n.Hotkey, Addr: string(n.Endpoint)})
 			if err == nil {
@@ -78,22 +91,14 @@ func (s *Scorer) fetchOnce(ctx context.Context, miners []chain.Neuron, took func
 	return silent
 }
 
-func order(answered bool) int {
-	if answered {
-		return 1
-	}
-	return 0
-}
-
 // heard notes whether a miner answered and what it said of its servers.
 func (s *Scorer) heard(n chain.Neuron, c proto.Capacities, err error) {
 	s.declared.mu.Lock()
 	defer s.declared.mu.Unlock()
+	s.declared.answered[n.Hotkey] = err == nil
 	if err != nil {
-		delete(s.declared.answered, n.Hotkey)
 		return
 	}
-	s.declared.answered[n.Hotkey] = true
 	for _, d := range c.Tasks {
 		s.declared.specs[outcome.Pair{Miner: n.Hotkey, Task: d.Task}] = d.Spec
 	}
@@ -106,7 +111,11 @@ func (s *Scorer) forget(snap *chain.Snapshot) {
 	for p := range s.declared.specs {
 		if _, ok := snap.ByHotkey(p.Miner); !ok {
 			delete(s.declared.specs, p)
-			delete(s.declared.answered, p.Miner)
+		}
+	}
+	for id := range s.declared.answered {
+		if _, ok := snap.ByHotkey(id); !ok {
+			delete(s.declared.answered, id)
 		}
 	}
 }
