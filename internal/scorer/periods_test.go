@@ -184,7 +184,7 @@ func TestOneBadMinerDelaysNobody(t *testing.T) {
 		if b := w.s.running.Load(); len(b.listed()) != 1 || b.listed()[0].Miner != w.ids[1] {
 			t.Errorf("contenders while one is mute: %+v; want the good one, at once", b.listed())
 		}
-		w.until(10*time.Minute + 2*time.Second)
+		w.until(10*time.Minute + 7*time.Second) // a grace of 5 s comes first
 		w.count(func() int {
 			if n := len(w.store.periods); n != 2 {
 				t.Errorf("%d periods are in the store soon after the second began: the one that was mute before delays the gateway's", n)
