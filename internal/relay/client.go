@@ -7,6 +7,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"hash"
 	"net"
 	"strconv"
 	"sync"
@@ -50,6 +51,7 @@ type Client struct {
 	cfg    Config
 	pool   pool
 	net    network
+	keyed  sync.Pool // of *keyed
 	closed atomic.Bool
 }
 
@@ -93,14 +95,25 @@ func (c *Client) Close() {
 	c.pool.close()
 }
 
+// keyed is a hash under the secret, to be used again.
+type keyed struct {
+	mac  hash.Hash
+	text []byte
+	sum  [sha256.Size]byte
+}
+
 // sum is a keyed hash of a request's id, for one purpose.
-func (c *Client) sum(purpose, id string) (sum [sha256.Size]byte) {
-	mac := hmac.New(sha256.New, c.cfg.Secret)
-	mac.Write([]byte(purpose))
-	mac.Write([]byte{'|'})
-	mac.Write([]byte(id))
-	mac.Sum(sum[:0])
-	return sum
+func (c *Client) sum(purpose, id string) [sha256.Size]byte {
+	k, ok := c.keyed.Get().(*keyed)
+	if !ok {
+		k = &keyed{mac: hmac.New(sha256.New, c.cfg.Secret)}
+	}
+	defer c.keyed.Put(k)
+	k.text = append(append(append(k.text[:0], purpose...), '|'), id...)
+	k.mac.Reset()
+	k.mac.Write(k.text)
+	k.mac.Sum(k.sum[:0])
+	return k.sum
 }
 
 // derive is the beginning of sum as a number.
