@@ -3,7 +3,6 @@ package checker
 import (
 	"bytes"
 	"context"
-	"encoding/base64"
 	"fmt"
 	"image"
 	_ "image/jpeg" // answers may be JPEG
@@ -37,18 +36,11 @@ func judgeImages(ctx context.Context, ref Reference, s *sample) (verdict, error)
 	if !ref.Proves().Images {
 		return verdict{}, notCheckable("the reference makes no pictures")
 	}
-	files, err := readPictures(s.response, q.n)
+	// The miner's pictures first: a malformed one costs us no picture of our own.
+	var theirs []*thumbnail
+	err = readPictures(s.response, q, func(img image.Image) { theirs = append(theirs, shrink(img)) })
 	if err != nil {
 		return guilty("malformed", "%v", err), nil
-	}
-	// The miner's pictures first: a malformed one costs us no picture of our own.
-	theirs := make([]*thumbnail, q.n)
-	for i, file := range files {
-		img, err := decodePicture(file, q.width, q.height)
-		if err != nil {
-			return guilty("malformed", "picture %d: %v", i, err), nil
-		}
-		theirs[i] = shrink(img)
 	}
 	ours, err := ref.Images(ctx, q)
 	if err != nil {
@@ -129,77 +121,24 @@ func readImageQuery(payload []byte) (*imageQuery, error) {
 	return q, nil
 }
 
-// readPictures gives the files of an answer's pictures, one at a time in memory
-// beside the answer itself.
-func readPictures(body []byte, want int) ([][]byte, error) {
-	data, err := dataOf(body)
+// readPictures decodes an answer's pictures one at a time and gives each to use.
+// A file is decoded only if it says that it has the right size, so that a small
+// one cannot demand much memory.
+func readPictures(body []byte, q *imageQuery, use func(image.Image)) error {
+	list, err := openai.Pictures(body, q.n)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	var files [][]byte
-	for e := range openai.Elements(data) {
-		if len(files) == want {
-			return nil, fmt.Errorf("it holds more than %d pictures", want)
-		}
-		members, err := openai.ObjectMembers(e, "data")
+	for i, b64 := range list {
+		file, err := openai.PictureFile(b64, q.width, q.height)
 		if err != nil {
-			return nil, errNotJSON
+			return fmt.Errorf("picture %d: %w", i, err)
 		}
-		var file []byte
-		for _, m := range members {
-			if m.Name != "b64_json" {
-				continue
-			}
-			b64, err := openai.Text(m.Value, m.Name)
-			if err != nil {
-				return nil, errNotJSON
-			}
-			if file, err = base64.StdEncoding.DecodeString(b64); err != nil {
-				return nil, fmt.Errorf("picture %d is not base64", len(files))
-			}
+		img, _, err := image.Decode(bytes.NewReader(file))
+		if err != nil {
+			return fmt.Errorf("picture %d cannot be decoded", i)
 		}
-		files = append(files, file)
+		use(img)
 	}
-	if len(files) != want {
-		return nil, fmt.Errorf("it holds %d pictures, want %d", len(files), want)
-	}
-	return files, nil
-}
-
-// decodePicture decodes a file only if it says that it has the right size, so
-// that a small file cannot demand much memory.
-func decodePicture(file []byte, width, height int) (image.Image, error) {
-	c, _, err := image.DecodeConfig(bytes.NewReader(file))
-	if err != nil {
-		return nil, fmt.Errorf("it is neither PNG nor JPEG")
-	}
-	if c.Width != width || c.Height != height {
-		return nil, fmt.Errorf("it is %dx%d, want %dx%d", c.Width, c.Height, width, height)
-	}
-	img, _, err := image.Decode(bytes.NewReader(file))
-	if err != nil {
-		return nil, fmt.Errorf("it cannot be decoded")
-	}
-	return img, nil
-}
-
-// dataOf finds the data array of an answer.
-func dataOf(body []byte) ([]byte, error) {
-	members, err := openai.Members(body)
-	if err != nil {
-		return nil, errNotJSON
-	}
-	var data []byte
-	for _, m := range members {
-		switch {
-		case m.Name == "error" && !openai.IsNull(m.Value):
-			return nil, errUpstream
-		case m.Name == "data":
-			data = m.Value
-		}
-	}
-	if !openai.IsArray(data) {
-		return nil, fmt.Errorf("it has no data")
-	}
-	return data, nil
+	return nil
 }

@@ -12,6 +12,7 @@ import (
 	"testing"
 
 	"vision/internal/modelserver"
+	"vision/internal/openai"
 	"vision/internal/proto"
 	"vision/internal/refmodel"
 )
@@ -77,12 +78,12 @@ func TestImagesOfAnotherSeedOrSize(t *testing.T) {
 // recode writes an answer's pictures again.
 func recode(t *testing.T, s proto.CheckRequest, encode func(image.Image) []byte) proto.CheckRequest {
 	t.Helper()
-	files, err := readPictures(s.Sample.Response, 1)
+	q, err := readImageQuery(s.Sample.Request)
 	if err != nil {
 		t.Fatal(err)
 	}
-	img, err := png.Decode(bytes.NewReader(files[0]))
-	if err != nil {
+	var img image.Image
+	if err := readPictures(s.Sample.Response, q, func(m image.Image) { img = m }); err != nil {
 		t.Fatal(err)
 	}
 	s.Sample.Response, _ = json.Marshal(map[string]any{"data": []map[string]string{
@@ -162,7 +163,7 @@ func TestVectors(t *testing.T) {
 func TestVectorsTamperedWith(t *testing.T) {
 	c := newChecker(t)
 	s := serve(t, stack(refmodel.Full), embedTask, 0, embedBody(6))
-	vectors, err := readVectors(s.Sample.Response, 6)
+	vectors, err := openai.Vectors(s.Sample.Response, 6)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -206,11 +207,8 @@ func FuzzPictures(f *testing.F) {
 	f.Add([]byte(`{"data":[{"b64_json":"iVBORw0KGgo="}]}`))
 	f.Add([]byte(`{"data":[{"embedding":[1,2e3],"index":0}]}`))
 	f.Fuzz(func(t *testing.T, body []byte) {
-		files, err := readPictures(body, 1)
-		if err == nil {
-			_, _ = decodePicture(files[0], 64, 64)
-		}
-		if v, err := readVectors(body, 1); err == nil && len(v[0]) == 0 {
+		_ = readPictures(body, &imageQuery{n: 1, width: 64, height: 64}, func(image.Image) {})
+		if v, err := openai.Vectors(body, 1); err == nil && len(v[0]) == 0 {
 			t.Error("an empty vector was let pass")
 		}
 	})

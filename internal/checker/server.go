@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"vision/internal/fault"
+	"vision/internal/openai"
 	"vision/internal/proto"
 )
 
@@ -167,7 +168,7 @@ func (s *server) Answer(ctx context.Context, q *textQuery) (*answer, error) {
 	}
 	a, err := readAnswer(raw, false)
 	if err != nil {
-		return nil, fmt.Errorf("read the reference's answer: %w", err)
+		return nil, unreadable(err, "answer")
 	}
 	if a.finish == "" || len(a.text)+len(a.ids) == 0 {
 		return nil, fmt.Errorf("the reference's answer is empty or has no finish_reason")
@@ -185,17 +186,9 @@ func (s *server) Images(ctx context.Context, q *imageQuery) ([]image.Image, erro
 	if err != nil {
 		return nil, err
 	}
-	files, err := readPictures(raw, q.n)
-	if err != nil {
-		return nil, fmt.Errorf("read the reference's pictures: %w", err)
-	}
 	var list []image.Image
-	for _, file := range files {
-		img, err := decodePicture(file, q.width, q.height)
-		if err != nil {
-			return nil, fmt.Errorf("read the reference's picture: %w", err)
-		}
-		list = append(list, img)
+	if err = readPictures(raw, q, func(img image.Image) { list = append(list, img) }); err != nil {
+		return nil, unreadable(err, "pictures")
 	}
 	return list, nil
 }
@@ -210,11 +203,16 @@ func (s *server) Vectors(ctx context.Context, q *vectorQuery) ([][]float32, erro
 	if err != nil {
 		return nil, err
 	}
-	list, err := readVectors(raw, len(q.texts))
+	list, err := openai.Vectors(raw, len(q.texts))
 	if err != nil {
-		return nil, fmt.Errorf("read the reference's vectors: %w", err)
+		return nil, unreadable(err, "vectors")
 	}
 	return list, nil
+}
+
+// unreadable is the error for an answer of the reference itself that is not one.
+func unreadable(err error, what string) error {
+	return fault.Wrap(err, fault.Internal, "bad_reference", "The reference's %s cannot be read", what)
 }
 
 // plain is any OpenAI-compatible server: it proves by answering again.

@@ -9,7 +9,6 @@ import (
 	"math"
 	"math/rand/v2"
 	"slices"
-	"strconv"
 
 	"vision/internal/openai"
 )
@@ -42,7 +41,7 @@ func judgeVectors(ctx context.Context, ref Reference, s *sample) (verdict, error
 	if !ref.Proves().Vectors {
 		return verdict{}, notCheckable("the reference makes no vectors")
 	}
-	theirs, err := readVectors(s.response, len(q.texts))
+	theirs, err := openai.Vectors(s.response, len(q.texts))
 	if err != nil {
 		return guilty("malformed", "%v", err), nil
 	}
@@ -137,57 +136,4 @@ func readVectorQuery(payload []byte) (*vectorQuery, error) {
 		return nil, badSample("its request has no input")
 	}
 	return q, nil
-}
-
-// readVectors reads the vectors of an answer in the order of the inputs.
-func readVectors(body []byte, want int) ([][]float32, error) {
-	data, err := dataOf(body)
-	if err != nil {
-		return nil, err
-	}
-	found := make([][]float32, want)
-	n := 0
-	for e := range openai.Elements(data) {
-		members, err := openai.ObjectMembers(e, "data")
-		if err != nil || n == want {
-			return nil, fmt.Errorf("it does not hold one vector for each of %d inputs", want)
-		}
-		index := int64(n)
-		var vector []float32
-		for _, m := range members {
-			switch m.Name {
-			case "index":
-				if index, err = openai.Int(m.Value, "index", 0, int64(want)-1); err != nil {
-					return nil, fmt.Errorf("a vector's index is not one of an input")
-				}
-			case "embedding":
-				if vector, err = readFloats(m.Value); err != nil {
-					return nil, err
-				}
-			}
-		}
-		if n++; vector == nil || found[index] != nil {
-			return nil, fmt.Errorf("it does not hold one vector for each of %d inputs", want)
-		}
-		found[index] = vector
-	}
-	if n != want {
-		return nil, fmt.Errorf("it holds %d vectors, want %d", n, want)
-	}
-	return found, nil
-}
-
-func readFloats(v []byte) ([]float32, error) {
-	vector := []float32{}
-	for e := range openai.Elements(v) {
-		f, err := strconv.ParseFloat(string(e), 32)
-		if err != nil || math.IsNaN(f) || math.IsInf(f, 0) {
-			return nil, fmt.Errorf("an embedding holds something that is not a number")
-		}
-		vector = append(vector, float32(f))
-	}
-	if len(vector) == 0 {
-		return nil, fmt.Errorf("an embedding holds no numbers")
-	}
-	return vector, nil
 }

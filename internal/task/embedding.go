@@ -124,78 +124,10 @@ func encodingFormat(p *parsing, name string, v []byte) error {
 // Count checks that an answer holds one vector for each input, all of one
 // length, of finite numbers.
 func (Embedding) Count(response []byte, req Request) (Work, error) {
-	found, err := vectors(response, int(req.Work()))
-	if err != nil {
+	if _, err := openai.Vectors(response, int(req.Work())); err != nil {
 		return Work{}, err
 	}
-	for i, v := range found {
-		if len(v) == 0 || len(v) != len(found[0]) {
-			return Work{}, badAnswer("malformed_answer", "vector %d has %d numbers, the first has %d", i, len(v), len(found[0]))
-		}
-	}
 	return Work{Units: req.Work(), Prompt: min(claimedPrompt(response), MostPrompt(req))}, nil
-}
-
-// vectors reads the vectors of an answer in the order of the inputs.
-func vectors(response []byte, want int) ([][]float32, error) {
-	data, err := dataOf(response)
-	if err != nil {
-		return nil, err
-	}
-	found := make([][]float32, want)
-	n := 0
-	for e := range openai.Elements(data) {
-		members, err := openai.ObjectMembers(e, "data")
-		if err != nil {
-			return nil, badAnswer("malformed_answer", "data holds something that is not an object")
-		}
-		index := int64(n)
-		var vector []float32
-		for _, m := range members {
-			switch m.Name {
-			case "index":
-				if index, err = openai.Int(m.Value, "index", 0, int64(want)-1); err != nil {
-					return nil, badAnswer("malformed_answer", "a vector's index is not one of an input")
-				}
-			case "embedding":
-				if vector, err = floats(m.Value, vectorHint(found)); err != nil {
-					return nil, err
-				}
-			}
-		}
-		if n++; n > want || found[index] != nil || vector == nil {
-			return nil, badAnswer("malformed_answer", "it does not hold exactly one vector for each of %d inputs", want)
-		}
-		found[index] = vector
-	}
-	if n != want {
-		return nil, badAnswer("malformed_answer", "it holds %d vectors, want %d", n, want)
-	}
-	return found, nil
-}
-
-func vectorHint(found [][]float32) int {
-	for _, v := range found {
-		if v != nil {
-			return len(v)
-		}
-	}
-	return 1024
-}
-
-func floats(v []byte, hint int) ([]float32, error) {
-	if !openai.IsArray(v) {
-		return nil, badAnswer("malformed_answer", "an embedding is not an array of numbers")
-	}
-	vector := make([]float32, 0, hint)
-	for e := range openai.Elements(v) {
-		f, err := strconv.ParseFloat(string(e), 32)
-		if err != nil || math.IsNaN(f) || math.IsInf(f, 0) {
-			return nil, badAnswer("malformed_answer", "an embedding holds something that is not a number")
-		}
-		vector = append(vector, float32(f))
-	}
-	return vector, nil
 }
 
 // claimedPrompt is the miner's own count of prompt tokens, or 0.
@@ -218,7 +150,7 @@ func claimedPrompt(response []byte) int64 {
 
 // Show writes the vectors as the customer wants them.
 func (Embedding) Show(response []byte, work Work, req Request, t *Task) ([]byte, error) {
-	found, err := vectors(response, int(req.Work()))
+	found, err := openai.Vectors(response, int(req.Work()))
 	if err != nil {
 		return nil, err
 	}

@@ -1,11 +1,6 @@
 package task
 
 import (
-	"bytes"
-	"encoding/base64"
-	"image"
-	_ "image/jpeg" // answers may be JPEG
-	_ "image/png"  // or PNG
 	"math/rand/v2"
 	"slices"
 	"strconv"
@@ -191,82 +186,25 @@ func responseFormat(p *parsing, name string, v []byte) error {
 // Count checks that an answer holds as many pictures as were asked for, each
 // whole base64 of a PNG or JPEG of the size that was asked for.
 func (TextToImage) Count(response []byte, req Request) (Work, error) {
-	f := req.Features()
-	width, height := dimensions(f.Size)
-	want := int(req.Work()) / max(f.Output, 1)
-	found, err := pictures(response)
+	width, height := dimensions(req.Features().Size)
+	found, err := openai.Pictures(response, pictures(req))
 	if err != nil {
 		return Work{}, err
 	}
-	if len(found) != want {
-		return Work{}, badAnswer("malformed_answer", "it holds %d pictures, want %d", len(found), want)
-	}
 	for _, b64 := range found {
-		data, err := base64.StdEncoding.DecodeString(b64)
-		if err != nil {
-			return Work{}, badAnswer("malformed_answer", "a picture is not base64")
-		}
-		c, format, err := image.DecodeConfig(bytes.NewReader(data))
-		if err != nil {
-			return Work{}, badAnswer("malformed_answer", "a picture is neither PNG nor JPEG")
-		}
-		if c.Width != width || c.Height != height {
-			return Work{}, badAnswer("wrong_size", "a %s picture is %dx%d, want %s", format, c.Width, c.Height, f.Size)
+		if _, err := openai.PictureFile(b64, width, height); err != nil {
+			return Work{}, err
 		}
 	}
 	return Work{Units: req.Work()}, nil
 }
 
-// pictures lists the base64 of an answer's pictures.
-func pictures(response []byte) ([]string, error) {
-	data, err := dataOf(response)
-	if err != nil {
-		return nil, err
-	}
-	var found []string
-	for e := range openai.Elements(data) {
-		members, err := openai.ObjectMembers(e, "data")
-		if err != nil {
-			return nil, badAnswer("malformed_answer", "data holds something that is not an object")
-		}
-		i := slices.IndexFunc(members, func(m openai.Member) bool { return m.Name == "b64_json" })
-		if i < 0 || !openai.IsString(members[i].Value) {
-			return nil, badAnswer("malformed_answer", "a picture has no b64_json")
-		}
-		b64, _ := openai.Text(members[i].Value, "b64_json")
-		found = append(found, b64)
-	}
-	return found, nil
-}
-
-// dataOf finds the data array of an answer.
-func dataOf(response []byte) ([]byte, error) {
-	members, err := openai.Members(response)
-	if err != nil {
-		return nil, badAnswer("malformed_answer", "it is not a JSON object")
-	}
-	var data []byte
-	for _, m := range members {
-		switch {
-		case m.Name == "error" && !openai.IsNull(m.Value):
-			return nil, badAnswer("upstream_error", "it is an error")
-		case m.Name == "data":
-			data = m.Value
-		}
-	}
-	if !openai.IsArray(data) {
-		return nil, badAnswer("malformed_answer", "it has no data")
-	}
-	return data, nil
-}
-
-func badAnswer(code, format string, args ...any) error {
-	return fault.New(fault.Upstream, code, "The upstream's answer cannot be used: "+format+".", args...)
-}
+// pictures is how many pictures a request asks for.
+func pictures(req Request) int { return int(req.Work()) / max(req.Features().Output, 1) }
 
 // Show gives the pictures and nothing else that the miner wrote.
-func (TextToImage) Show(response []byte, _ Work, _ Request, _ *Task) ([]byte, error) {
-	found, err := pictures(response)
+func (TextToImage) Show(response []byte, _ Work, req Request, _ *Task) ([]byte, error) {
+	found, err := openai.Pictures(response, pictures(req))
 	if err != nil {
 		return nil, err
 	}

@@ -1,0 +1,65 @@
+package openai
+
+import (
+	"bytes"
+	"encoding/base64"
+	"fmt"
+	"image"
+	"image/png"
+	"testing"
+
+	"vision/internal/fault"
+)
+
+func TestVectors(t *testing.T) {
+	got, err := Vectors([]byte(`{"data":[{"index":1,"embedding":[3,4e0]},{"index":0,"embedding":[1,2]}]}`), 2)
+	if err != nil || fmt.Sprint(got) != "[[1 2] [3 4]]" {
+		t.Errorf("%v, %v", got, err)
+	}
+	for _, bad := range []string{
+		``, `[]`, `{}`, `{"data":{}}`, `{"error":{"message":"no"},"data":[]}`,
+		`{"data":[{"embedding":[1]}]}`,
+		`{"data":[{"embedding":[1]},{"embedding":[1]},{"embedding":[1]}]}`,
+		`{"data":[{"index":0,"embedding":[1]},{"index":0,"embedding":[1]}]}`,
+		`{"data":[{"index":2,"embedding":[1]},{"index":0,"embedding":[1]}]}`,
+		`{"data":[{"embedding":[1]},{"embedding":[1,2]}]}`,
+		`{"data":[{"embedding":[]},{"embedding":[]}]}`,
+		`{"data":[{"embedding":["1"]},{"embedding":[1]}]}`,
+		`{"data":[{"embedding":[1e99]},{"embedding":[1]}]}`,
+		`{"data":[{"embedding":"AAAA"},{"embedding":[1]}]}`,
+		`{"data":[1,{"embedding":[1]}]}`,
+	} {
+		if v, err := Vectors([]byte(bad), 2); fault.KindOf(err) != fault.Upstream {
+			t.Errorf("%s: %v, %v", bad, v, err)
+		}
+	}
+}
+
+func TestPictures(t *testing.T) {
+	var file bytes.Buffer
+	if err := png.Encode(&file, image.NewGray(image.Rect(0, 0, 3, 2))); err != nil {
+		t.Fatal(err)
+	}
+	b64 := base64.StdEncoding.EncodeToString(file.Bytes())
+	list, err := Pictures(fmt.Appendf(nil, `{"created":1,"data":[{"revised_prompt":"x","b64_json":%q}]}`, b64), 1)
+	if err != nil || len(list) != 1 || list[0] != b64 {
+		t.Fatalf("%v, %v", list, err)
+	}
+	if got, err := PictureFile(b64, 3, 2); err != nil || !bytes.Equal(got, file.Bytes()) {
+		t.Errorf("the file: %v", err)
+	}
+	for _, bad := range []string{`{"data":[]}`, `{"data":[{}]}`, `{"data":[{"b64_json":null}]}`, `{"data":["x"]}`,
+		`{"data":[{"b64_json":"a"},{"b64_json":"a"}]}`, `{"data":[{"b64_json":"a","b64_json":"a"}]}`} {
+		if list, err := Pictures([]byte(bad), 1); fault.KindOf(err) != fault.Upstream {
+			t.Errorf("%s: %v, %v", bad, list, err)
+		}
+	}
+	for name, x := range map[string]struct {
+		b64           string
+		width, height int
+	}{"another size": {b64, 2, 3}, "no base64": {"*", 3, 2}, "no picture": {"aGVsbG8=", 3, 2}, "nothing": {"", 3, 2}} {
+		if _, err := PictureFile(x.b64, x.width, x.height); fault.KindOf(err) != fault.Upstream {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
