@@ -16,6 +16,10 @@
 //	Closed  all its slots are taken, or it answered 429 a moment ago: not
 //	        asked, for its refusal would be our doing
 //
+// The validator's own requests choose their miners themselves, but begin and
+// end on the Board like others: none is sent where customers' requests take the
+// slots it needs. Overloaded and TryBegin say when a 429 would be our doing.
+//
 // A Board holds what is known of every miner in every task of the current
 // period. Invariants: picking takes no lock and allocates nothing; a miner's
 // load and record outlive the period, its used capacity does not; a request

@@ -17,6 +17,9 @@
 //   - Every attempt gives exactly one recorded outcome, and all attempts of a
 //     request are recorded together, when the last has ended. Only if the
 //     recorder fails are they lost, and then the customer is told of an error.
+//   - A miner is charged only for what it did: not for requests that are wrong,
+//     nor for customers that leave or read slowly, nor for our own overload,
+//     deadlines cut short, or faults.
 //   - A slot that was acquired on the Board is released, even by a panic.
 //   - Prompts and keys are in no log and no metric.
 //   - Stop refuses new work, waits for what is under way, and cancels what is

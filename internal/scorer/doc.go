@@ -26,7 +26,8 @@
 //     outcomes, and probes missed while down are not made up for.
 //   - Nothing of ours costs a miner anything: a ledger, store or checker that
 //     fails, a bound that is hit or a shutdown leaves no request counted.
-//   - A miner that answers slowly or never delays no other.
+//   - A miner that answers slowly or never delays no other, nor does a judge or
+//     a sample that cannot be judged delay the checks of other tasks.
 //   - Every probe goes the way of customers' requests, and is written down, and
 //     drawn to be checked, like them.
 package scorer
