@@ -3,7 +3,6 @@ package checker
 import (
 	"bytes"
 	"errors"
-	"strings"
 
 	"vision/internal/openai"
 )
@@ -19,7 +18,7 @@ type answer struct {
 	hasPrompt bool
 	finish    string // finish_reason; "" if it never came
 	partial   bool   // the customer went away before the end
-	usage     int    // completion tokens that the server claims; -1 if it does not say
+	unended   error  // why a stream is not whole; nil for one that is
 
 	idless bool // text came before any ids
 }
@@ -28,13 +27,16 @@ type answer struct {
 // above any context.
 const maxIDs = 1 << 21
 
-// readAnswer reads what a miner sent. An error says what is malformed, for
-// people, without quoting any of it. Names count only as written: neither
-// another case nor escapes, as everywhere else a stream is looked at.
+// readAnswer reads what a miner sent, as far as the relay accepts it: its own
+// translator goes over it first. An error says what is malformed, for people,
+// without quoting any of it.
 func readAnswer(body []byte, stream bool) (*answer, error) {
-	a := &answer{usage: -1}
+	a := &answer{}
 	if !stream {
-		if err := a.object(body, true); err != nil {
+		if _, err := openai.CountAnswer(body, openai.Bounds{}); err != nil {
+			return nil, err
+		}
+		if err := a.object(body); err != nil {
 			return nil, err
 		}
 	} else if err := a.events(body); err != nil {
@@ -44,29 +46,21 @@ func readAnswer(body []byte, stream bool) (*answer, error) {
 	return a, nil
 }
 
-// events reads server-sent events. An unfinished last one is dropped, as
-// browsers do.
+// mostEvent is the most bytes of one event that validators pass on.
+const mostEvent = 1 << 20
+
+// events reads server-sent events as they were passed on: what the relay drops
+// from a stream is not looked at here, and what it refuses is malformed.
 func (a *answer) events(body []byte) error {
-	body = bytes.ReplaceAll(body, []byte("\r\n"), []byte("\n"))
-	for len(body) > 0 {
-		event, rest, whole := bytes.Cut(body, []byte("\n\n"))
-		if body = rest; !whole && len(bytes.TrimSpace(event)) == 0 {
-			return nil
-		}
-		var data []byte
-		for line := range bytes.SplitSeq(event, []byte("\n")) {
-			if field, ok := bytes.CutPrefix(line, []byte("data:")); ok {
-				data = append(data, bytes.TrimPrefix(field, []byte(" "))...)
-			}
-		}
-		switch {
-		case len(data) == 0: // a comment or another field
-		case string(bytes.TrimSpace(data)) == "[DONE]":
-			return nil
-		case !whole:
-			return nil
-		default:
-			if err := a.object(data, false); err != nil {
+	stream := openai.NewStream(openai.Options{Limit: mostEvent, TokenIDs: true})
+	passed, err := stream.Feed(nil, body)
+	if err != nil {
+		return err
+	}
+	a.unended = stream.End()
+	for event := range bytes.SplitSeq(passed, []byte("\n\n")) { // one line each
+		if data, ok := bytes.CutPrefix(event, []byte("data: ")); ok {
+			if err := a.object(data); err != nil {
 				return err
 			}
 		}
@@ -75,151 +69,90 @@ func (a *answer) events(body []byte) error {
 }
 
 var (
-	errNotJSON   = errors.New("it is not JSON of the right shape")
-	errChoices   = errors.New("it has more than one choice")
-	errUpstream  = errors.New("it is an error")
-	errIDs       = errors.New("its token ids are not a list of numbers")
-	errLate      = errors.New("it goes on after its finish_reason")
-	errManyIDs   = errors.New("it has too many token ids")
-	errTwoShapes = errors.New("its choice has both text and a message")
+	errNotJSON = errors.New("it is not JSON of the right shape")
+	errIDs     = errors.New("its token ids are not a list of numbers")
+	errManyIDs = errors.New("it has too many token ids")
 )
 
-// object reads a chunk or a whole answer.
-func (a *answer) object(b []byte, whole bool) error {
-	members, err := openai.Members(b)
-	if err != nil {
-		return errNotJSON
-	}
-	for _, m := range members {
-		switch m.Name {
-		case "error":
-			if !openai.IsNull(m.Value) {
-				return errUpstream
-			}
+// object reads a chunk or a whole answer, of which the relay has made sure that
+// it has one choice at most, and each name that matters once.
+func (a *answer) object(b []byte) (err error) {
+	for name, v := range openai.AnswerMembers(b) {
+		switch name {
 		case "prompt_token_ids":
-			if err := a.readPromptIDs(m.Value); err != nil {
-				return err
-			}
-		case "usage":
-			a.readUsage(m.Value)
+			err = a.readPromptIDs(v)
 		case "choices":
-			n := 0
-			for e := range openai.Elements(m.Value) {
-				if n++; n > 1 {
-					return errChoices
-				}
-				if err := a.choice(e, whole); err != nil {
-					return err
-				}
+			for e := range openai.Elements(v) {
+				err = errors.Join(err, a.choice(e))
 			}
+		}
+		if err != nil {
+			return err
 		}
 	}
 	return nil
 }
 
-func (a *answer) readUsage(v []byte) {
-	members, err := openai.ObjectMembers(v, "usage")
-	if err != nil {
-		return
-	}
-	for _, m := range members {
-		if m.Name == "completion_tokens" {
-			if n, err := openai.Int(m.Value, m.Name, 0, maxIDs); err == nil {
-				a.usage = int(n)
-			}
-		}
-	}
-}
-
-func (a *answer) choice(b []byte, whole bool) error {
-	members, err := openai.ObjectMembers(b, "choices")
-	if err != nil {
-		return errNotJSON
-	}
+func (a *answer) choice(b []byte) (err error) {
 	before := len(a.text) + len(a.reasoning)
-	finished := a.finish != ""
-	ids, shapes := 0, 0
-	for _, m := range members {
-		switch m.Name {
+	for name, v := range openai.AnswerMembers(b) {
+		switch name {
 		case "text":
-			shapes++
-			if !openai.IsNull(m.Value) {
-				s, err := openai.Text(m.Value, "text")
-				if err != nil {
-					return errNotJSON
-				}
-				a.text = append(a.text, s...)
-			}
+			err = appendText(&a.text, v)
 		case "delta", "message":
-			if (m.Name == "message") != whole {
-				return errNotJSON
-			}
-			shapes++
-			if err := a.delta(m.Value); err != nil {
-				return err
-			}
+			err = a.delta(v)
 		case "token_ids":
-			got, err := readIDs(m.Value)
-			if err != nil {
-				return err
+			var ids []int
+			if ids, err = readIDs(v); err == nil && len(a.ids)+len(ids) > maxIDs {
+				err = errManyIDs
 			}
-			if ids = len(got); len(a.ids)+ids > maxIDs {
-				return errManyIDs
-			}
-			a.ids = append(a.ids, got...)
+			a.ids = append(a.ids, ids...)
 		case "prompt_token_ids":
-			if err := a.readPromptIDs(m.Value); err != nil {
-				return err
-			}
+			err = a.readPromptIDs(v)
 		case "finish_reason":
-			if !openai.IsNull(m.Value) {
-				if a.finish, err = openai.Text(m.Value, "finish_reason"); err != nil {
-					return errNotJSON
-				}
+			if !openai.IsNull(v) {
+				a.finish, err = openai.Text(v, name)
 			}
 		}
+		if err != nil {
+			return err
+		}
 	}
-	if shapes > 1 {
-		return errTwoShapes
-	}
-	wrote := len(a.text)+len(a.reasoning) > before
-	if finished && (wrote || ids > 0) {
-		return errLate
-	}
-	if wrote && len(a.ids) == 0 {
+	if len(a.text)+len(a.reasoning) > before && len(a.ids) == 0 {
 		a.idless = true // text later on without ids of its own is what a decoder held back
 	}
 	return nil
 }
 
-func (a *answer) delta(v []byte) error {
-	members, err := openai.ObjectMembers(v, "delta")
-	if err != nil {
-		return errNotJSON
-	}
-	for _, m := range members {
-		if openai.IsNull(m.Value) {
-			continue
-		}
-		switch m.Name {
+func (a *answer) delta(b []byte) (err error) {
+	for name, v := range openai.AnswerMembers(b) {
+		switch name {
 		case "content":
-			s, err := openai.Text(m.Value, m.Name)
-			if err != nil {
-				return errNotJSON
-			}
-			a.text = append(a.text, s...)
+			err = appendText(&a.text, v)
 		case "reasoning", "reasoning_content", "refusal":
-			s, err := openai.Text(m.Value, m.Name)
-			if err != nil {
-				return errNotJSON
-			}
-			a.reasoning = append(a.reasoning, s...)
+			err = appendText(&a.reasoning, v)
 		case "tool_calls", "function_call":
-			if s := strings.TrimSpace(string(m.Value)); s != "[]" && s != "{}" {
+			if s := string(openai.AppendCanonical(nil, v)); s != "[]" && s != "{}" && s != "null" {
 				a.tools = true
 			}
 		}
+		if err != nil {
+			return err
+		}
 	}
+	return nil
+}
+
+// appendText appends a string; null is none.
+func appendText(to *[]byte, v []byte) error {
+	if openai.IsNull(v) {
+		return nil
+	}
+	s, err := openai.Text(v, "text")
+	if err != nil {
+		return errNotJSON
+	}
+	*to = append(*to, s...)
 	return nil
 }
 

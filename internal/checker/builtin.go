@@ -156,7 +156,7 @@ func (b *builtin) Answer(ctx context.Context, q *textQuery) (*answer, error) {
 	if err != nil {
 		return nil, err
 	}
-	a := &answer{promptIDs: prompt, hasPrompt: true, hasIDs: true, usage: -1}
+	a := &answer{promptIDs: prompt, hasPrompt: true, hasIDs: true}
 	err = b.lm.Generate(ctx, refmodel.Request{Prompt: prompt, MaxTokens: q.maxTokens, Temperature: q.temperature,
 		TopP: q.topP, Seed: q.seed, Stop: q.stop}, func(t refmodel.Token) bool {
 		a.ids = append(a.ids, t.ID)

@@ -89,8 +89,8 @@ func sameSampler(p Proof, s *sample) bool {
 func judgeShape(q *textQuery, s *sample, proof Proof) (verdict, bool) {
 	a := q.answer
 	switch {
-	case a.finish == "" && !a.partial:
-		return guilty("malformed", "it has no finish_reason"), true
+	case a.unended != nil && !a.partial:
+		return guilty("malformed", "%v", a.unended), true
 	case a.tools:
 		return guilty("malformed", "it calls a tool, and none was offered"), true
 	case len(a.ids) > q.maxTokens:

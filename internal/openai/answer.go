@@ -1,6 +1,7 @@
 package openai
 
 import (
+	"iter"
 	"strconv"
 
 	"vision/internal/fault"
@@ -125,4 +126,18 @@ func bounded(claimed, most int64) int64 {
 		claimed = min(claimed, most)
 	}
 	return max(claimed, 0)
+}
+
+// AnswerMembers ranges over the members of an object of an answer that a Stream
+// or CountAnswer has accepted. In those that are looked at no name is written
+// with escapes, and none that matters twice: names are given as they were written.
+func AnswerMembers(v []byte) iter.Seq2[string, []byte] {
+	return func(yield func(name string, value []byte) bool) {
+		o := open(v, space(v, 0))
+		for o.next() {
+			if o.i = skipValue(v, o.val, MaxDepth); o.i == bad || !yield(string(v[o.key:o.keyEnd]), v[o.val:o.i]) {
+				return
+			}
+		}
+	}
 }

@@ -323,7 +323,7 @@ func (c *chunk) walkChoice(b []byte, i int, whole bool, e *edits) int {
 			return bad
 		}
 	}
-	if l.failed {
+	if l.failed || l.seen&sawDelta != 0 && l.seen&sawText != 0 { // two answers in one
 		return bad
 	}
 	return l.i
