@@ -9,6 +9,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"os"
 	"runtime/debug"
 	"strings"
@@ -34,7 +35,7 @@ func TestWithoutDetaching(t *testing.T) {
 		"TooManyAtOnce": TestTooManyAtOnce, "Errors": TestErrors, "KeyLimit": TestKeyLimit, "SlowBody": TestSlowBody,
 		"DeadlinesDoNotLinger": TestDeadlinesDoNotLinger, "CustomerReadsNothing": TestCustomerReadsNothing, "Panic": TestPanicOfAStream,
 		"ManyStreams": TestManyStreamsAtOnce, "SDKChatStream": TestSDKChatStream, "SDKBrokenStream": TestSDKBrokenStream, "SDKCancel": TestSDKCancel,
-		"OneConnection": TestOneConnectionManyRequests, "Pipelined": TestPipelinedRequests,
+		"OneConnection": TestOneConnectionManyRequests, "Pipelined": TestPipelinedRequests, "ExpectContinue": TestExpectContinue,
 	} {
 		t.Run(name, test)
 	}
@@ -189,6 +190,32 @@ func TestPipelinedRequests(t *testing.T) {
 		c.say(next[early:])
 		goOn <- struct{}{}
 		c.hears(200, done)
+	}
+}
+
+func TestExpectContinue(t *testing.T) {
+	f := serve(t, nil, ok(3))
+	c := dial(t, f)
+	head, body, _ := strings.Cut(raw("HTTP/1.1", streamed, "Expect: 100-continue\r\n"), "\r\n\r\n")
+	c.say(head + "\r\n\r\n")
+	if line, err := c.in.ReadString('\n'); err != nil || line != "HTTP/1.1 100 Continue\r\n" {
+		t.Fatalf("%q, %v", line, err)
+	}
+	c.in.ReadString('\n')
+	c.say(body)
+	c.hears(200, done)
+	c.say(raw("HTTP/1.1", chatBody))
+	c.hears(200, "}")
+}
+
+// A server that does not let go of the connection serves the stream itself.
+func TestServerKeepsTheConnection(t *testing.T) {
+	f := newFixture(t, nil, ok(3))
+	w := httptest.NewRecorder()
+	r := request(streamed)
+	f.ServeHTTP(w, r.WithContext(connContext(r.Context(), &conn{})))
+	if !strings.HasSuffix(w.Body.String(), done) || f.Active() != 0 || len(f.store.recorded()) != 1 {
+		t.Errorf("%d under way, %d recorded: %d %s", f.Active(), len(f.store.recorded()), w.Code, w.Body)
 	}
 }
 

@@ -24,8 +24,8 @@ type wire struct {
 var wireBuffers = sync.Pool{New: func() any { b := make([]byte, 0, 4<<10); return &b }}
 
 const (
-	fullWire = 64 << 10 // what is sent without being asked to
-	keptWire = 32 << 10 // larger buffers are not kept for the next write
+	fullWire = 64 << 10  // what is sent without being asked to
+	keptWire = 128 << 10 // larger buffers are not kept for the next write
 )
 
 // Header implements http.ResponseWriter. After WriteHeader it has no effect.
