@@ -97,11 +97,6 @@ func (c *Capacities) Validate() error {
 	return nil
 }
 
-// In scales declared units to a period of another length, rounding down.
-func (c *Capacities) In(units int64, period time.Duration) int64 {
-	return int64(float64(units) * (period.Seconds() / c.Secs))
-}
-
 // CheckRequest asks a checking server to judge one sample.
 type CheckRequest struct {
 	Task   task.Task      `json:"task"`
