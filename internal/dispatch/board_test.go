@@ -345,7 +345,7 @@ func TestProbesAndSlots(t *testing.T) {
 		t.Error("a customer's request takes a slot, and a probe too many is sent")
 	}
 	b.Release(s, ended(id(0), outcome.OK, t0, time.Second, 1), 0)
-	if !probe() || !probe() {
+	if first, second := probe(), probe(); !first || !second {
 		t.Error("probes alone do not fit, and the miner is spared them")
 	}
 	if s, _ := b.Acquire(chat, true, t0, 1, 2, nil); s != nil {
