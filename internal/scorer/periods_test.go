@@ -389,10 +389,7 @@ func TestCheckerDown(t *testing.T) {
 		if len(w.set) != 0 {
 			t.Errorf("weights were set though nothing was checked: %+v", w.set)
 		}
-		tries := 0
-		for _, s := range w.store.samples {
-			tries = max(tries, s.tries)
-		}
+		tries := w.store.mostTries()
 		if tries < 3 || tries > 20 {
 			t.Errorf("the sample tried most was tried %d times in half an hour: want it tried again, ever more rarely", tries)
 		}

@@ -159,7 +159,9 @@ func (s *Scorer) saved(ctx context.Context, w *period.Weights, set bool, note st
 	if err := s.c.Store.SaveWeights(ctx, next); err != nil {
 		return fmt.Errorf("keep what became of the weights: %w", err)
 	}
+	s.setMu.Lock() // hand reads the period of what waits
 	*w = next
+	s.setMu.Unlock()
 	return nil
 }
 

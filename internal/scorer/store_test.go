@@ -281,3 +281,13 @@ func (m *memory) result(id int64, miner hotkey.ID, task string) *period.Result {
 	}
 	return nil
 }
+
+// mostTries is how often the sample tried most was given back.
+func (m *memory) mostTries() (most int) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for _, s := range m.samples {
+		most = max(most, s.tries)
+	}
+	return most
+}

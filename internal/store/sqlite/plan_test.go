@@ -74,41 +74,31 @@ func TestManyOutcomes(t *testing.T) {
 	if p, err := s.Pending(ctx); err != nil || p != n/20 {
 		t.Fatalf("%d pending, %v", p, err)
 	}
-	// Generous bounds for a loaded machine; a scan or a sort of all breaks them.
+	// How they are found is the plans' matter, above; how fast, the benchmarks'.
 	for name, c := range map[string]struct {
-		within time.Duration
-		call   func() (int, error)
-		want   int
+		call func() (int, error)
+		want int
 	}{
-		"the last 100 outcomes": {20 * time.Millisecond, func() (int, error) {
+		"the last 100 outcomes": {func() (int, error) {
 			l, err := s.OutcomesAfter(ctx, n-100, 1000)
 			return len(l), err
 		}, 100},
-		"1,000 outcomes from the middle": {100 * time.Millisecond, func() (int, error) {
+		"1,000 outcomes from the middle": {func() (int, error) {
 			l, err := s.OutcomesAfter(ctx, n/2, 1000)
 			return len(l), err
 		}, 1000},
-		"the place of a recent time": {20 * time.Millisecond, func() (int, error) {
+		"the place of a recent time": {func() (int, error) {
 			seq, err := s.SeqBefore(ctx, begin.Add((n-100)*time.Millisecond))
 			return int(seq), err
 		}, n - 100},
-		"a claim": {50 * time.Millisecond, func() (int, error) {
+		"a claim": {func() (int, error) {
 			l, err := s.ClaimSamples(ctx, begin, time.Hour, 10)
 			return len(l), err
 		}, 10},
-		"pending": {50 * time.Millisecond, func() (int, error) { return s.Pending(ctx) }, n / 20},
+		"pending": {func() (int, error) { return s.Pending(ctx) }, n / 20},
 	} {
-		best := time.Hour
-		for range 5 {
-			started := time.Now()
-			got, err := c.call()
-			best = min(best, time.Since(started))
-			if err != nil || got != c.want {
-				t.Errorf("%s: %d, want %d (%v)", name, got, c.want, err)
-			}
-		}
-		if best > c.within {
-			t.Errorf("%s took %v, want at most %v", name, best, c.within)
+		if got, err := c.call(); err != nil || got != c.want {
+			t.Errorf("%s: %d, want %d (%v)", name, got, c.want, err)
 		}
 	}
 }
