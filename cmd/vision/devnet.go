@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"time"
 
 	"vision/internal/devnet"
@@ -70,19 +71,14 @@ func runDevnet(ctx context.Context, t terminal, flags *flag.FlagSet, args []stri
 	if err != nil {
 		return err
 	}
-	shown := make(chan struct{})
+	var shown sync.WaitGroup
 	showing, stopShowing := context.WithCancel(ctx)
 	err = net.Run(ctx, func() {
 		fmt.Fprint(t.out, devnetWelcome(net))
-		go func() {
-			defer close(shown)
-			net.Show(showing, t.out, isTerminal(t.out))
-		}()
+		shown.Go(func() { net.Show(showing, t.out, isTerminal(t.out)) })
 	})
 	stopShowing()
-	if err == nil {
-		<-shown
-	}
+	shown.Wait() // nothing is shown if it was stopped before it was ready
 	fmt.Fprintf(t.out, "\nStopped. The data is in %s; `%s` goes on from there.\n", o.Data, again(flags, o.Data))
 	return err
 }

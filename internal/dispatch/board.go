@@ -93,6 +93,7 @@ func (b *Board) Set(p period.Period, contenders []period.Contender) {
 			s.record.absent = 0
 			if anew {
 				s.record.used.Store(0)
+				s.record.whole.Store(0)
 			}
 		}
 	}
@@ -262,6 +263,9 @@ func lower(count *atomic.Int64) {
 func (b *Board) charge(r *record, o *outcome.Outcome) {
 	if o.Status != outcome.Ours && o.Work > 0 && !o.Start.Before(b.now.Load().start) {
 		r.used.Add(o.Work)
+		if o.Status == outcome.OK {
+			r.whole.Add(o.Work)
+		}
 	}
 }
 

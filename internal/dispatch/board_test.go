@@ -394,3 +394,19 @@ func TestOverloaded(t *testing.T) {
 	}
 	b.Release(other, ended(id(0), outcome.OK, t0, time.Second, 1), 0)
 }
+
+// What nobody waited for cannot be checked, so it excuses no refusals: or a
+// customer in league with a miner could buy it a period without tests.
+func TestOnlyGoodAnswersExcuseRefusals(t *testing.T) {
+	for status, want := range map[outcome.Status]bool{outcome.OK: true, outcome.Canceled: false, outcome.Failed: false} {
+		b := board(contenders(1, 1000, 2))
+		s, _ := b.Acquire(chat, true, t0, 1, 2, nil)
+		b.Release(s, ended(id(0), status, t0, time.Second, 1000), 0)
+		if s.Used() != 1000 {
+			t.Errorf("%v: %d units are used, want 1000", status, s.Used())
+		}
+		if spent, ok := b.TryBegin(chat, id(0)); spent != want || !ok {
+			t.Errorf("after its capacity in answers that were %v: spent %t, sent %t, want %t, true", status, spent, ok, want)
+		}
+	}
+}

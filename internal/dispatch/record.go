@@ -35,6 +35,7 @@ type record struct {
 	inFlight atomic.Int64
 	probes   atomic.Int64  // of inFlight, the validator's own
 	used     atomic.Int64  // units consumed this period
+	whole    atomic.Int64  // those of them in answers that were good
 	first    atomic.Uint64 // average time to a stream's first output, bits of seconds; 0 is unknown
 	pace     atomic.Uint64 // average time of a whole answer per unit, bits of seconds; 0 is unknown
 	success  atomic.Uint64 // average of good (1) and bad (0) answers, as bits

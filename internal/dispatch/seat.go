@@ -34,7 +34,7 @@ func (s *Seat) left(u *usual) float64 {
 // spent says whether its capacity is used up by what it has served and what
 // requests under way will probably use, all but one of them: the one that is asked about.
 func (s *Seat) spent(u *usual) bool {
-	return float64(s.Used())+float64(max(s.InFlight()-1, 0))*u.work.value() >= float64(s.Capacity)
+	return float64(s.record.whole.Load())+float64(max(s.InFlight()-1, 0))*u.work.value() >= float64(s.Capacity)
 }
 
 // Name is the miner's address as text, worked out once.

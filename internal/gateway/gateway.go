@@ -184,15 +184,17 @@ func (g *Gateway) BaseContext(net.Listener) context.Context { return g.base }
 
 // Stop refuses new requests and waits for those under way. What is not done
 // shortly before ctx's deadline, or when it is cancelled, is cancelled and
-// told so. Stop returns when no request is under way.
+// told so. Stop returns when no request is under way, or at ctx's deadline.
 func (g *Gateway) Stop(ctx context.Context) error {
 	g.draining.Store(true)
 	early := ctx
+	var late <-chan struct{} // the deadline, if there is one
 	if deadline, ok := ctx.Deadline(); ok {
 		left := time.Until(deadline)
 		var cancel context.CancelFunc
 		early, cancel = context.WithTimeout(ctx, left-min(left/5, time.Second))
 		defer cancel()
+		late = ctx.Done()
 	}
 	over := early.Done()
 	for g.active.Load() > 0 {
@@ -201,6 +203,9 @@ func (g *Gateway) Stop(ctx context.Context) error {
 		case <-over:
 			g.abort(relay.ErrShutdown)
 			over = nil
+		case <-late: // somebody reads nothing; the process need not wait
+			g.abort(relay.ErrShutdown)
+			return fmt.Errorf("%d requests are still under way: %w", g.active.Load(), ctx.Err())
 		}
 	}
 	g.abort(relay.ErrShutdown)

@@ -105,6 +105,9 @@ func (a *attempt) run() bool {
 			if unreached(err) && c.net.lose(a.call.Peer.Miner, dialled) {
 				return a.ours("network_down", err)
 			}
+			if unreached(err) && !c.cfg.Now().Before(firstBy) {
+				return a.late() // the time that it had was up, which the caller set
+			}
 			reason := c.dialReason(err)
 			return a.end(outcome.Failed, reason, fault.Wrap(err, fault.Upstream, reason, "The miner cannot be reached"))
 		}
@@ -147,6 +150,7 @@ func (a *attempt) exchange(firstBy time.Time) (again, reusable bool) {
 	a.due = firstBy
 	a.arm(begun, true)
 	writing, err := a.write()
+	written := a.c.cfg.Now()
 	// Even where writing failed, there may be an answer to read.
 	h, readErr := cn.head()
 	if readErr != nil {
@@ -154,7 +158,7 @@ func (a *attempt) exchange(firstBy time.Time) (again, reusable bool) {
 			cn.Close()
 			<-writing
 		}
-		if cn.reused && !cn.got && dead(readErr) && a.ctx.Err() == nil && a.c.cfg.Now().Sub(begun) <= deathShows {
+		if cn.reused && !cn.got && dead(readErr) && a.ctx.Err() == nil && a.c.cfg.Now().Sub(written) <= deathShows {
 			return true, false
 		}
 		return false, a.broken(readErr)

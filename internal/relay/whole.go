@@ -5,11 +5,17 @@ import (
 	"io"
 
 	"vision/internal/outcome"
+	"vision/internal/proto"
+	"vision/internal/task"
 )
 
 // whole takes an answer that is not streamed.
 func (a *attempt) whole(h head) bool {
-	if h.length > a.c.cfg.MaxResponse {
+	most := a.c.cfg.MaxResponse
+	if a.call.Kind.Unit() == task.Token { // a text needs no more room whole than as a stream
+		most = min(most, proto.MaxStream(task.MostPrompt(a.call.Request), a.call.Request.Work()))
+	}
+	if h.length > most {
 		return a.fail("too_large", "The miner's answer is too large.")
 	}
 	buf := buffers.Get().(*[]byte)
@@ -23,7 +29,7 @@ func (a *attempt) whole(h head) bool {
 		}
 		// Framing may be as much as the data, which no server comes near.
 		a.read += int64(n)
-		if *buf = append(*buf, data...); int64(len(*buf)) > a.c.cfg.MaxResponse || a.read/2 > a.c.cfg.MaxResponse {
+		if *buf = append(*buf, data...); int64(len(*buf)) > most || a.read/2 > most {
 			return a.fail("too_large", "The miner's answer is too large.")
 		}
 		if n > 0 || b.done {

@@ -341,6 +341,24 @@ func TestStoreFailsBothWays(t *testing.T) {
 	}
 }
 
+// TestABugInRelayingAProbeIsOurs: it ends neither the validator nor the miner's
+// good name.
+func TestABugInRelayingAProbeIsOurs(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, 10*time.Minute, "odd", "good")
+		w.miners[w.ids[0]].answer = func(context.Context, relay.Call) outcome.Outcome { panic("a parser's bug") }
+		w.start()
+		w.until(12 * time.Minute)
+		w.stop()
+		if r := w.store.result(1, w.ids[0], chat); r == nil || r.Counts.Requests != 0 {
+			t.Errorf("the miner is charged for our bug: %+v", r)
+		}
+		if r := w.store.result(1, w.ids[1], chat); r == nil || r.Counts.OK == 0 {
+			t.Errorf("the other miner was not tested: %+v", r)
+		}
+	})
+}
+
 // TestWhatNobodyCanJudgeIsDropped: such samples neither pile up nor say
 // anything about the miner.
 func TestWhatNobodyCanJudgeIsDropped(t *testing.T) {

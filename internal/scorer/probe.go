@@ -3,6 +3,7 @@ package scorer
 import (
 	"context"
 	"math/rand/v2"
+	"runtime/debug"
 	"time"
 
 	"vision/internal/outcome"
@@ -77,7 +78,7 @@ func (s *Scorer) ask(ctx context.Context, b *book, t turn) {
 		FirstBy: now.Add(first), By: now.Add(total),
 		Keep: keep,
 	}
-	answer := s.c.Relay.Do(ctx, call, unheard{})
+	answer := s.relayed(ctx, call)
 	relay.Excuse(&answer, spent)
 	if s.c.Board != nil {
 		s.c.Board.Ended(answer.Outcome, answer.RetryAfter)
@@ -89,4 +90,19 @@ func (s *Scorer) ask(ctx context.Context, b *book, t turn) {
 		b.note(func(st *Stats) { st.Lost++ })
 		s.log.Warn("a probe's outcome was not written down", "request", id, "err", err)
 	}
+}
+
+// relayed is Relay.Do, but for a panic: a bug in reading what a stranger sent
+// is our fault, and ends neither the validator nor the probe's books.
+func (s *Scorer) relayed(ctx context.Context, call relay.Call) (answer relay.Answer) {
+	defer func() {
+		if p := recover(); p != nil {
+			s.log.Error("a bug: relaying a probe panicked", "request", call.ID, "panic", p, "stack", string(debug.Stack()))
+			answer = relay.Answer{Outcome: outcome.Outcome{
+				Request: call.ID, Last: true, Source: call.Source, Task: call.Task.Name, Miner: call.Peer.Miner,
+				Status: outcome.Ours, Reason: "panic", Stream: call.Request.Stream(), Start: s.c.Now(),
+			}}
+		}
+	}()
+	return s.c.Relay.Do(ctx, call, unheard{})
 }
