@@ -127,7 +127,7 @@ func earlier(a, b time.Time) time.Time {
 	return a
 }
 
-// deathShows is how long after a request's writing the death of an idle
+// deathShows is how long after a request's writing has begun the death of an idle
 // connection shows at the latest. Whoever hangs up later may have read the
 // request and worked on it: that is an answer, if a bad one.
 const deathShows = 100 * time.Millisecond
@@ -150,7 +150,6 @@ func (a *attempt) exchange(firstBy time.Time) (again, reusable bool) {
 	a.due = firstBy
 	a.arm(begun, true)
 	writing, err := a.write()
-	written := a.c.cfg.Now()
 	// Even where writing failed, there may be an answer to read.
 	h, readErr := cn.head()
 	if readErr != nil {
@@ -158,7 +157,7 @@ func (a *attempt) exchange(firstBy time.Time) (again, reusable bool) {
 			cn.Close()
 			<-writing
 		}
-		if cn.reused && !cn.got && dead(readErr) && a.ctx.Err() == nil && a.c.cfg.Now().Sub(written) <= deathShows {
+		if cn.reused && !cn.got && dead(readErr) && a.ctx.Err() == nil && a.c.cfg.Now().Sub(begun) <= deathShows {
 			return true, false
 		}
 		return false, a.broken(readErr)
