@@ -17,8 +17,13 @@ import (
 	"vision/internal/obs"
 )
 
-func logger(t terminal, c node.Log) (*slog.Logger, error) {
-	return obs.NewLogger(t.err, c.Level, c.Format)
+// open gets what a node is built on, its log to standard error among it.
+func open(t terminal, c node.Common) (node.Parts, error) {
+	log, err := obs.NewLogger(t.err, c.Log.Level, c.Log.Format)
+	if err != nil {
+		return node.Parts{}, err
+	}
+	return node.Open(c, log)
 }
 
 // load reads a node's configuration, and says how to come by one.
@@ -46,11 +51,7 @@ func runMiner(ctx context.Context, t terminal, flags *flag.FlagSet, args []strin
 	if err := load("miner", *file, &c); err != nil {
 		return err
 	}
-	log, err := logger(t, c.Log)
-	if err != nil {
-		return err
-	}
-	parts, err := node.Open(c.Common, log)
+	parts, err := open(t, c.Common)
 	if err != nil {
 		return err
 	}
@@ -58,8 +59,8 @@ func runMiner(ctx context.Context, t terminal, flags *flag.FlagSet, args []strin
 	if err != nil {
 		return err
 	}
-	go reloadMiner(ctx, *file, c, m, log)
-	return m.Run(ctx, func() { log.Info("miner is ready", "hotkey", m.Hotkey().String(), "listen", m.Addr()) })
+	go reloadMiner(ctx, *file, c, m, parts.Log)
+	return m.Run(ctx, func() { parts.Log.Info("miner is ready", "hotkey", m.Hotkey().String(), "listen", m.Addr()) })
 }
 
 // reloadMiner reads the file again at each SIGHUP.
@@ -104,11 +105,7 @@ func runValidator(ctx context.Context, t terminal, flags *flag.FlagSet, args []s
 	if *roles != "" {
 		c.Roles = strings.Split(*roles, ",")
 	}
-	log, err := logger(t, c.Log)
-	if err != nil {
-		return err
-	}
-	parts, err := node.Open(c.Common, log)
+	parts, err := open(t, c.Common)
 	if err != nil {
 		return err
 	}
@@ -117,7 +114,7 @@ func runValidator(ctx context.Context, t terminal, flags *flag.FlagSet, args []s
 		return err
 	}
 	return v.Run(ctx, func() {
-		log.Info("validator is ready", "hotkey", v.Hotkey().String(), "roles", strings.Join(c.Roles, ","), "api", v.Customers())
+		parts.Log.Info("validator is ready", "hotkey", v.Hotkey().String(), "roles", strings.Join(c.Roles, ","), "api", v.Customers())
 	})
 }
 
@@ -130,11 +127,7 @@ func runChecker(ctx context.Context, t terminal, flags *flag.FlagSet, args []str
 	if err := load("checker", *file, &c); err != nil {
 		return err
 	}
-	log, err := logger(t, c.Log)
-	if err != nil {
-		return err
-	}
-	parts, err := node.Open(c.Common, log)
+	parts, err := open(t, c.Common)
 	if err != nil {
 		return err
 	}
@@ -142,5 +135,5 @@ func runChecker(ctx context.Context, t terminal, flags *flag.FlagSet, args []str
 	if err != nil {
 		return err
 	}
-	return k.Run(ctx, func() { log.Info("checker is ready", "hotkey", parts.Key.ID().String(), "listen", k.Addr()) })
+	return k.Run(ctx, func() { parts.Log.Info("checker is ready", "hotkey", parts.Key.ID().String(), "listen", k.Addr()) })
 }

@@ -58,9 +58,10 @@ type Capacity struct {
 	Spec  Spec   `json:"spec"`
 }
 
-// Spec is what a miner says of the server behind a task. It may only ever
-// incriminate: a check against a declared spec can fail, an undeclared one
-// passes nothing.
+// Spec is what a miner says of the server behind a task. It picks the test that
+// its answers are judged by: one that declares another engine than the
+// reference's, or speculative decoding, is judged by a weaker test, at the cost
+// that docs/verification.md states.
 type Spec struct {
 	Engine       string `json:"engine,omitempty"`       // "vllm", "sglang", "llama.cpp", "vision-ref", …
 	Quantisation string `json:"quantisation,omitempty"` // as the task's Model.Quantisation

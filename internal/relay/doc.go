@@ -19,7 +19,7 @@
 // Connections speak HTTP/1.1, carry one attempt at a time, and are kept idle
 // within bounds; no goroutine belongs to one. One that turns out to have died
 // while idle is replaced once without blame: if its death shows before a byte of a
-// response and at most 100 ms after the request was written. The attempt's time
+// response and at most 100 ms after its writing began. The attempt's time
 // runs on from the first write.
 // While little comes a stream holds only a small buffer.
 package relay
