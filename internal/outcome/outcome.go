@@ -78,9 +78,16 @@ type Outcome struct {
 	PromptWork  int64         // prompt tokens, where the answer shows them; >= 0
 	Start       time.Time     // the request's first byte left, validator's clock
 	FirstOutput time.Duration // from Start to the first verified output (first token, or the whole answer); 0 if none came
-	Total       time.Duration // the miner's time: from Start to the end, less what was spent waiting for the caller to read
-	Arrivals    Arrivals      // how the output was spread over that time
+	Total       time.Duration // the miner's time: from Start to the end, less Blocked
+	Blocked     time.Duration // spent waiting for the caller to read; >= 0, and 0 unless Stream
+	Arrivals    Arrivals      // how the output was spread over Total
 }
+
+// End is when the attempt ended. What a miner sent while we waited for the
+// caller seems to have come at once when the waiting was over: how long it took is
+// known only to lie between Total and Total+Blocked. Whoever judges a miner's
+// speed must heed both (see docs/mechanism.md).
+func (o *Outcome) End() time.Time { return o.Start.Add(o.Total + o.Blocked) }
 
 // Arrivals sums up a stream's arrival times without keeping each one.
 type Arrivals struct {

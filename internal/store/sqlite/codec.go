@@ -13,8 +13,13 @@ import (
 )
 
 // A journal record is the version, the number of entries and the entries.
-// Numbers are varints, texts have their length before them.
-const version = 1
+// Numbers are varints, texts have their length before them. Records of all
+// versions since the first are read: a program of before an upgrade may have
+// left them in the journal, and outcomes of samples stay as they were written.
+const (
+	version          = 2
+	versionNoBlocked = 1 // outcomes had no Blocked
+)
 
 const (
 	hasSample   = 1 << 0
@@ -115,7 +120,8 @@ func appendOutcome(b []byte, o *outcome.Outcome) []byte {
 	b = binary.AppendVarint(b, int64(o.Total))
 	b = binary.AppendVarint(b, int64(o.Arrivals.Chunks))
 	b = binary.AppendVarint(b, int64(o.Arrivals.Longest))
-	return appendFloat(b, o.Arrivals.Burst)
+	b = appendFloat(b, o.Arrivals.Burst)
+	return binary.AppendVarint(b, int64(o.Blocked))
 }
 
 func appendText[T string | []byte](b []byte, text T) []byte {
@@ -136,24 +142,29 @@ func appendFloat(b []byte, v float64) []byte {
 
 // decoder reads a record. After a mistake it gives zeros, and err says so.
 type decoder struct {
-	b    []byte
-	err  error
-	seen map[string]string // texts that repeat, so that they are allocated once
+	b       []byte
+	version byte // the record's
+	err     error
+	seen    map[string]string // texts that repeat, so that they are allocated once
 }
 
-// reset begins another record.
-func (d *decoder) reset(b []byte) {
+// reset begins another record, or another sample's outcome: what has a version
+// first. One that is not known is an error.
+func (d *decoder) reset(b []byte) error {
 	d.b, d.err = b, nil
 	if d.seen == nil || len(d.seen) > 4096 {
 		d.seen = map[string]string{}
 	}
+	if d.version = d.byte(); d.err == nil && (d.version < versionNoBlocked || d.version > version) {
+		d.err = fmt.Errorf("%w that this program knows (version %d)", errRecord, d.version)
+	}
+	return d.err
 }
 
 // entries gives each entry of a record. The sample's bytes lie in the record.
 func (d *decoder) entries(record []byte, each func(*outcome.Entry) error) error {
-	d.reset(record)
-	if v := d.byte(); d.err == nil && v != version {
-		return fmt.Errorf("%w that this program knows (version %d)", errRecord, v)
+	if err := d.reset(record); err != nil {
+		return err
 	}
 	for n := d.uvarint(); n > 0 && d.err == nil; n-- {
 		var e outcome.Entry
@@ -205,6 +216,9 @@ func (d *decoder) outcome(o *outcome.Outcome) {
 	o.Arrivals.Chunks = d.int()
 	o.Arrivals.Longest = time.Duration(d.varint())
 	o.Arrivals.Burst = d.float()
+	if d.version > versionNoBlocked {
+		o.Blocked = time.Duration(d.varint())
+	}
 }
 
 func (d *decoder) take(n uint64) []byte {

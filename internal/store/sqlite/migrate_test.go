@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 	"testing/fstest"
+	"time"
 
 	"vision/internal/store"
 )
@@ -65,6 +66,10 @@ func TestUpgradedEqualsFresh(t *testing.T) {
 	list, err := s.OutcomesAfter(ctx, 0, 9)
 	if err != nil || len(list) != 1 || list[0].Request != "req-old" || list[0].Miner[0] != 0xaa || list[0].Seq != 41 {
 		t.Errorf("outcomes of the old database: %v, %v", list, err)
+	}
+	samples, err := s.ClaimSamples(ctx, time.Now(), time.Minute, 9)
+	if err != nil || len(samples) != 1 || samples[0].Outcome.Total != 3*time.Second || string(samples[0].Response) != "data" {
+		t.Errorf("samples of the old database: %v, %v", samples, err)
 	}
 	keys, err := s.Keys(ctx)
 	if err != nil || len(keys) != 1 || keys[0].Name != "first customer" {

@@ -20,7 +20,7 @@ func (s *Store) Prune(ctx context.Context, t time.Time) error {
 	defer done()
 	before := nanos(t)
 	for _, p := range []struct{ table, key, when string }{
-		{"outcomes", "seq", "start + total"},
+		{"outcomes", "seq", "start + total + blocked"},
 		{"features", "id", "at"},
 		{"checks", "sample", "at"},
 	} {

@@ -3,6 +3,7 @@ package sqlite
 import (
 	"context"
 	"database/sql"
+	"encoding/hex"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -304,9 +305,45 @@ func TestStartStop(t *testing.T) {
 	}
 }
 
+// firstRecord is what a program of the first version left in the journal: two
+// entries, one with features, both with samples.
+var firstRecord, _ = hex.DecodeString(`010203057265712d3700010e0011636861742d6c6c616d612d332e312d38620102030000000000000000000000000000000000` +
+	`0000000000000000000000000000019003f80a8080d0e2c6bfce972f80aaea5580f882ad16900380e892269a9999999999b93f027b7d0464617461046368617401043c` +
+	`50000000000000e03f000000000000f03f0001057265712d3800010e0011636861742d6c6c616d612d332e312d38620102030000000000000000000000000000000000` +
+	`0000000000000000000000000000019003f80a8080d0e2c6bfce972f80aaea5580f882ad16900380e892269a9999999999b93f027b7d0464617461`)
+
+// What an older program had acknowledged and not moved survives the upgrade.
+func TestRecordOfFirstVersion(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "v.db")
+	s := unmoved(t, path, 0)
+	if err := s.journal.Append(firstRecord); err != nil {
+		t.Fatal(err)
+	}
+	crash(t, s)
+	s = openAt(t, path, Options{})
+	defer closed(t, s)
+	list, err := s.OutcomesAfter(ctx, 0, 9)
+	if err != nil || len(list) != 2 {
+		t.Fatalf("outcomes of an older journal: %v, %v", list, err)
+	}
+	for i, got := range list {
+		if want := entry(7 + i).Outcome; !got.Start.Equal(want.Start) || got.Request != want.Request || got.Arrivals != want.Arrivals || got.Blocked != 0 {
+			t.Errorf("got %+v, want %+v", got, want)
+		}
+	}
+	if f, err := s.Features(ctx, "chat", 9); err != nil || len(f) != 1 || f[0].Output != 40 {
+		t.Errorf("features %v, %v", f, err)
+	}
+	samples, err := s.ClaimSamples(ctx, time.Now(), time.Minute, 9)
+	if err != nil || len(samples) != 2 || string(samples[1].Response) != "data" {
+		t.Errorf("samples %v, %v", samples, err)
+	}
+}
+
 func FuzzRecord(f *testing.F) {
 	e := entry(1)
 	f.Add(appendEntries(nil, []outcome.Entry{e}))
+	f.Add(firstRecord)
 	f.Add([]byte{version, 0xff, 0xff, 0xff, 0xff, 0x0f})
 	f.Fuzz(func(t *testing.T, record []byte) {
 		var d decoder

@@ -79,9 +79,8 @@ func (s *Store) ClaimSamples(ctx context.Context, now time.Time, lease time.Dura
 func (b body) sample() (outcome.Sample, error) {
 	s := outcome.Sample{ID: b.id}
 	var d decoder
-	d.reset(b.outcome)
-	if v := d.byte(); d.err == nil && v != version {
-		return s, fmt.Errorf("%w that this program knows (version %d)", errRecord, v)
+	if err := d.reset(b.outcome); err != nil {
+		return s, err
 	}
 	d.outcome(&s.Outcome)
 	if d.err != nil {

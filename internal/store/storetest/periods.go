@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"vision/internal/apikey"
+	"vision/internal/outcome"
 	"vision/internal/period"
 	"vision/internal/score"
 	"vision/internal/store"
@@ -188,7 +189,9 @@ func testPrune(t *testing.T, db Database) {
 	late.Kind, late.Features = "chat", feature(1)
 	early := sampled(1)
 	early.Kind, early.Features = "chat", feature(2)
-	s.record(late, early) // early comes after late in order, and must go all the same
+	slow := outcome.Entry{Outcome: attempt(2)}
+	slow.Outcome.Blocked = time.Hour // began early and ended late
+	s.record(late, slow, early)      // early comes after late in order, and must go all the same
 	for n := range 3 {
 		p := start(s, n, contenders(2))
 		if err := s.FinishPeriod(ctx, p.ID, resultsOf(s, p.ID)); err != nil {
@@ -202,7 +205,7 @@ func testPrune(t *testing.T, db Database) {
 		t.Fatal(err)
 	}
 	left := s.outcomes(0, 99)
-	if len(left) != 1 || left[0].Request != late.Outcome.Request {
+	if len(left) != 2 || left[0].Request != late.Outcome.Request || left[1].Request != slow.Outcome.Request {
 		t.Errorf("outcomes left: %v", left)
 	}
 	if got := must(s.Features(ctx, "chat", 9))(t); len(got) != 1 || got[0] != *feature(1) {

@@ -77,6 +77,7 @@ func attempt(n int) outcome.Outcome {
 		Task: fmt.Sprintf("chat-%d", n%2), Miner: miner(n), Status: outcome.Status(n % 5), Reason: [...]string{"", "http_500"}[n%2],
 		Stream: n%3 == 0, Work: int64(n) * 1e12, PromptWork: int64(n) + 5, Start: t0.Add(time.Duration(n) * time.Second),
 		FirstOutput: time.Duration(n) * time.Millisecond, Total: time.Duration(n)*time.Millisecond + time.Second,
+		Blocked:  3 * time.Duration(n) * time.Microsecond,
 		Arrivals: outcome.Arrivals{Chunks: n, Longest: time.Duration(n) * time.Microsecond, Burst: 1 / float64(n+3)},
 	}
 }
