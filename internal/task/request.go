@@ -15,6 +15,7 @@ type request struct {
 	seeded   bool
 	wants    Wants
 	features Features
+	links    []Link
 
 	payload []byte // for the miner, but for the seed
 	hole    int    // where in payload the seed belongs; -1 for kinds without one
@@ -82,6 +83,7 @@ func newForm(fields ...field) *form {
 type parsing struct {
 	task   *Task
 	form   *form
+	body   []byte
 	values [48][]byte // by the form's order
 	out    []byte
 	r      *request
@@ -95,7 +97,7 @@ func (f *form) parse(body []byte, t *Task) (*request, error) {
 	if err != nil {
 		return nil, err
 	}
-	p := parsing{task: t, form: f, r: &request{hole: -1}}
+	p := parsing{task: t, form: f, body: body, r: &request{hole: -1}}
 	unknown := members[:0]
 	for _, m := range members {
 		i, ok := f.index[m.Name]

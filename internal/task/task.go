@@ -63,6 +63,7 @@ type Model struct {
 	Template     string `yaml:"template"`      // chat template: "vision-ref", "chatml", "llama3", …; "" without one
 	EndTokens    []int  `yaml:"end_tokens"`    // ids that end an answer
 	TokenIDs     bool   `yaml:"token_ids"`     // answers must show their token ids: without, their quality is 0
+	Images       bool   `yaml:"images"`        // a text or embedding model takes pictures in its input
 	Context      int    `yaml:"context"`       // tokens, prompt and answer together; 0 where it has no meaning
 	SeedBits     int    `yaml:"seed_bits"`     // width of the seed that its servers take, 1 to 63; 0 means 63
 	VRAM         int    `yaml:"vram_gigabyte"` // to help operators choose; not enforced

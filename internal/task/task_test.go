@@ -361,7 +361,7 @@ func TestCountOfText(t *testing.T) {
 	}
 }
 
-func picture(w, h int, asJPEG bool) string {
+func pictureOf(w, h int, asJPEG bool) string {
 	var b bytes.Buffer
 	m := image.NewGray(image.Rect(0, 0, w, h))
 	if asJPEG {
@@ -381,16 +381,16 @@ func TestCountOfPictures(t *testing.T) {
 		}
 		return []byte(`{"created":12,"data":[` + strings.Join(parts, ",") + `]}`)
 	}
-	good := picture(64, 64, false)
+	good := pictureOf(64, 64, false)
 	tests := []struct {
 		name string
 		in   []byte
 		code string
 	}{
-		{"good", answer(good, picture(64, 64, true)), ""},
+		{"good", answer(good, pictureOf(64, 64, true)), ""},
 		{"one too few", answer(good), "malformed_answer"},
 		{"one too many", answer(good, good, good), "malformed_answer"},
-		{"wrong size", answer(good, picture(64, 32, false)), "wrong_size"},
+		{"wrong size", answer(good, pictureOf(64, 32, false)), "wrong_size"},
 		{"not base64", answer(good, "!"), "malformed_answer"},
 		{"no picture", answer(good, "aGVsbG8="), "malformed_answer"},
 		{"error", []byte(`{"error":{}}`), "upstream_error"},
@@ -476,7 +476,7 @@ func FuzzParse(f *testing.F) {
 func FuzzCount(f *testing.F) {
 	f.Add(uint8(0), []byte(`{"choices":[{"message":{"content":"a"},"finish_reason":"stop","token_ids":[1]}],"usage":{}}`))
 	f.Add(uint8(1), []byte(`{"choices":[{"text":"a","finish_reason":"stop"}],"usage":{"completion_tokens":5}}`))
-	f.Add(uint8(2), []byte(`{"data":[{"b64_json":"`+picture(64, 64, false)+`"}]}`))
+	f.Add(uint8(2), []byte(`{"data":[{"b64_json":"`+pictureOf(64, 64, false)+`"}]}`))
 	f.Add(uint8(3), []byte(`{"data":[{"embedding":[1,2]}]}`))
 	f.Fuzz(func(t *testing.T, which uint8, in []byte) {
 		kind := Kinds()[int(which)%len(Kinds())]

@@ -39,6 +39,7 @@ var layerOf = map[string]Layer{
 	"openai":     Pure,
 	"outcome":    Pure,
 	"period":     Pure,
+	"picture":    Pure,
 	"prompt":     Pure,
 	"proto":      Pure,
 	"refmodel":   Pure,
@@ -117,6 +118,8 @@ var rules = map[Layer]rule{
 			"github.com/oasisprotocol/curve25519-voi",
 			"github.com/tyler-smith/go-bip39",
 			"golang.org/x/crypto",
+			// Formats of pictures and their scaling, kept by the Go team.
+			"golang.org/x/image",
 		},
 	},
 	Adapter: {
