@@ -128,4 +128,5 @@ type Check struct {
 	Test    string  // which test judged it: "prefill-t0", "recompute", …
 	Detail  string  // one line for people, no prompt text
 	E       float64 // evidence against honesty, an e-value (>= 0; 1 says nothing)
+	Untimed bool    // the answer does not show how fast it was made: Speed follows from others of the miner's
 }

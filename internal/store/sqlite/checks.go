@@ -13,7 +13,7 @@ import (
 )
 
 const (
-	checkColumns = `SELECT sample, task, miner, source, at, quality, speed, work, test, detail, e FROM checks `
+	checkColumns = `SELECT sample, task, miner, source, at, quality, speed, work, test, detail, e, untimed FROM checks `
 	minerChecks  = checkColumns + `INDEXED BY checks_miner WHERE miner = ? ORDER BY at DESC, sample DESC LIMIT ?`
 	pairChecks   = checkColumns + `INDEXED BY checks_pair WHERE miner = ? AND task = ? ORDER BY at DESC, sample DESC LIMIT ?`
 	checkCounts  = `SELECT miner, task, count(*) FROM checks INDEXED BY checks_at WHERE at >= ? GROUP BY miner, task`
@@ -33,8 +33,8 @@ func (s *Store) SaveCheck(ctx context.Context, c outcome.Check) error {
 		if err := dropSample(ctx, conn, c.Sample); err != nil {
 			return err
 		}
-		_, err := conn.ExecContext(ctx, `INSERT INTO checks (sample, task, miner, source, at, quality, speed, work, test, detail, e) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
-			c.Sample, c.Task, c.Miner[:], int64(c.Source), nanos(c.At), c.Quality, c.Speed, c.Work, c.Test, c.Detail, c.E)
+		_, err := conn.ExecContext(ctx, `INSERT INTO checks (sample, task, miner, source, at, quality, speed, work, test, detail, e, untimed) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+			c.Sample, c.Task, c.Miner[:], int64(c.Source), nanos(c.At), c.Quality, c.Speed, c.Work, c.Test, c.Detail, c.E, c.Untimed)
 		if err != nil {
 			return err
 		}
@@ -57,7 +57,7 @@ func (s *Store) Checks(ctx context.Context, miner hotkey.ID, task string, limit 
 	list, err := query(ctx, s.reads, func(r *sql.Rows) (c outcome.Check, err error) {
 		var id sql.RawBytes
 		var at int64
-		err = r.Scan(&c.Sample, &c.Task, &id, &c.Source, &at, &c.Quality, &c.Speed, &c.Work, &c.Test, &c.Detail, &c.E)
+		err = r.Scan(&c.Sample, &c.Task, &id, &c.Source, &at, &c.Quality, &c.Speed, &c.Work, &c.Test, &c.Detail, &c.E, &c.Untimed)
 		copy(c.Miner[:], id)
 		c.At = timeAt(at)
 		return c, err

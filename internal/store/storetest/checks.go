@@ -19,7 +19,7 @@ func verdicts(s fixture, n int) (checks []outcome.Check) {
 		checks = append(checks, outcome.Check{
 			Sample: sm.ID, Task: []string{"a", "b"}[i%2], Miner: miner(i % 3), Source: outcome.Synthetic,
 			At: t0.Add(time.Duration(i) * time.Hour), Quality: 1 / float64(i+1), Speed: 1.25, Work: 7,
-			Test: "prefill-t0", Detail: "all tokens agree", E: float64(i),
+			Test: "prefill-t0", Detail: "all tokens agree", E: float64(i), Untimed: i%4 == 3,
 		})
 	}
 	if len(checks) != n {
