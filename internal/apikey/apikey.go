@@ -1,5 +1,6 @@
 // Package apikey is a customer's credential: how a key looks, how it is
-// hashed, what it may do. The key itself is shown once and never stored.
+// hashed, what it may do, and the project that pays for it. The key itself is
+// shown once and never stored.
 package apikey
 
 import (
@@ -7,8 +8,11 @@ import (
 	"encoding/base64"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"time"
+
+	"vision/internal/ledger"
 )
 
 // Prefix starts every key, as OpenAI clients expect.
@@ -18,15 +22,63 @@ const Prefix = "sk-"
 // hash cannot be searched and needs no salt.
 type Hash [sha256.Size]byte
 
-// Key is what is known of a key.
+// Key is what is known of a key. Two with equal fields are equal.
 type Key struct {
 	ID        int64 // given by the store, > 0
+	Project   int64 // that pays; 0 when a key is created is DefaultProject
 	Name      string
 	Hash      Hash
 	Hint      string // last four characters, to tell keys apart in a table
+	Tasks     Scope  // tasks that it may use
 	PerMinute int    // requests a minute; 0 is no limit
-	Created   time.Time
-	Revoked   time.Time // zero while valid
+
+	TokensPerMinute int64         // prompt and output; 0 is no limit
+	Concurrent      int           // requests under way at once; 0 is no limit
+	SpendLimit      ledger.Amount // what may be charged to it in all, shared by the keys of one Root; 0 is no limit
+
+	Created     time.Time
+	Expires     time.Time // zero: never
+	Revoked     time.Time // zero while valid; in the future during the grace after a rotation
+	RotatedFrom int64     // the key in whose place this one was made, 0 if none
+	Root        int64     // the first of the keys made in one another's place: its own ID, if there was none before; given by the store
+}
+
+// Scope is a set of tasks, their names separated by commas, sorted. The empty
+// scope holds all tasks.
+type Scope string
+
+// ScopeOf makes a scope of names. Empty names are left out.
+func ScopeOf(names ...string) Scope {
+	list := make([]string, 0, len(names))
+	for _, name := range names {
+		if name != "" {
+			list = append(list, name)
+		}
+	}
+	slices.Sort(list)
+	return Scope(strings.Join(slices.Compact(list), ","))
+}
+
+// Allows says whether the scope holds a task.
+func (s Scope) Allows(task string) bool {
+	if s == "" {
+		return true
+	}
+	for rest, more := string(s), true; more; {
+		var name string
+		if name, rest, more = strings.Cut(rest, ","); name == task {
+			return true
+		}
+	}
+	return false
+}
+
+// Tasks lists the scope's tasks; nil is all.
+func (s Scope) Tasks() []string {
+	if s == "" {
+		return nil
+	}
+	return strings.Split(string(s), ",")
 }
 
 // Generate draws a key from random and gives the text to show once.
@@ -56,7 +108,37 @@ const MaxPerMinute = 1_000_000_000
 
 // Valid reports whether the key may be used at now.
 func (k *Key) Valid(now time.Time) bool {
-	return k.Revoked.IsZero() || k.Revoked.After(now)
+	return (k.Revoked.IsZero() || k.Revoked.After(now)) && (k.Expires.IsZero() || k.Expires.After(now))
+}
+
+// Check says what is wrong with a key's limits and texts.
+func (k *Key) Check() error {
+	switch {
+	case k.PerMinute < 0 || k.PerMinute > MaxPerMinute:
+		return fmt.Errorf("a key's limit is %d requests a minute, want 0 (none) to %d", k.PerMinute, MaxPerMinute)
+	case k.TokensPerMinute < 0:
+		return fmt.Errorf("a key's limit is %d tokens a minute, want 0 (none) or more", k.TokensPerMinute)
+	case k.Concurrent < 0:
+		return fmt.Errorf("a key's limit is %d requests at once, want 0 (none) or more", k.Concurrent)
+	case k.SpendLimit < 0:
+		return fmt.Errorf("a key's spend limit is %v, want 0 (none) or more", k.SpendLimit)
+	case len(k.Name) > ledger.MaxText:
+		return fmt.Errorf("a key's name has %d bytes, want at most %d", len(k.Name), ledger.MaxText)
+	}
+	return nil
+}
+
+// Next is the key to make in k's place: it may do the same, at the same cost.
+// It has no ID and no revocation.
+func (k *Key) Next(random io.Reader, now time.Time) (Key, string, error) {
+	text, err := Generate(random)
+	if err != nil {
+		return Key{}, "", err
+	}
+	next := *k
+	next.ID, next.RotatedFrom, next.Revoked, next.Created = 0, k.ID, time.Time{}, now
+	next.Hash, next.Hint = HashOf(text), Hint(text)
+	return next, text, nil
 }
 
 // Hint is the end of a key, which tells keys apart and gives nothing away.

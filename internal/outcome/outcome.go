@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"vision/internal/hotkey"
+	"vision/internal/ledger"
 	"vision/internal/task"
 )
 
@@ -112,6 +113,25 @@ type Entry struct {
 	Sample   *Sample        // nil unless drawn to be checked; its Outcome is the same
 	Features *task.Features // nil unless the attempt was the last of a customer's request
 	Kind     string         // the task's kind; wanted with Features, which are asked for by kind
+
+	// What becomes of the request as a whole, with one of its entries only.
+
+	// Receipt is what the request cost; nil if it has none. Its Request is the
+	// outcome's. What it charges is taken from this process's lease on the project.
+	Receipt *ledger.Receipt
+	// Answer is kept for who sends the request again with the same
+	// idempotency key; nil unless there was one.
+	Answer *Answer
+}
+
+// Answer is the response to a request with an idempotency key.
+type Answer struct {
+	Key         int64  // API key
+	Name        string // the idempotency key
+	Request     string // whose answer it is
+	Status      int    // HTTP
+	ContentType string
+	Body        []byte // as the customer got it, at most store.MaxAnswer bytes
 }
 
 // Check is a checking server's verdict on a sample. A checker's own error is

@@ -20,6 +20,7 @@ import (
 	"vision/internal/apikey"
 	"vision/internal/fault"
 	"vision/internal/hotkey"
+	"vision/internal/ledger"
 	"vision/internal/outcome"
 	"vision/internal/period"
 	"vision/internal/proto"
@@ -31,7 +32,7 @@ import (
 var (
 	ErrNotFound error = fault.New(fault.NotFound, "not_found", "not found")
 	ErrNewer          = errors.New("the database was written by a newer version of vision: upgrade this program")
-	ErrUnknown        = errors.New("it is not known whether the write took effect")
+	ErrUnknown        = ledger.ErrUnknown
 	ErrClosed         = errors.New("the store is closed")
 )
 

@@ -36,6 +36,7 @@ var layerOf = map[string]Layer{
 	"dispatch":   Pure,
 	"fault":      Pure,
 	"hotkey":     Pure,
+	"ledger":     Pure,
 	"openai":     Pure,
 	"outcome":    Pure,
 	"period":     Pure,
@@ -48,6 +49,8 @@ var layerOf = map[string]Layer{
 	"score":      Pure,
 	"store":      Pure, // the contract; databases are below it
 	"task":       Pure,
+
+	"openai/responses": Pure,
 
 	"chain/local":    Adapter,
 	"chain/private":  Adapter,

@@ -1,0 +1,72 @@
+package ledger
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+)
+
+// AccountKind is what an account is for.
+type AccountKind uint8
+
+const (
+	Bank    AccountKind = iota // the world outside, from which money comes: the only balance below 0
+	Revenue                    // what was earned
+	Project                    // what a project may spend
+	Lease                      // what one process may spend of it without asking
+)
+
+// Account names an account.
+type Account struct {
+	Kind    AccountKind
+	Project int64  // of Project and Lease; > 0
+	Process string // of Lease; the name that a store gives to a process, without colons
+}
+
+// String is "bank", "revenue", "project:7" or "lease:PROCESS:7".
+func (a Account) String() string {
+	switch a.Kind {
+	case Bank:
+		return "bank"
+	case Revenue:
+		return "revenue"
+	case Project:
+		return "project:" + strconv.FormatInt(a.Project, 10)
+	case Lease:
+		return "lease:" + a.Process + ":" + strconv.FormatInt(a.Project, 10)
+	}
+	return fmt.Sprintf("account(%d)", uint8(a.Kind))
+}
+
+// ParseAccount reads what String writes.
+func ParseAccount(text string) (Account, error) {
+	var a Account
+	kind, rest, more := strings.Cut(text, ":")
+	switch {
+	case text == "bank":
+		return Account{Kind: Bank}, nil
+	case text == "revenue":
+		return Account{Kind: Revenue}, nil
+	case kind == "project" && more:
+		a.Kind = Project
+	case kind == "lease" && more:
+		a.Kind = Lease
+		a.Process, rest, _ = strings.Cut(rest, ":")
+	}
+	id, err := strconv.ParseInt(rest, 10, 64)
+	a.Project = id
+	if err != nil || id <= 0 || (a.Kind == Lease && a.Process == "") || a.String() != text {
+		return Account{}, fmt.Errorf("%.60q is not an account", text)
+	}
+	return a, nil
+}
+
+// Balance is what a project has.
+type Balance struct {
+	Project int64
+	Free    Amount // on the project's own account
+	Leased  Amount // on the leases of gateways, held or not
+}
+
+// Total is all that the project has not been charged for.
+func (b Balance) Total() Amount { return b.Free + b.Leased }
