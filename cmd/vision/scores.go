@@ -145,7 +145,11 @@ func printEvidence(out io.Writer, c scorer.ContenderReport) {
 			fmt.Fprintf(out, "    and %d more\n", len(c.Checks)-most)
 			break
 		}
-		fmt.Fprintf(out, "    %s %s: quality %.3f, speed %.3f, %d units, by %s: %s\n",
-			k.At.Local().Format(time.TimeOnly), k.Source, k.Quality, k.Speed, k.Work, k.Test, k.Detail)
+		from := ""
+		if k.Untimed {
+			from = " (of its other answers)"
+		}
+		fmt.Fprintf(out, "    %s %s: quality %.3f, speed %.3f%s, %d units, by %s: %s\n",
+			k.At.Local().Format(time.TimeOnly), k.Source, k.Quality, k.Speed, from, k.Work, k.Test, k.Detail)
 	}
 }

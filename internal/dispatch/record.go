@@ -91,7 +91,7 @@ func (r *record) note(o *outcome.Outcome, u *usual, retryAfter time.Duration) {
 	if o.Status == outcome.Ours {
 		return
 	}
-	end := o.Start.Add(o.Total)
+	end := o.End()
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.seen.Store(max(r.seen.Load(), end.UnixNano()))
@@ -110,7 +110,7 @@ func (r *record) note(o *outcome.Outcome, u *usual, retryAfter time.Duration) {
 			r.leave(end, retryAfter)
 		}
 	case outcome.OK:
-		if o.Work > 0 && o.Total > 0 {
+		if o.Work > 0 && o.Total > 0 && o.Blocked <= o.Total/10 { // else its pace is not known
 			pace := o.Total.Seconds() / float64(o.Work)
 			r.pace.Store(blend(r.pace.Load(), pace, recent))
 			u.pace.add(pace, recentUsual)

@@ -48,6 +48,7 @@ func (c *Client) Do(ctx context.Context, call Call, sink Sink) Answer {
 	a.ans.Outcome.Start = a.start
 	a.ans.Outcome.FirstOutput = a.first
 	a.ans.Outcome.Total = max(a.took(c.cfg.Now()), 0)
+	a.ans.Outcome.Blocked = a.blocked
 	a.ans.Outcome.Arrivals = a.arrivals.sum(a.ans.Outcome.Total)
 	a.ans.Outcome.Work = a.ans.Work.Units
 	a.ans.Outcome.PromptWork = a.ans.Work.Prompt

@@ -478,12 +478,20 @@ func TestACallersTimeIsNotTheMiners(t *testing.T) {
 		c.Now = func() time.Time { return time.Now().Add(time.Duration(passed.Load())) }
 	})
 	s := shown{after: func() { passed.Add(int64(4 * time.Second)) }}
+	begun := time.Now()
 	o := c.Do(t.Context(), newCall(t, c, addr, true), &s).Outcome
+	now := time.Now().Add(time.Duration(passed.Load()))
 	if o.Status != outcome.OK || s.writes == 0 {
 		t.Fatalf("%v %q after %d writes", o.Status, o.Reason, s.writes)
 	}
 	if o.Total > 2*time.Second || o.Arrivals.Longest > 2*time.Second || o.FirstOutput > o.Total {
 		t.Errorf("the miner is charged what its caller took: %+v", o)
+	}
+	if took := time.Duration(s.writes) * 4 * time.Second; o.Blocked < took || o.Blocked > took+time.Second {
+		t.Errorf("the caller took %v, of which %v are noted", took, o.Blocked)
+	}
+	if o.End().After(now) || o.End().Before(begun.Add(o.Blocked)) {
+		t.Errorf("it ended at %v, between %v and %v", o.End(), begun.Add(o.Blocked), now)
 	}
 }
 

@@ -9,8 +9,6 @@ import (
 	"vision/internal/fault"
 	"vision/internal/outcome"
 	"vision/internal/proto"
-	"vision/internal/score"
-	"vision/internal/task"
 )
 
 // retries are what is known of samples that could not be checked, and of the
@@ -177,21 +175,14 @@ func (s *Scorer) judge(ctx context.Context, sample *outcome.Sample) (outcome.Che
 		return outcome.Check{}, fmt.Errorf("the checker's verdict is out of range: quality %v, work %d, e %v", v.Quality, v.Work, v.E)
 	}
 	work := min(v.Work, o.Work)
+	speed, untimed, err := s.speed(ctx, t, &o, work)
+	if err != nil {
+		return outcome.Check{}, err
+	}
 	return outcome.Check{
 		Sample: sample.ID, Task: o.Task, Miner: o.Miner, Source: o.Source, At: s.c.Now(),
-		Quality: v.Quality, Speed: speedFactor(t, o.Total, work), Work: work, Test: v.Test, Detail: v.Detail, E: v.E,
+		Quality: v.Quality, Speed: speed, Untimed: untimed, Work: work, Test: v.Test, Detail: v.Detail, E: v.E,
 	}, nil
-}
-
-// speedFactor is what an answer's speed multiplies its quality by: of the time
-// that we measured and the work that was verified.
-func speedFactor(t *task.Task, total time.Duration, work int64) float64 {
-	speed := score.Speed{
-		Overhead:  time.Duration(t.Speed.Overhead * float64(time.Second)),
-		Mean:      t.Speed.Mean,
-		Steepness: t.Speed.Steepness,
-	}
-	return speed.Factor(speed.PerUnit(total, work))
 }
 
 // dropOld drops samples that have waited too long to say anything of today.

@@ -120,6 +120,7 @@ type CheckReport struct {
 	Source  string    `json:"source"` // organic or synthetic
 	Quality float64   `json:"quality"`
 	Speed   float64   `json:"speed"`
+	Untimed bool      `json:"untimed,omitempty"` // the answer does not show its speed: it is that of others
 	Work    int64     `json:"work"`
 	Test    string    `json:"test"`
 	Detail  string    `json:"detail"`
@@ -207,7 +208,7 @@ func underWay(ctx context.Context, st Evidence, c *task.Catalogue, m Mechanism) 
 		for i := range outcomes {
 			o := &outcomes[i]
 			after = o.Seq
-			if b.covers(o.Start.Add(o.Total)) {
+			if b.covers(o.End()) {
 				err = b.count(&o.Outcome)
 			}
 		}
@@ -295,7 +296,7 @@ func withChecks(ctx context.Context, st Evidence, m *MinerReport) error {
 			return fmt.Errorf("read checks: %w", err)
 		}
 		for _, c := range checks {
-			m.Tasks[i].Checks = append(m.Tasks[i].Checks, CheckReport{c.At, c.Source.String(), c.Quality, c.Speed, c.Work, c.Test, c.Detail})
+			m.Tasks[i].Checks = append(m.Tasks[i].Checks, CheckReport{c.At, c.Source.String(), c.Quality, c.Speed, c.Untimed, c.Work, c.Test, c.Detail})
 		}
 	}
 	return nil

@@ -78,7 +78,7 @@ func (t *tail) read(ctx context.Context) error {
 
 // count is called with mu held.
 func (t *tail) count(o *outcome.Outcome) {
-	end := o.Start.Add(o.Total)
+	end := o.End()
 	later := true
 	var last time.Time // the end of the newest book
 	for _, b := range t.books {
