@@ -131,10 +131,19 @@ func (x *exchange) finish(call *relay.Call, a *relay.Answer, entries []outcome.E
 	}
 	x.event.Status = 200
 	if !call.Request.Stream() {
-		x.respond(200, a.Body)
+		body := a.Body
+		if x.dialect != nil {
+			body = x.dialect.Answer(body)
+		}
+		x.respond(200, body)
 		return nil
 	}
 	out := x.out[:0]
+	if x.dialect != nil {
+		x.stream()
+		x.write(x.dialect.End(out, a.Work), true)
+		return nil
+	}
 	if call.Request.Wants().Usage {
 		out = openai.AppendUsageChunk(out, a.Meta, a.Work.Prompt, a.Work.Units)
 	}

@@ -26,6 +26,7 @@ type exchange struct {
 
 	id      string
 	arrived time.Time
+	dialect dialect // nil: the kind's own API
 	event   Event
 	later   bool // what is left to do is postponed; see detach
 
@@ -99,6 +100,10 @@ const modelsPath = "/v1/models"
 func (x *exchange) serve() error {
 	path := x.r.URL.Path
 	x.event.Path = path
+	if strings.HasPrefix(path, responsesPath+"/") {
+		x.event.Path = ""
+		return noResponse()
+	}
 	kind, generates := x.g.kinds[path]
 	models := path == modelsPath || strings.HasPrefix(path, modelsPath+"/")
 	switch {
@@ -127,7 +132,7 @@ func (g *Gateway) paths() []string {
 	for _, k := range task.Kinds() {
 		paths = append(paths, k.Path())
 	}
-	return paths
+	return append(paths, responsesPath)
 }
 
 func (x *exchange) wrongMethod(allowed string) error {
@@ -179,9 +184,13 @@ func (x *exchange) generate(kind task.Kind) error {
 		return err
 	}
 	x.event.Task = t.Name
-	req, err := kind.Parse(b.bytes, t)
+	asked, err := x.translate(b.bytes, t)
 	if err != nil {
 		return err
+	}
+	req, err := kind.Parse(asked, t)
+	if err != nil {
+		return x.named(err)
 	}
 	b.giveBack() // a Request holds nothing of the body it was read from
 	x.event.Stream = req.Stream()
@@ -251,6 +260,10 @@ func (x *exchange) fail(err error) {
 		return
 	}
 	if x.begun {
+		if x.dialect != nil {
+			x.write(x.dialect.Fail(x.out[:0], e), true)
+			return
+		}
 		x.write(openai.AppendErrorEvent(x.out[:0], e), true)
 		return
 	}
@@ -286,6 +299,10 @@ func (x *exchange) respond(status int, body []byte) {
 // Events passes a miner's events on. It implements relay.Sink.
 func (x *exchange) Events(p []byte) error {
 	x.stream()
+	if x.dialect != nil {
+		x.out = x.dialect.Events(x.out[:0], p)
+		p = x.out
+	}
 	return x.write(p, true)
 }
 

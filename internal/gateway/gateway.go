@@ -41,6 +41,7 @@ func New(c Config) (*Gateway, error) {
 	for _, k := range task.Kinds() {
 		g.kinds[k.Path()] = k
 	}
+	g.kinds[responsesPath] = task.Chat{}
 	g.guesses.perMinute = g.Limits.Guesses
 	g.bodies.most = g.Limits.BodyMemory
 	g.started = g.Now().Unix()

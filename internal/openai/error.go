@@ -56,15 +56,20 @@ func typeOf(kind fault.Kind) string {
 	return "server_error"
 }
 
-// AppendError appends err as clients of OpenAI read errors. Of an error
-// without a kind, or of kind Internal, nothing is shown.
-func AppendError(dst []byte, err error) []byte {
-	shown := fault.Error{Kind: fault.Internal, Code: "internal_error",
-		Message: "The server failed to handle the request. Trying again may help."}
+// Shown is what a client is told of err. Of an error without a kind, or of kind
+// Internal, that is nothing.
+func Shown(err error) fault.Error {
 	var e *fault.Error
 	if errors.As(err, &e) && e.Kind != fault.Internal {
-		shown = *e
+		return *e
 	}
+	return fault.Error{Kind: fault.Internal, Code: "internal_error",
+		Message: "The server failed to handle the request. Trying again may help."}
+}
+
+// AppendError appends err as clients of OpenAI read errors.
+func AppendError(dst []byte, err error) []byte {
+	shown := Shown(err)
 	dst = append(dst, `{"error":{"message":`...)
 	dst = AppendString(dst, shown.Message)
 	dst = append(dst, `,"type":"`...)

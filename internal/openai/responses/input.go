@@ -1,0 +1,232 @@
+package responses
+
+import (
+	"vision/internal/fault"
+	"vision/internal/openai"
+)
+
+// turns writes the messages of a chat. An assistant's text and the calls that
+// follow it are one message there, and several items here.
+type turns struct {
+	out     []byte
+	n       int
+	open    bool   // an assistant's message waits for more calls
+	content []byte // its content, as JSON; nil: none
+	calls   []byte // its calls, each with a comma before it
+}
+
+// messages writes instructions and input as messages.
+func (r *reading) messages() error {
+	t := turns{out: r.out}
+	if v := r.given["instructions"]; v != nil {
+		if !openai.IsString(v) {
+			return fault.BadParam("instructions", "instructions must be a string.")
+		}
+		t.message("system", v)
+	}
+	input := r.given["input"]
+	switch {
+	case openai.IsString(input):
+		t.message("user", input)
+	case openai.IsArray(input):
+		i := 0
+		for e := range openai.Elements(input) {
+			if err := t.item(element("input", i), e); err != nil {
+				return err
+			}
+			i++
+		}
+		if i == 0 {
+			return fault.BadParam("input", "input is empty: give a string or at least one item.")
+		}
+	default:
+		return fault.BadParam("input", "input is required: a string, or an array of items.")
+	}
+	t.flush()
+	r.out = t.out
+	return nil
+}
+
+// begin begins a message of the chat.
+func (t *turns) begin(role string) {
+	if t.n > 0 {
+		t.out = append(t.out, ',')
+	}
+	t.n++
+	t.out = append(t.out, `{"role":"`...)
+	t.out = append(t.out, role...)
+	t.out = append(t.out, '"')
+}
+
+func (t *turns) message(role string, content []byte) {
+	t.flush()
+	t.begin(role)
+	t.out = append(appendMember(t.out, "content", content), '}')
+}
+
+// flush ends the assistant's message that is open.
+func (t *turns) flush() {
+	if !t.open {
+		return
+	}
+	t.begin("assistant")
+	if t.content != nil {
+		t.out = appendMember(t.out, "content", t.content)
+	}
+	if t.calls != nil {
+		t.out = append(append(append(t.out, `,"tool_calls":[`...), t.calls[1:]...), ']')
+	}
+	t.out = append(t.out, '}')
+	t.open, t.content, t.calls = false, nil, nil
+}
+
+func (t *turns) item(at string, v []byte) error {
+	o, err := objectAt(at, v)
+	if err != nil {
+		return err
+	}
+	kind, err := o.kind()
+	if err != nil {
+		return err
+	}
+	switch kind {
+	case "", "message":
+		return t.spoken(o)
+	case "function_call":
+		return t.call(o)
+	case "function_call_output":
+		return t.result(o)
+	case "reasoning": // was for the model that wrote it; a chat has no place for it
+		return nil
+	case "item_reference":
+		return unsupported(at, "responses are not stored; send the item itself")
+	}
+	return unsupported(at+".type", "input may hold items of the types message, function_call, function_call_output and reasoning")
+}
+
+// spoken reads an item that is a message.
+func (t *turns) spoken(o object) error {
+	role, err := openai.Text(o.given("role"), o.at+".role")
+	if err != nil {
+		return err
+	}
+	switch role {
+	case "user", "system", "developer", "assistant":
+	default:
+		return fault.BadParam(o.at+".role", `%s.role must be "user", "assistant", "system" or "developer".`, o.at)
+	}
+	content, err := contentOf(o.at+".content", o.given("content"))
+	if err != nil {
+		return err
+	}
+	if role != "assistant" {
+		t.message(role, content)
+		return nil
+	}
+	t.flush()
+	t.open, t.content = true, content
+	return nil
+}
+
+// call reads a function call that the model made earlier.
+func (t *turns) call(o object) error {
+	id, err := o.text("call_id")
+	if err != nil {
+		return err
+	}
+	name, err := o.text("name")
+	if err != nil {
+		return err
+	}
+	arguments, err := o.text("arguments")
+	if err != nil {
+		return err
+	}
+	t.open = true
+	t.calls = append(t.calls, `,{"type":"function"`...)
+	t.calls = appendMember(t.calls, "id", id)
+	t.calls = append(t.calls, `,"function":{"name":`...)
+	t.calls = openai.AppendCanonical(t.calls, name)
+	t.calls = append(appendMember(t.calls, "arguments", arguments), '}', '}')
+	return nil
+}
+
+// result reads what a function that the model called gave.
+func (t *turns) result(o object) error {
+	id, err := o.text("call_id")
+	if err != nil {
+		return err
+	}
+	content, err := contentOf(o.at+".output", o.given("output"))
+	if err != nil {
+		return err
+	}
+	t.flush()
+	t.begin("tool")
+	t.out = appendMember(t.out, "tool_call_id", id)
+	t.out = append(appendMember(t.out, "content", content), '}')
+	return nil
+}
+
+// contentOf gives what a chat has for the content of a message, as JSON.
+func contentOf(at string, v []byte) ([]byte, error) {
+	if openai.IsString(v) {
+		return v, nil
+	}
+	if !openai.IsArray(v) {
+		return nil, fault.BadParam(at, "%s must be a string or an array of parts.", at)
+	}
+	out := []byte{'['}
+	i := 0
+	for e := range openai.Elements(v) {
+		if i > 0 {
+			out = append(out, ',')
+		}
+		var err error
+		if out, err = appendPart(out, element(at, i), e); err != nil {
+			return nil, err
+		}
+		i++
+	}
+	return append(out, ']'), nil
+}
+
+func appendPart(out []byte, at string, v []byte) ([]byte, error) {
+	o, err := objectAt(at, v)
+	if err != nil {
+		return nil, err
+	}
+	kind, err := o.kind()
+	if err != nil {
+		return nil, err
+	}
+	switch kind {
+	case "input_text", "output_text", "text":
+		text, err := o.text("text")
+		if err != nil {
+			return nil, err
+		}
+		return append(appendMember(append(out, `{"type":"text"`...), "text", text), '}'), nil
+	case "refusal":
+		text, err := o.text("refusal")
+		if err != nil {
+			return nil, err
+		}
+		return append(appendMember(append(out, `{"type":"refusal"`...), "refusal", text), '}'), nil
+	case "input_image":
+		if o.given("file_id") != nil {
+			return nil, unsupported(at+".file_id", "files are not stored; give the picture as image_url, which may be a data: URL")
+		}
+		url, err := o.text("image_url")
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, `{"type":"image_url","image_url":{"url":`...)
+		out = openai.AppendCanonical(out, url)
+		if detail := o.given("detail"); detail != nil {
+			out = appendMember(out, "detail", detail)
+		}
+		return append(out, '}', '}'), nil
+	}
+	return nil, unsupported(at+".type", "a part may be of the type input_text, input_image, output_text or refusal")
+}

@@ -1,0 +1,252 @@
+package responses
+
+import (
+	"bytes"
+	"errors"
+	"strings"
+
+	"vision/internal/fault"
+	"vision/internal/openai"
+)
+
+// Call is one request to the Responses API.
+type Call struct {
+	// Chat is the body of a chat request that asks for the same.
+	Chat []byte
+	// Stream says whether events were asked for.
+	Stream bool
+
+	shown map[string][]byte // members of the request that responses show again
+}
+
+// reading is a request being translated.
+type reading struct {
+	call  *Call
+	given map[string][]byte // members that are not null
+	out   []byte            // the chat body
+}
+
+// field is what becomes of one member of a request.
+type field func(r *reading, name string, v []byte) error
+
+// fields are all that the Responses API has. What is not named here goes on to
+// the chat request as it is: the servers' own fields, and seed.
+var fields = map[string]field{
+	"model":                  same,
+	"input":                  done,
+	"instructions":           done,
+	"stream":                 stream,
+	"max_output_tokens":      renamed("max_completion_tokens"),
+	"temperature":            same,
+	"top_p":                  same,
+	"parallel_tool_calls":    same,
+	"tools":                  tools,
+	"tool_choice":            toolChoice,
+	"text":                   text,
+	"reasoning":              reasoning,
+	"include":                include,
+	"top_logprobs":           done,
+	"truncation":             only(`"disabled"`, "shorten the input instead; nothing of it is left out"),
+	"background":             only("false", "responses are not stored, so wait for this one"),
+	"previous_response_id":   refused("responses are not stored; send the whole conversation in input"),
+	"conversation":           refused("conversations are not stored; send the whole conversation in input"),
+	"prompt":                 refused("prompt templates are not stored; send instructions and input"),
+	"context_management":     refused("nothing is left out of the input"),
+	"store":                  ignored(isBoolean, "true or false"),
+	"metadata":               ignored(isObject, "an object"),
+	"user":                   ignored(openai.IsString, "a string"),
+	"safety_identifier":      ignored(openai.IsString, "a string"),
+	"prompt_cache_key":       ignored(openai.IsString, "a string"),
+	"prompt_cache_retention": ignored(openai.IsString, "a string"),
+	"prompt_cache_options":   ignored(isObject, "an object"),
+	"service_tier":           ignored(openai.IsString, "a string"),
+	"stream_options":         ignored(isObject, "an object"),
+	"moderation":             ignored(isObject, "an object"),
+	"access_programs":        ignored(isObject, "an object"),
+	"max_tool_calls":         done, // of hosted tools, which there are none of
+
+	// Of chat requests; here they would be read as something else than was meant.
+	"messages":              mistaken("input"),
+	"max_tokens":            mistaken("max_output_tokens"),
+	"max_completion_tokens": mistaken("max_output_tokens"),
+	"response_format":       mistaken("text.format"),
+	"logprobs":              mistaken("include"),
+	"reasoning_effort":      mistaken("reasoning.effort"),
+	"verbosity":             mistaken("text.verbosity"),
+	"functions":             mistaken("tools"),
+	"function_call":         mistaken("tool_choice"),
+}
+
+// again are the members that responses show as they were asked.
+var again = []string{"instructions", "max_output_tokens", "temperature", "top_p", "parallel_tool_calls", "tools",
+	"tool_choice", "text", "reasoning", "metadata", "user", "safety_identifier", "prompt_cache_key", "top_logprobs"}
+
+// Read translates a request's body. What only a chat request's reader finds
+// wrong with it is told by Fault.
+func Read(body []byte) (*Call, error) {
+	members, err := openai.Members(body)
+	if err != nil {
+		return nil, err
+	}
+	r := &reading{call: &Call{shown: map[string][]byte{}}, given: make(map[string][]byte, len(members))}
+	for _, m := range members {
+		if !openai.IsNull(m.Value) {
+			r.given[m.Name] = m.Value
+		}
+	}
+	r.out = make([]byte, 0, len(body)+256)
+	r.out = append(r.out, `{"messages":[`...)
+	if err := r.messages(); err != nil {
+		return nil, err
+	}
+	r.out = append(r.out, ']')
+	for _, m := range members { // in their order, so that the first mistake is named
+		if openai.IsNull(m.Value) {
+			continue
+		}
+		read, known := fields[m.Name]
+		if !known {
+			r.out = append(r.out, ',')
+			r.out = openai.AppendString(r.out, m.Name)
+			r.out = append(r.out, ':')
+			r.out = openai.AppendCanonical(r.out, m.Value)
+			continue
+		}
+		if err := read(r, m.Name, m.Value); err != nil {
+			return nil, err
+		}
+	}
+	for _, name := range again {
+		if v := r.given[name]; v != nil {
+			r.call.shown[name] = openai.AppendCanonical(nil, v)
+		}
+	}
+	r.call.Chat = append(r.out, '}')
+	return r.call, nil
+}
+
+// What becomes of members.
+
+func done(*reading, string, []byte) error { return nil }
+
+func same(r *reading, name string, v []byte) error {
+	r.out = appendMember(r.out, name, v)
+	return nil
+}
+
+func renamed(to string) field {
+	return func(r *reading, _ string, v []byte) error { return same(r, to, v) }
+}
+
+func refused(hint string) field {
+	return func(_ *reading, name string, _ []byte) error { return unsupported(name, hint) }
+}
+
+func only(allowed, hint string) field {
+	return func(_ *reading, name string, v []byte) error {
+		if string(v) != allowed {
+			return unsupported(name, hint)
+		}
+		return nil
+	}
+}
+
+func ignored(fits func([]byte) bool, want string) field {
+	return func(_ *reading, name string, v []byte) error {
+		if !fits(v) {
+			return fault.BadParam(name, "%s must be %s.", name, want)
+		}
+		return nil
+	}
+}
+
+func mistaken(want string) field {
+	return func(_ *reading, name string, _ []byte) error {
+		e := fault.BadParam(name, "%s is not a field of the Responses API: use %s.", name, want)
+		e.Code = "unknown_parameter"
+		return e
+	}
+}
+
+func isBoolean(v []byte) bool { return len(v) > 0 && (v[0] == 't' || v[0] == 'f') }
+func isObject(v []byte) bool  { return len(v) > 0 && v[0] == '{' }
+
+func stream(r *reading, name string, v []byte) (err error) {
+	if r.call.Stream, err = openai.Bool(v, name); err != nil {
+		return err
+	}
+	return same(r, name, v)
+}
+
+// reasoning gives the effort to the model. Summaries are not made: the
+// reasoning itself is shown, where a model shows it.
+func reasoning(r *reading, name string, v []byte) error {
+	o, err := objectAt(name, v)
+	if err != nil {
+		return err
+	}
+	if o.given("effort") == nil {
+		return nil
+	}
+	effort, err := o.text("effort")
+	if err != nil {
+		return err
+	}
+	return same(r, "reasoning_effort", effort)
+}
+
+const wantLogprobs = "message.output_text.logprobs"
+
+// include names what else is to be shown. Only log-probabilities can be; what
+// is said of hosted tools and stored reasoning means nothing here.
+func include(r *reading, name string, v []byte) error {
+	if !openai.IsArray(v) {
+		return fault.BadParam(name, "include must be an array of strings.")
+	}
+	for e := range openai.Elements(v) {
+		what, err := openai.Text(e, name)
+		if err != nil {
+			return err
+		}
+		if what == wantLogprobs && !bytes.Contains(r.out, []byte(`,"logprobs":true`)) {
+			r.out = append(r.out, `,"logprobs":true`...)
+			if n := r.given["top_logprobs"]; n != nil {
+				r.out = appendMember(r.out, "top_logprobs", n)
+			}
+		}
+	}
+	return nil
+}
+
+// names are those of chat requests' fields as the Responses API has them.
+var names = map[string]string{
+	"messages": "input", "max_completion_tokens": "max_output_tokens", "max_tokens": "max_output_tokens",
+	"reasoning_effort": "reasoning.effort", "verbosity": "text.verbosity",
+}
+
+// Fault gives an error that a chat request's reader has found in Call.Chat the
+// names that the caller knows.
+func (c *Call) Fault(err error) error {
+	var e *fault.Error
+	if !errors.As(err, &e) || e.Param == "" {
+		return err
+	}
+	param := e.Param
+	head, rest, _ := strings.Cut(param, ".")
+	switch {
+	case names[head] != "":
+		param = names[head]
+	case head == "response_format":
+		rest = strings.TrimPrefix(strings.TrimPrefix(rest, "json_schema"), ".")
+		param = strings.TrimSuffix("text.format."+rest, ".")
+	case strings.HasPrefix(head, "tools[") || head == "tool_choice":
+		param = strings.TrimSuffix(head+"."+strings.TrimPrefix(strings.TrimPrefix(rest, "function"), "."), ".")
+	}
+	if param == e.Param {
+		return err
+	}
+	told := *e
+	told.Message = strings.ReplaceAll(e.Message, e.Param, param)
+	told.Param = param
+	return &told
+}
