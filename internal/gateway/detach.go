@@ -47,6 +47,7 @@ func (x *exchange) detach() {
 	ctx, cancel := context.WithCancel(x.g.base)
 	x.r = new(http.Request).WithContext(ctx)
 	w := &wire{conn: c, header: x.w.Header()}
+	w.out.Of(c.Conn)
 	x.w, x.rc = w, http.NewResponseController(w)
 	early, _ := unread.Reader.Peek(unread.Reader.Buffered())
 	c.detached(early, cancel)

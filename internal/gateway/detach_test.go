@@ -372,6 +372,7 @@ func TestWireIsHTTP(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		m := &memoryConn{}
 		w := &wire{conn: &conn{Conn: m}, header: http.Header{}}
+		w.out.Of(m)
 		value := rapid.StringOf(rapid.RuneFrom([]rune("ab :\r\n"))).Draw(t, "value")
 		status := rapid.SampledFrom([]int{200, 400, 503}).Draw(t, "status")
 		pieces := rapid.SliceOf(rapid.SliceOf(rapid.Byte())).Draw(t, "pieces")

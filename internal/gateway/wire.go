@@ -5,6 +5,8 @@ import (
 	"strconv"
 	"sync"
 	"time"
+
+	"vision/internal/nowait"
 )
 
 // wire writes the response of a detached stream to its connection, as HTTP/1.1.
@@ -13,8 +15,9 @@ import (
 type wire struct {
 	conn    *conn
 	header  http.Header // nil once it is written
-	out     *[]byte     // what is not sent yet, borrowed; nil: nothing
-	begun   bool        // the header is written
+	unsent  *[]byte     // borrowed; nil: nothing
+	out     nowait.Writer
+	begun   bool // the header is written
 	chunked bool
 	last    bool // the response says that the connection ends
 	failed  bool // a write did: the customer is gone
@@ -83,10 +86,10 @@ func appendField(b []byte, name, value string) []byte {
 
 // room is where to append what is to be sent.
 func (w *wire) room() *[]byte {
-	if w.out == nil {
-		w.out = wireBuffers.Get().(*[]byte)
+	if w.unsent == nil {
+		w.unsent = wireBuffers.Get().(*[]byte)
 	}
-	return w.out
+	return w.unsent
 }
 
 // Write implements http.ResponseWriter. What it is given is sent by the next
@@ -115,12 +118,12 @@ func (w *wire) Write(p []byte) (int, error) {
 
 // FlushError sends what is not sent yet, in one write.
 func (w *wire) FlushError() error {
-	b := w.out
+	b := w.unsent
 	if b == nil {
 		return nil
 	}
-	w.out = nil
-	_, err := w.conn.Conn.Write(*b)
+	w.unsent = nil
+	_, err := w.out.Write(*b)
 	if cap(*b) <= keptWire {
 		*b = (*b)[:0]
 		wireBuffers.Put(b)

@@ -9,6 +9,8 @@ import (
 	"os"
 	"sync"
 	"syscall"
+
+	"vision/internal/nowait"
 )
 
 // records lies between TLS and TCP on connections that we dial. It reads as
@@ -113,7 +115,7 @@ func (c *records) Read(p []byte) (int, error) {
 func (c *records) once(fd uintptr) bool {
 	buf := recordsBuffers.Get().(*[recordsBuffer]byte)
 	for {
-		n, err := syscall.Read(int(fd), buf[:])
+		n, err := nowait.Read(fd, buf[:])
 		switch {
 		case err == syscall.EINTR:
 			continue
