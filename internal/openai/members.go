@@ -2,6 +2,8 @@ package openai
 
 import (
 	"bytes"
+	"encoding/json"
+	"errors"
 	"iter"
 	"math"
 	"slices"
@@ -26,13 +28,26 @@ type Member struct {
 func Members(b []byte) ([]Member, error) {
 	end := skipValue(b, space(b, 0), MaxDepth)
 	if end == bad || space(b, end) != len(b) {
-		return nil, fault.New(fault.Invalid, "invalid_json",
-			"The body is not valid JSON (in UTF-8, nested at most %d deep).", MaxDepth)
+		return nil, notJSON(b)
 	}
 	if b[space(b, 0)] != '{' {
 		return nil, fault.New(fault.Invalid, "invalid_json", "The body is not a JSON object.")
 	}
 	return members(b, make([]Member, 0, 16))
+}
+
+// notJSON says what is wrong with a body that Members does not take.
+func notJSON(b []byte) error {
+	var wrong *json.SyntaxError
+	var any json.RawMessage
+	switch {
+	case !utf8.Valid(b):
+		return fault.New(fault.Invalid, "invalid_json", "The body is not valid UTF-8.")
+	case errors.As(json.Unmarshal(b, &any), &wrong):
+		return fault.New(fault.Invalid, "invalid_json", "The body is not valid JSON: there is a mistake at byte %d of %d.", wrong.Offset, len(b))
+	}
+	return fault.New(fault.Invalid, "invalid_json",
+		"The body's JSON cannot be used: it is nested more than %d deep, or holds a number too large for a float64.", MaxDepth)
 }
 
 // ObjectMembers reads a value found by Members that should be an object; param

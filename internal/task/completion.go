@@ -30,7 +30,7 @@ var completionForm = newForm(concat(
 	textFields,
 	[]field{
 		{name: "logprobs", read: whole(0, 20)},
-		{name: "echo", read: unless("the prompt is not repeated", "false")},
+		{name: "echo", read: unless("the prompt is not repeated; put it before the answer yourself", "false")},
 		{name: "suffix", read: unless("text is continued only, not filled in", `""`)},
 	},
 	lastFields,
@@ -65,7 +65,7 @@ func textPrompt(p *parsing, name string, v []byte) error {
 			n++
 		}
 		if n != 1 || !openai.IsString(only) {
-			return unsupported(name, "give one prompt, as a string")
+			return unsupported(name, "give one prompt, as a string; several, and token ids, are not taken")
 		}
 		v = only
 	}

@@ -16,6 +16,7 @@ type request struct {
 	wants    Wants
 	features Features
 	links    []Link
+	seen     int // pictures in the prompt of a text
 
 	payload []byte // for the miner, but for the seed
 	hole    int    // where in payload the seed belongs; -1 for kinds without one
@@ -38,11 +39,19 @@ func (r *request) Payload(seed uint64) []byte {
 }
 
 // MostPrompt bounds the prompt tokens that a miner may claim for a request: a
-// token is at least a byte, but for what a template adds to each message.
+// token is at least a byte, but for what a template adds to each message, and
+// for pictures.
 func MostPrompt(r Request) int64 {
 	f := r.Features()
-	return int64(f.PromptBytes) + 32*int64(f.Turns) + 64
+	most := int64(f.PromptBytes) + 32*int64(f.Turns) + 64
+	if own, ok := r.(*request); ok {
+		most += int64(own.seen) * pictureTokens
+	}
+	return most
 }
+
+// pictureTokens is how many tokens of a prompt one picture may be.
+const pictureTokens = 16 << 10
 
 // SeedMask has the bits set that a seed for the task's servers may have.
 func (t *Task) SeedMask() uint64 {
@@ -87,7 +96,8 @@ type parsing struct {
 	values [48][]byte // by the form's order
 	out    []byte
 	r      *request
-	tools  []string // names of the functions that are offered
+	tools  []string        // names of the functions that are offered
+	calls  map[string]bool // ids of the calls in messages so far; nil: none
 }
 
 // parse reads a body by the form. Fields that the form does not know are
@@ -192,6 +202,13 @@ func whole(low, high int64) func(*parsing, string, []byte) error {
 func boolean(p *parsing, name string, v []byte) error {
 	if _, err := openai.Bool(v, name); err != nil {
 		return err
+	}
+	return asIs(p, name, v)
+}
+
+func text(p *parsing, name string, v []byte) error {
+	if !openai.IsString(v) {
+		return fault.BadParam(name, "%s must be a string.", name)
 	}
 	return asIs(p, name, v)
 }

@@ -36,6 +36,9 @@ var textFields = []field{
 	{name: "service_tier", read: ignored},
 	{name: "safety_identifier", read: ignored},
 	{name: "prompt_cache_key", read: ignored},
+	{name: "prompt_cache_retention", read: ignored},
+	{name: "prompt_cache_options", read: ignored},
+	{name: "moderation", read: ignored},
 	{name: "request_id", read: ignored},
 }
 

@@ -234,6 +234,8 @@ func (c *Call) Fault(err error) error {
 	param := e.Param
 	head, rest, _ := strings.Cut(param, ".")
 	switch {
+	case strings.HasPrefix(head, "messages["): // of the chat, whose numbers are others
+		param = "input"
 	case names[head] != "":
 		param = names[head]
 	case head == "response_format":

@@ -112,6 +112,7 @@ func TestFault(t *testing.T) {
 	for _, p := range []struct{ chat, ours string }{
 		{"max_completion_tokens", "max_output_tokens"},
 		{"messages", "input"},
+		{"messages[2].content[0].image_url", "input"},
 		{"tools[3].function.name", "tools[3].name"},
 		{"tools[0].function", "tools[0]"},
 		{"tool_choice.function.name", "tool_choice.name"},
