@@ -17,12 +17,13 @@ import (
 const remember = 24
 
 // Board is what is known of the current period's contenders. All methods are
-// safe for any number of goroutines; only Set takes a lock.
+// safe for any number of goroutines; only Set takes a lock, and TryBegin for a
+// contender that is not on the Board.
 type Board struct {
 	now atomic.Pointer[snapshot]
 
 	mu   sync.Mutex       // serialises Set; guards gone
-	gone map[pair]*record // records of those who are not contenders now
+	gone map[pair]*record // records of those who are not contenders now, or not yet
 }
 
 type pair struct {
@@ -193,32 +194,63 @@ func (b *Board) Release(s *Seat, o outcome.Outcome, retryAfter time.Duration) {
 	b.end(s.record, &o, retryAfter)
 }
 
+// Begun is one of the validator's own requests under way. It belongs to the
+// record that it was counted in, whoever contends when it ends.
+type Begun struct {
+	Spent bool // we have used up the miner's capacity, so that it may well answer 429
+
+	record *record
+}
+
 // TryBegin counts one of the validator's own requests as begun, which somebody
 // else chose the miner for. It says no if customers' requests take slots that
 // this one needs: a refusal would be our doing. Where the validator's own alone
 // take all slots, the miner is asked all the same: they are no more than it
-// declared, and one that is too slow for them has to show it. spent says that
-// we have used up its capacity, so that it may well answer 429.
-// A contender that the Board does not know is asked.
-func (b *Board) TryBegin(task string, miner hotkey.ID) (spent, ok bool) {
+// declared, and one that is too slow for them has to show it. But not one that
+// was put off before, and so comes at a time of our making: with free, it says
+// no unless a slot is free.
+// A contender that the Board does not know yet is asked, and counted against
+// its slots once it is known.
+func (b *Board) TryBegin(task string, miner hotkey.ID, free bool) (Begun, bool) {
 	s, u := b.lookup(task, miner)
 	if s == nil {
-		return false, true
+		var r *record
+		if s, u, r = b.recordBefore(task, miner); s == nil {
+			r.inFlight.Add(1)
+			r.probes.Add(1)
+			return Begun{record: r}, true
+		}
 	}
-	if n := s.record.inFlight.Add(1); s.Slots > 0 && n > s.Slots && s.record.probes.Load() < s.Slots {
-		s.record.inFlight.Add(-1)
-		return false, false
+	r := s.record
+	if n := r.inFlight.Add(1); s.Slots > 0 && n > s.Slots && (free || r.probes.Load() < s.Slots) {
+		lower(&r.inFlight)
+		return Begun{}, false
 	}
-	s.record.probes.Add(1)
-	return s.spent(u), true
+	r.probes.Add(1)
+	return Begun{Spent: s.spent(u), record: r}, true
 }
 
-// Ended ends what TryBegin began and learns from how it ended.
-func (b *Board) Ended(o outcome.Outcome, retryAfter time.Duration) {
-	if s, _ := b.lookup(o.Task, o.Miner); s != nil {
-		lower(&s.record.probes)
-		b.end(s.record, &o, retryAfter)
+// recordBefore gives the record of a contender that is not on the Board, or
+// its seat if it is by now.
+func (b *Board) recordBefore(task string, miner hotkey.ID) (*Seat, *usual, *record) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if s, u := b.lookup(task, miner); s != nil {
+		return s, u, nil
 	}
+	p := pair{task, miner}
+	r := b.gone[p]
+	if r == nil {
+		r = newRecord()
+		b.gone[p] = r
+	}
+	return nil, nil, r
+}
+
+// Ended ends what TryBegin began, once, and learns from how it ended.
+func (b *Board) Ended(p Begun, o outcome.Outcome, retryAfter time.Duration) {
+	lower(&p.record.probes)
+	b.end(p.record, &o, retryAfter)
 }
 
 // Overloaded says whether a 429 to a request just acquired would be our doing:
@@ -247,8 +279,7 @@ func (b *Board) end(r *record, o *outcome.Outcome, retryAfter time.Duration) {
 	r.note(o, u, retryAfter)
 }
 
-// lower counts one down, never below 0: the contender may have been forgotten
-// since it was counted up.
+// lower counts one down, never below 0.
 func lower(count *atomic.Int64) {
 	for {
 		n := count.Load()

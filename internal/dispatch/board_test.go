@@ -38,6 +38,12 @@ func began(b *Board, miner hotkey.ID) {
 	s.record.inFlight.Add(1)
 }
 
+// over is an attempt's end, of which only the outcome matters.
+func over(b *Board, o outcome.Outcome) {
+	s, _ := b.lookup(o.Task, o.Miner)
+	b.end(s.record, &o, 0)
+}
+
 // ended is an attempt that took a first output's time and served work.
 func ended(miner hotkey.ID, status outcome.Status, at time.Time, first time.Duration, work int64) outcome.Outcome {
 	o := outcome.Outcome{Task: chat, Miner: miner, Status: status, Stream: true, Start: at, Total: first, Work: work}
@@ -131,7 +137,7 @@ func TestRepeatedFailuresAreAskedLast(t *testing.T) {
 	b := board(contenders(2, 1e9, 0))
 	for range 3 {
 		began(b, id(0))
-		b.Ended(ended(id(0), outcome.Failed, t0, 0, 0), 0)
+		over(b, ended(id(0), outcome.Failed, t0, 0, 0))
 	}
 	r := rand.New(rand.NewPCG(3, 4))
 	if got := count(b, r, t0, 200); got[0] != 0 || got[1] != 200 {
@@ -151,7 +157,7 @@ func TestRepeatedFailuresAreAskedLast(t *testing.T) {
 func TestCapacity(t *testing.T) {
 	b := board(contenders(2, 1000, 0))
 	began(b, id(0))
-	b.Ended(ended(id(0), outcome.OK, t0, time.Second, 1000), 0)
+	over(b, ended(id(0), outcome.OK, t0, time.Second, 1000))
 	r := rand.New(rand.NewPCG(3, 4))
 	if got := count(b, r, t0, 100); got[0] != 0 {
 		t.Errorf("picked %v: miner 0 has no capacity left and miner 1 has", got)
@@ -164,12 +170,12 @@ func TestCapacity(t *testing.T) {
 	}
 	// The next period starts anew, and what began before it is not charged to it.
 	b.Set(period.Period{ID: 2, Start: t0.Add(time.Minute)}, contenders(2, 1000, 0))
-	b.Ended(ended(id(0), outcome.OK, t0.Add(59*time.Second), 2*time.Second, 600), 0)
-	b.Ended(ended(id(0), outcome.Ours, t0.Add(60*time.Second), 0, 600), 0)
+	over(b, ended(id(0), outcome.OK, t0.Add(59*time.Second), 2*time.Second, 600))
+	over(b, ended(id(0), outcome.Ours, t0.Add(60*time.Second), 0, 600))
 	if s := b.Supply(chat, t0); s.Left != 2000 {
 		t.Errorf("after the change of periods %d units are left, want all 2000", s.Left)
 	}
-	b.Ended(ended(id(0), outcome.Canceled, t0.Add(60*time.Second), time.Second, 100), 0)
+	over(b, ended(id(0), outcome.Canceled, t0.Add(60*time.Second), time.Second, 100))
 	// The same period set again (a contender changed) keeps what was used.
 	b.Set(period.Period{ID: 2, Start: t0.Add(time.Minute)}, contenders(3, 1000, 0))
 	if s := b.Supply(chat, t0); s.Left != 2900 {
@@ -199,7 +205,7 @@ func TestLoadOutlivesThePeriod(t *testing.T) {
 func TestLeavingWipesNothingOut(t *testing.T) {
 	b := board(contenders(2, 1000, 0))
 	for range 3 {
-		b.Ended(ended(id(0), outcome.Failed, t0, 0, 0), 0)
+		over(b, ended(id(0), outcome.Failed, t0, 0, 0))
 	}
 	b.Set(period.Period{ID: 2}, contenders(2, 1000, 0)[1:])
 	b.Set(period.Period{ID: 3}, contenders(2, 1000, 0))
@@ -219,7 +225,7 @@ func TestNewcomerIsExploredCarefully(t *testing.T) {
 	b := board(contenders(n, 1e9, 0))
 	for i := range n - 1 {
 		for range 20 {
-			b.Ended(ended(id(i), outcome.OK, t0, 400*time.Millisecond, 10), 0)
+			over(b, ended(id(i), outcome.OK, t0, 400*time.Millisecond, 10))
 		}
 	}
 	r := rand.New(rand.NewPCG(5, 6))
@@ -241,15 +247,15 @@ func TestNewcomerIsExploredCarefully(t *testing.T) {
 func TestRecoveryIsNoticed(t *testing.T) {
 	b := board(contenders(2, 1e9, 0))
 	for range 30 {
-		b.Ended(ended(id(0), outcome.OK, t0, 10*time.Second, 10), 0)
-		b.Ended(ended(id(1), outcome.OK, t0, 100*time.Millisecond, 10), 0)
+		over(b, ended(id(0), outcome.OK, t0, 10*time.Second, 10))
+		over(b, ended(id(1), outcome.OK, t0, 100*time.Millisecond, 10))
 	}
 	r := rand.New(rand.NewPCG(7, 8))
 	if got := count(b, r, t0, 1000); got[0] < 150 || got[0] > 350 {
 		t.Errorf("the slow of two got %d of 1000, want about the quarter that draws it twice", got[0])
 	}
 	for range 60 {
-		b.Ended(ended(id(0), outcome.OK, t0, 50*time.Millisecond, 10), 0)
+		over(b, ended(id(0), outcome.OK, t0, 50*time.Millisecond, 10))
 	}
 	if got := count(b, r, t0, 1000); got[0] < 650 {
 		t.Errorf("the recovered miner got %d of 1000, want most", got[0])
@@ -336,30 +342,71 @@ func TestRefusersAreAskedLess(t *testing.T) {
 // validator's own never hide that a miner is too slow for what it declared.
 func TestProbesAndSlots(t *testing.T) {
 	b := board(contenders(1, 1000, 2))
-	probe := func() bool { _, ok := b.TryBegin(chat, id(0)); return ok }
+	var sent []Begun
+	probe := func(free bool) bool {
+		p, ok := b.TryBegin(chat, id(0), free)
+		if ok {
+			sent = append(sent, p)
+		}
+		return ok
+	}
 	s, _ := b.Acquire(chat, true, t0, 1, 2, nil)
-	if !probe() {
+	if !probe(false) {
 		t.Fatal("a slot is free")
 	}
-	if probe() {
+	if probe(false) {
 		t.Error("a customer's request takes a slot, and a probe too many is sent")
 	}
 	b.Release(s, ended(id(0), outcome.OK, t0, time.Second, 1), 0)
-	if first, second := probe(), probe(); !first || !second {
+	if first, second := probe(false), probe(false); !first || !second {
 		t.Error("probes alone do not fit, and the miner is spared them")
+	}
+	if probe(true) {
+		t.Error("a probe that was put off is sent though no slot is free: a refusal would be our doing")
 	}
 	if s, _ := b.Acquire(chat, true, t0, 1, 2, nil); s != nil {
 		t.Error("a customer's request goes where probes take all slots")
 	}
-	for range 3 {
-		b.Ended(ended(id(0), outcome.OK, t0, time.Second, 1), 0)
+	for _, p := range sent {
+		b.Ended(p, ended(id(0), outcome.OK, t0, time.Second, 1), 0)
 	}
+	if !probe(true) {
+		t.Error("a probe that was put off is not sent though a slot is free")
+	}
+	b.Ended(sent[3], ended(id(0), outcome.OK, t0, time.Second, 1), 0)
 	s, _ = b.lookup(chat, id(0))
 	if s.InFlight() != 0 || s.record.probes.Load() != 0 {
 		t.Errorf("%d in flight, %d probes, after all have ended", s.InFlight(), s.record.probes.Load())
 	}
-	if _, ok := b.TryBegin(chat, id(9)); !ok {
-		t.Error("a miner that the board does not know is not probed")
+}
+
+// A probe gives its slot back though its miner contends no more when it ends.
+func TestProbesOutliveTheirPeriod(t *testing.T) {
+	b := board(contenders(1, 1000, 1))
+	p, ok := b.TryBegin(chat, id(0), false)
+	b.Set(period.Period{ID: 2, Start: t0.Add(time.Hour)}, nil)
+	b.Ended(p, ended(id(0), outcome.Failed, t0, time.Second, 0), 0)
+	b.Set(period.Period{ID: 3, Start: t0.Add(2 * time.Hour)}, contenders(1, 1000, 1))
+	if s, _ := b.Acquire(chat, true, t0, 1, 2, nil); !ok || s == nil {
+		t.Error("a slot is taken for ever by a probe that has ended")
+	}
+}
+
+// The first probes of a contender are sent before the Board knows it. They take
+// slots all the same.
+func TestFirstProbesCount(t *testing.T) {
+	b := NewBoard()
+	p, ok := b.TryBegin(chat, id(0), false)
+	if _, again := b.TryBegin(chat, id(0), true); !ok || !again {
+		t.Fatal("a miner that the board does not know is not probed")
+	}
+	b.Set(period.Period{ID: 1, Start: t0}, contenders(1, 1000, 2))
+	if s, _ := b.Acquire(chat, true, t0, 1, 2, nil); s != nil {
+		t.Error("a customer's request goes where probes that began earlier take all slots")
+	}
+	b.Ended(p, ended(id(0), outcome.OK, t0, time.Second, 1), 0)
+	if s, _ := b.Acquire(chat, true, t0, 1, 2, nil); s == nil {
+		t.Error("the slot of a probe that has ended stays taken")
 	}
 }
 
@@ -382,8 +429,8 @@ func TestOverloaded(t *testing.T) {
 	if !b.Overloaded(chat, s) {
 		t.Error("60 of 100 are used, 60 more are under way: the next is too much")
 	}
-	if spent, ok := b.TryBegin(chat, id(0)); !spent || !ok {
-		t.Errorf("a probe: spent %v, sent %v", spent, ok)
+	if p, ok := b.TryBegin(chat, id(0), false); !p.Spent || !ok {
+		t.Errorf("a probe: %+v, sent %v", p, ok)
 	}
 	o := ended(id(0), outcome.Canceled, t0, time.Second, 0)
 	o.Reason = outcome.OurOverload
@@ -405,8 +452,8 @@ func TestOnlyGoodAnswersExcuseRefusals(t *testing.T) {
 		if s.Used() != 1000 {
 			t.Errorf("%v: %d units are used, want 1000", status, s.Used())
 		}
-		if spent, ok := b.TryBegin(chat, id(0)); spent != want || !ok {
-			t.Errorf("after its capacity in answers that were %v: spent %t, sent %t, want %t, true", status, spent, ok, want)
+		if p, ok := b.TryBegin(chat, id(0), false); p.Spent != want || !ok {
+			t.Errorf("after its capacity in answers that were %v: spent %t, sent %t, want %t, true", status, p.Spent, ok, want)
 		}
 	}
 }

@@ -18,7 +18,7 @@
 //
 // The validator's own requests choose their miners themselves, but begin and
 // end on the Board like others: none is sent where customers' requests take the
-// slots it needs. Overloaded and TryBegin say when a 429 would be our doing.
+// slots it needs; it may come back when one is free. Overloaded and TryBegin say when a 429 would be our doing.
 //
 // A Board holds what is known of every miner in every task of the current
 // period. Invariants: picking takes no lock and allocates nothing; a miner's

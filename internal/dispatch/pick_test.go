@@ -26,8 +26,8 @@ func drawBoard(t *rapid.T) (*Board, int) {
 		m := id(rapid.IntRange(0, n-1).Draw(t, "miner"))
 		began(b, m)
 		if rapid.Bool().Draw(t, "ended") {
-			b.Ended(ended(m, outcome.Status(rapid.IntRange(0, 4).Draw(t, "status")), t0,
-				time.Duration(rapid.IntRange(0, 3000).Draw(t, "ms"))*time.Millisecond, rapid.Int64Range(0, 500).Draw(t, "work")), 0)
+			over(b, ended(m, outcome.Status(rapid.IntRange(0, 4).Draw(t, "status")), t0,
+				time.Duration(rapid.IntRange(0, 3000).Draw(t, "ms"))*time.Millisecond, rapid.Int64Range(0, 500).Draw(t, "work")))
 		}
 	}
 	return b, n
@@ -107,9 +107,9 @@ func TestBetterGetsMore(t *testing.T) {
 				if k%20 < fails {
 					status = outcome.Failed
 				}
-				b.Ended(ended(id(i), status, t0, wait, work), 0)
+				over(b, ended(id(i), status, t0, wait, work))
 			}
-			b.Ended(ended(id(i), outcome.OK, t0, wait, work), 0) // nobody is tripped
+			over(b, ended(id(i), outcome.OK, t0, wait, work)) // nobody is tripped
 			for range load {
 				began(b, id(i))
 			}
@@ -175,7 +175,7 @@ func TestFewOpenShareEvenly(t *testing.T) {
 	b := board(contenders(n, 1e9, 0))
 	for i := range n {
 		if i%64 != 0 {
-			b.Ended(ended(id(i), outcome.RateLimited, t0, 0, 0), 0)
+			over(b, ended(id(i), outcome.RateLimited, t0, 0, 0))
 		}
 	}
 	got := count(b, rand.New(rand.NewPCG(13, 14)), t0, 4000)
@@ -195,7 +195,7 @@ func BenchmarkAcquireRelease(b *testing.B) {
 			board := board(contenders(n, 1<<50, 64))
 			r := rand.New(rand.NewPCG(1, 2))
 			for i := range n {
-				board.Ended(ended(id(i), outcome.OK, t0, time.Duration(1+r.IntN(900))*time.Millisecond, 10), 0)
+				over(board, ended(id(i), outcome.OK, t0, time.Duration(1+r.IntN(900))*time.Millisecond, 10))
 			}
 			o := ended(id(0), outcome.OK, t0, 100*time.Millisecond, 1)
 			b.ReportAllocs()
@@ -222,7 +222,7 @@ func BenchmarkPick(b *testing.B) {
 				if i%8 < c.closed && i > 0 {
 					status = outcome.RateLimited
 				}
-				board.Ended(ended(id(i), status, t0, time.Duration(1+r.IntN(900))*time.Millisecond, 10), 0)
+				over(board, ended(id(i), status, t0, time.Duration(1+r.IntN(900))*time.Millisecond, 10))
 			}
 			f := board.now.Load().fields[chat]
 			q := query{now: t0.UnixNano(), stream: true, usual: f.usual, tried: []hotkey.ID{id(9999)}}

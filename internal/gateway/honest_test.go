@@ -188,7 +188,7 @@ func TestHonestMinerOddCustomerOrValidator(t *testing.T) {
 			if r := w.do(t, "POST", chatPath, saying("me too")); r.status != 503 {
 				t.Errorf("the second customer got %d %s", r.status, r.body)
 			}
-			if _, ok := w.Board.TryBegin("talker-8b", miner(0)); ok {
+			if _, ok := w.Board.TryBegin("talker-8b", miner(0), false); ok {
 				t.Error("a probe would go to a miner whose slot a customer's request takes")
 			}
 			close(w.goOn)

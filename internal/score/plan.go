@@ -1,6 +1,9 @@
 package score
 
-import "math"
+import (
+	"math"
+	"time"
+)
 
 // Of a contender's capacity, usually a little is tested and now and then most of it:
 // testing 5% at all times would let a miner own a twentieth of what it declares.
@@ -20,13 +23,33 @@ type Offer struct {
 	Maximum    int64   // the most that the task counts of any miner's declaration, same unit
 	StakeShare float64 // this validator's part of all validators' stake, in [0, 1]
 	PerRequest int64   // work that one request is expected to take, at least 1
+	Slots      int     // requests at once that the miner says it takes; 0 is unknown, and bounds nothing
+	PerSlot    int64   // work that one slot does in the time that counts, at the task's mean pace; see [PerSlot]
+}
+
+// PerSlot is the work that one request after the other gets done in a time at
+// a pace of so many seconds per unit, rounded down and at least 1.
+func PerSlot(time time.Duration, pace float64) int64 {
+	work := time.Seconds() / pace
+	if !(work >= 1) {
+		return 1
+	}
+	return int64(min(work, 1<<62))
 }
 
 // Capacity is the part of the declared work that this validator may ask for
-// and pays for: min(Declared, Maximum) x StakeShare, rounded down. It is never
-// negative. A share that is NaN or below 0 counts as 0, one above 1 as 1.
+// and pays for: min(Declared, Maximum, Slots x PerSlot) x StakeShare, rounded
+// down. It is never negative. A share that is NaN or below 0 counts as 0, one
+// above 1 as 1. Volume beyond what its slots can do at once cannot be tested,
+// for the refusal of a request that finds all slots taken would be our doing.
 func (o Offer) Capacity() int64 {
 	counted := min(o.Declared, o.Maximum)
+	if o.Slots > 0 {
+		perSlot := max(o.PerSlot, 1)
+		if int64(o.Slots) <= math.MaxInt64/perSlot {
+			counted = min(counted, int64(o.Slots)*perSlot)
+		}
+	}
 	if counted <= 0 || !(o.StakeShare > 0) {
 		return 0
 	}

@@ -26,9 +26,27 @@ func TestCapacity(t *testing.T) {
 		{"a negative stake", Offer{Declared: 10, Maximum: 5000, StakeShare: -1}, 0},
 		{"a stake that is no number", Offer{Declared: 10, Maximum: 5000, StakeShare: math.NaN()}, 0},
 		{"more stake than there is", Offer{Declared: 10, Maximum: 5000, StakeShare: 3}, 10},
+		{"more volume than slots", Offer{Declared: 9000, Maximum: 9000, StakeShare: 0.5, Slots: 3, PerSlot: 1000}, 1500},
+		{"more slots than volume", Offer{Declared: 2000, Maximum: 9000, StakeShare: 0.5, Slots: 3, PerSlot: 1000}, 1000},
+		{"slots that are unknown", Offer{Declared: 9000, Maximum: 9000, StakeShare: 1, PerSlot: 1000}, 9000},
+		{"slots of any number", Offer{Declared: 9000, Maximum: 9000, StakeShare: 1, Slots: math.MaxInt, PerSlot: 1000}, 9000},
 	} {
 		if got := c.offer.Capacity(); got != c.want {
 			t.Errorf("%s: capacity %d, want %d", c.name, got, c.want)
+		}
+	}
+}
+
+func TestPerSlot(t *testing.T) {
+	for _, c := range []struct {
+		time time.Duration
+		pace float64
+		want int64
+	}{
+		{time.Hour, 0.01, 360_000}, {time.Minute, 0.2, 300}, {time.Second, 0.3, 3}, {time.Second, 5, 1}, {time.Hour, 1e-300, 1 << 62}, {0, 1, 1}, {time.Hour, math.NaN(), 1},
+	} {
+		if got := PerSlot(c.time, c.pace); got != c.want {
+			t.Errorf("%v at %v seconds per unit: %d, want %d", c.time, c.pace, got, c.want)
 		}
 	}
 }

@@ -20,10 +20,15 @@ type Schedule struct {
 	count  int32
 }
 
+// Asked is the part of a period, from its start, in which miners are asked.
+func Asked(period time.Duration) time.Duration {
+	return period/100*askedPercent + period%100*askedPercent/100
+}
+
 // Schedule spreads the plan's requests over a period of the given length. It is empty if the
 // plan asks nothing or the period is shorter than 2 ns.
 func (p Plan) Schedule(period time.Duration) Schedule {
-	window := period/100*askedPercent + period%100*askedPercent/100
+	window := Asked(period)
 	if window < 1 || p.Requests < 1 {
 		return Schedule{}
 	}

@@ -27,6 +27,8 @@ type book struct {
 	contenders []contender
 	index      map[outcome.Pair]int32
 	queue      queue
+	again      putOff
+	refusals   map[int32][]refusal           // of probes, by contender
 	early      map[outcome.Pair]score.Counts // of pairs that are no contenders, or not yet
 	stats      Stats
 }
@@ -34,6 +36,7 @@ type book struct {
 type contender struct {
 	period.Contender
 	schedule score.Schedule
+	passed   int32 // number of the last turn of the schedule that has come
 	counts   score.Counts
 }
 
@@ -41,6 +44,7 @@ func newBook(p period.Period, secret [32]byte, m Mechanism) *book {
 	return &book{
 		Period: p, secret: secret, mechanism: m, wake: make(chan struct{}, 1),
 		index: map[outcome.Pair]int32{}, early: map[outcome.Pair]score.Counts{},
+		again: putOff{turns: map[uint32]postponed{}, each: map[int32]int{}}, refusals: map[int32][]refusal{},
 	}
 }
 
@@ -81,11 +85,16 @@ func (b *book) add(now time.Time, contenders ...period.Contender) {
 		n.schedule.Skip(now.Sub(b.Start))
 		i := int32(len(b.contenders))
 		if at, ok := n.schedule.Next(); ok {
-			b.queue.push(due{at, i})
+			b.queue.push(due{at: at, i: i})
 		}
 		b.index[pair] = i
 		b.contenders = append(b.contenders, n)
 	}
+	b.rouse()
+}
+
+// rouse says that the queue may have a new first entry.
+func (b *book) rouse() {
 	select {
 	case b.wake <- struct{}{}:
 	default:
@@ -96,6 +105,8 @@ func (b *book) add(now time.Time, contenders ...period.Contender) {
 type turn struct {
 	period.Contender
 	Number int // of its planned requests, from 1
+	Tries  int // how often it was put off
+	i      int32
 }
 
 // next gives the contender whose turn has come. If that is nobody, it says how
@@ -117,11 +128,20 @@ func (b *book) next(now time.Time, late time.Duration) (t turn, wait time.Durati
 		}
 		c := &b.contenders[first.i]
 		covered := c.schedule.Covered(c.counts.Requests)
-		t := turn{c.Contender, c.Probes - c.schedule.Left()}
-		if at, more := c.schedule.Next(); more {
-			b.queue.replaceFirst(due{at, first.i})
-		} else {
+		t := turn{Contender: c.Contender, Number: c.Probes - c.schedule.Left(), i: first.i}
+		if first.again != 0 {
+			p := b.again.take(first)
+			t.Number, t.Tries = p.number, p.tries
+			// Others that were put off are still to come, and make up for themselves.
+			covered = c.counts.Requests >= int(c.passed)-b.again.each[first.i]
 			b.queue.dropFirst()
+		} else {
+			c.passed = int32(t.Number)
+			if at, more := c.schedule.Next(); more {
+				b.queue.replaceFirst(due{at: at, i: first.i})
+			} else {
+				b.queue.dropFirst()
+			}
 		}
 		switch {
 		case elapsed-first.at > late:
@@ -144,6 +164,9 @@ func (b *book) count(o *outcome.Outcome) error {
 	defer b.mu.Unlock()
 	pair := outcome.Pair{Miner: o.Miner, Task: o.Task}
 	if i, ok := b.index[pair]; ok {
+		if b.refused(i, o) {
+			return nil
+		}
 		return observe(b.mechanism, &b.contenders[i].counts, o)
 	}
 	counts := b.early[pair]
@@ -194,9 +217,9 @@ func (b *book) results() []period.Result {
 	list := make([]period.Result, len(b.contenders))
 	for i := range b.contenders {
 		c := &b.contenders[i]
-		list[i] = period.Result{Contender: c.Contender, Counts: c.counts}
+		list[i] = period.Result{Contender: c.Contender, Counts: b.judged(int32(i))}
 		list[i].Period = b.ID
-		list[i].Score, list[i].Valid = c.counts.Score()
+		list[i].Score, list[i].Valid = list[i].Counts.Score()
 	}
 	slices.SortFunc(list, func(x, y period.Result) int { return byUIDAndTask(x.Contender, y.Contender) })
 	return list

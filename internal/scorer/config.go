@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"vision/internal/chain"
+	"vision/internal/dispatch"
 	"vision/internal/hotkey"
 	"vision/internal/outcome"
 	"vision/internal/period"
@@ -54,12 +55,12 @@ type Relay interface {
 }
 
 // Board is told of probes, so that dispatch knows the load that they are and
-// learns from how they end.
+// learns from how they end. *dispatch.Board is one.
 type Board interface {
 	// TryBegin says no if customers' requests take the slots that a probe
-	// needs; spent, if a 429 would be our doing, for the capacity is used up.
-	TryBegin(task string, miner hotkey.ID) (spent, ok bool)
-	Ended(o outcome.Outcome, retryAfter time.Duration)
+	// needs; with free, unless a slot is free.
+	TryBegin(task string, miner hotkey.ID, free bool) (dispatch.Begun, bool)
+	Ended(p dispatch.Begun, o outcome.Outcome, retryAfter time.Duration)
 }
 
 // Checker judges samples. Every error means that it could not judge.
@@ -87,7 +88,7 @@ type Config struct {
 	Secret    [32]byte               // draws seeds; kept, so that restarts draw the same
 
 	Checker   Checker          // optional: without one, samples wait
-	Board     Board            // optional: without one, dispatch does not see probes
+	Board     Board            // optional: the gateway's in this process, if there is one; without one, see refusal
 	Mechanism Mechanism        // optional: score.Vision4
 	Rates     sampling.Config  // optional: sampling.Default
 	Log       *slog.Logger     // optional: silent

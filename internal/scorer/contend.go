@@ -25,6 +25,7 @@ func (b *book) contend(n chain.Neuron, declared proto.Capacities, c *task.Catalo
 		units := rescale(d.Units, declared.Secs, length)
 		plan := b.mechanism.Plan(score.Offer{
 			Declared: units, Maximum: t.CapacityIn(length), StakeShare: stake, PerRequest: t.Typical,
+			Slots: d.Slots, PerSlot: score.PerSlot(length, t.Speed.Mean),
 		}, b.draw(n.Hotkey, t.Name))
 		list = append(list, period.Contender{
 			Miner: n.Hotkey, Task: t.Name, UID: n.UID, Addr: string(n.Endpoint),

@@ -6,6 +6,7 @@ import (
 	"runtime/debug"
 	"time"
 
+	"vision/internal/dispatch"
 	"vision/internal/outcome"
 	"vision/internal/relay"
 	"vision/internal/task"
@@ -55,6 +56,15 @@ func (s *Scorer) ask(ctx context.Context, b *book, t turn) {
 	if !ok {
 		return
 	}
+	var begun dispatch.Begun
+	if s.c.Board != nil {
+		if begun, ok = s.c.Board.TryBegin(t.Task, t.Miner, t.Tries > 0); !ok {
+			if !b.putOff(t, s.c.Now()) {
+				b.note(func(st *Stats) { st.Skipped++ })
+			}
+			return
+		}
+	}
 	r := rand.New(rand.NewChaCha8(b.seed("probe", t.Miner, t.Task, t.Number)))
 	request := kind.Synthesise(r, s.shape.Load(), tk)
 	now := s.c.Now()
@@ -62,26 +72,19 @@ func (s *Scorer) ask(ctx context.Context, b *book, t turn) {
 	payload := s.c.Relay.Payload(id, request, tk)
 	keep := s.c.Sampling.Keep(s.c.Relay.Draw(id), t.Task, t.Miner)
 
-	var spent bool
-	if s.c.Board != nil {
-		if spent, ok = s.c.Board.TryBegin(t.Task, t.Miner); !ok {
-			b.note(func(st *Stats) { st.Skipped++ })
-			return
-		}
-	}
 	b.note(func(st *Stats) { st.Sent++ })
 	first, total := tk.Allowance(kind, request)
 	call := relay.Call{
 		ID: id, Last: true, Source: outcome.Synthetic,
 		Task: tk, Kind: kind, Request: request, Payload: payload,
-		Peer:    relay.Peer{Miner: t.Miner, Addr: t.Addr},
+		Peer:    relay.Peer{Miner: t.Miner, Addr: s.addrOf(t)},
 		FirstBy: now.Add(first), By: now.Add(total),
 		Keep: keep,
 	}
 	answer := s.relayed(ctx, call)
-	relay.Excuse(&answer, spent)
+	relay.Excuse(&answer, begun.Spent)
 	if s.c.Board != nil {
-		s.c.Board.Ended(answer.Outcome, answer.RetryAfter)
+		s.c.Board.Ended(begun, answer.Outcome, answer.RetryAfter)
 	}
 	// A probe that a shutdown broke off is still written down, briefly.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 2*time.Second)
@@ -90,6 +93,17 @@ func (s *Scorer) ask(ctx context.Context, b *book, t turn) {
 		b.note(func(st *Stats) { st.Lost++ })
 		s.log.Warn("a probe's outcome was not written down", "request", id, "err", err)
 	}
+}
+
+// addrOf is where the ledger says by now that a contender listens. Who answers
+// there has to prove that it is the miner.
+func (s *Scorer) addrOf(t turn) string {
+	if snap := s.neurons.Load(); snap != nil {
+		if n, ok := snap.ByHotkey(t.Miner); ok && n.Endpoint != "" {
+			return string(n.Endpoint)
+		}
+	}
+	return t.Addr
 }
 
 // relayed is Relay.Do, but for a panic: a bug in reading what a stranger sent

@@ -8,8 +8,9 @@ type queue []due
 
 // due says when contender number i of the book is next to be asked.
 type due struct {
-	at time.Duration // from the period's start
-	i  int32
+	at    time.Duration // from the period's start
+	i     int32
+	again uint32 // names a turn that was put off; 0 is the next one of the schedule
 }
 
 func (q *queue) push(d due) {

@@ -88,6 +88,7 @@ func (t *tail) count(o *outcome.Outcome) {
 			}
 			return
 		}
+		b.see(o)
 		later = later && !end.Before(b.End)
 		if b.End.After(last) {
 			last = b.End

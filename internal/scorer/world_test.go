@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"vision/internal/chain"
+	"vision/internal/dispatch"
 	"vision/internal/hotkey"
 	"vision/internal/outcome"
 	"vision/internal/proto"
@@ -75,6 +76,7 @@ type world struct {
 	load     map[hotkey.ID]int // on the board
 	full     bool              // customers' requests take all slots
 	spent    bool              // the miners' capacities are used up
+	addr     string            // where all miners listen
 
 	cancel context.CancelFunc
 	done   chan error
@@ -85,7 +87,7 @@ const blockTime = time.Second
 
 func newWorld(t testing.TB, length time.Duration, miners ...string) *world {
 	w := &world{t: t, self: key("validator"), store: newMemory(), table: new(sampling.Table), tasks: catalogue(t),
-		length: length, started: time.Now(), miners: map[hotkey.ID]*behaviour{}, load: map[hotkey.ID]int{}}
+		length: length, started: time.Now(), miners: map[hotkey.ID]*behaviour{}, load: map[hotkey.ID]int{}, addr: "127.0.0.1:9000"}
 	for _, name := range miners {
 		id := key(name).ID()
 		w.ids = append(w.ids, id)
@@ -108,7 +110,7 @@ func (w *world) Snapshot(ctx context.Context) (*chain.Snapshot, error) {
 	}
 	neurons := []chain.Neuron{{UID: 0, Hotkey: w.self.ID(), Stake: 1000 * chain.TAO, ValidatorPermit: true, LastUpdate: w.updated}}
 	for i, id := range w.ids {
-		neurons = append(neurons, chain.Neuron{UID: uint16(i + 1), Hotkey: id, Endpoint: "127.0.0.1:9000"})
+		neurons = append(neurons, chain.Neuron{UID: uint16(i + 1), Hotkey: id, Endpoint: chain.Endpoint(w.addr)})
 	}
 	return chain.NewSnapshot(chain.Header{Network: "test", Block: w.block(), Time: time.Now(),
 		Params: chain.Params{BlockTime: blockTime, Tempo: 10, WeightsRateLimit: w.limit}}, neurons)
@@ -192,17 +194,17 @@ func (w *world) Check(_ context.Context, r proto.CheckRequest) (proto.CheckRespo
 	return judge(r)
 }
 
-func (w *world) TryBegin(_ string, miner hotkey.ID) (spent, ok bool) {
+func (w *world) TryBegin(_ string, miner hotkey.ID, _ bool) (dispatch.Begun, bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if w.full {
-		return false, false
+		return dispatch.Begun{}, false
 	}
 	w.load[miner]++
-	return w.spent, true
+	return dispatch.Begun{Spent: w.spent}, true
 }
 
-func (w *world) Ended(o outcome.Outcome, _ time.Duration) {
+func (w *world) Ended(_ dispatch.Begun, o outcome.Outcome, _ time.Duration) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.load[o.Miner]--
