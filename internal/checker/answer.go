@@ -23,6 +23,10 @@ type answer struct {
 	idless bool // text came before any ids
 }
 
+// cut says that what there is may end within a word of the model's: the customer
+// went away, and no finish_reason tells that all had come.
+func (a *answer) cut() bool { return a.partial && a.finish == "" }
+
 // maxIDs is the most token ids that an answer or a prompt may hold. It is far
 // above any context.
 const maxIDs = 1 << 21

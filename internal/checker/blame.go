@@ -1,8 +1,10 @@
 package checker
 
 import (
+	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"vision/internal/fault"
@@ -28,7 +30,7 @@ func (r *refusal) Error() string {
 // blame finds whose fault it is that a server refused a query made of a
 // miner's bytes. The miner's only if the server takes as many harmless ones,
 // and then refuses the query again. If it takes but a few it is too small for
-// what the task allows, and the sample is dropped; if not even those, it is
+// what the task allows (errContext); if not even those, it is
 // unwell or set up wrongly, and the sample stays.
 func blame(err error, again, asMany, few func() error) error {
 	var r *refusal
@@ -50,7 +52,40 @@ func blame(err error, again, asMany, few func() error) error {
 	if other := few(); other != nil {
 		return other
 	}
-	return notCheckable("the reference refuses as much of any text: its context may be smaller than the task's")
+	return errContext
+}
+
+// errContext is blame's finding that an answer is longer than the reference
+// takes. Its beginning may still be judged.
+var errContext = notCheckable("the reference refuses as much of any text: its context may be smaller than the task's")
+
+// leastTokens is how few tokens of an answer too long for the reference are
+// worth being judged. Halves are tried down to that, so that at least half of
+// what fits is judged.
+const leastTokens = 16
+
+// refused says that a server finds fault with a query as such.
+func refused(err error) bool {
+	var r *refusal
+	return errors.As(err, &r) && slices.Contains([]int{400, 413, 422}, r.status)
+}
+
+// blamePrompt finds why a server refused a query made of our own request alone. If it
+// takes a short one, it is the request that it does not take, most probably
+// for its length, and the sample is dropped; else the trouble is its own.
+func (s *server) blamePrompt(ctx context.Context, q *textQuery, err error) error {
+	if !refused(err) {
+		return err
+	}
+	short := map[string]any{"model": s.model, "max_tokens": 1, "prompt": "a"}
+	if q.chat {
+		delete(short, "prompt")
+		short["messages"] = []map[string]string{{"role": "user", "content": "a"}}
+	}
+	if _, other := s.post(ctx, q.path(), short); other != nil {
+		return err
+	}
+	return notCheckable("the reference refuses its prompt, and takes a short one: its context may be smaller than the task's")
 }
 
 // harmless is n token ids that a server is known to take: those of the prompt,

@@ -70,11 +70,14 @@ func (b *builtin) Score(ctx context.Context, q *textQuery) (*scores, error) {
 		text.WriteString(decode.Flush())
 	}
 	sc.Text, sc.HasText = text.String(), q.answer.hasIDs
-	if q.ended(sc.Text) && (len(ids) == 0 || !refmodel.IsEnd(ids[len(ids)-1])) {
+	if over := len(prompt) + len(ids) - refmodel.MaxContext - 1; over > 0 { // text read again, by a few tokens
+		ids, sc.Cut = ids[:len(ids)-over], true
+	}
+	if !sc.Cut && q.ended(sc.Text) && (len(ids) == 0 || !refmodel.IsEnd(ids[len(ids)-1])) {
 		ids = append(ids[:len(ids):len(ids)], refmodel.TokenEnd)
 	}
-	if len(prompt)+len(ids) > refmodel.MaxContext+1 { // text read again, by a few tokens
-		return nil, notCheckable("it is longer than the reference's context")
+	if len(prompt)+len(ids) > refmodel.MaxContext+1 { // an end that just does not fit
+		ids = ids[:len(ids)-1]
 	}
 	sc.Positions, err = b.positions(ctx, q, prompt, ids)
 	return sc, err

@@ -60,6 +60,23 @@ func (e *echo) Score(ctx context.Context, q *textQuery) (*scores, error) {
 		}
 		text = t.Render(q.messages)
 	}
+	whole := string(q.answer.text)
+	sc, err := e.scoreText(ctx, q, text, whole)
+	for part := whole; errors.Is(err, errContext) && len(part) >= 2*leastTokens*bytesPerToken; {
+		if part = wholeWords(part[:len(part)/2]); part == "" {
+			break
+		}
+		if sc, err = e.scoreText(ctx, q, text, part); err == nil {
+			sc.Cut = true
+			sc.Tokens = sc.Tokens * len(whole) / len(part)
+		}
+	}
+	return sc, err
+}
+
+// scoreText scores own, the beginning of an answer, or all of it.
+func (e *echo) scoreText(ctx context.Context, q *textQuery, text, own string) (*scores, error) {
+	most := min(q.maxTokens+q.slack(), len(own)) // tokens that it may have, however they are spread
 	var raw []byte
 	ask := func(answer string) func() error {
 		return func() (err error) {
@@ -70,9 +87,13 @@ func (e *echo) Score(ctx context.Context, q *textQuery) (*scores, error) {
 			return err
 		}
 	}
-	own := string(q.answer.text)
 	if err := ask(own)(); err != nil {
-		return nil, blame(err, ask(own), ask(harmlessText(q.maxTokens)), ask(harmlessText(1)))
+		return nil, blame(err, ask(own), ask(harmlessText(most)), func() error {
+			if err := ask(harmlessText(1))(); err != nil {
+				return e.blamePrompt(ctx, q, err)
+			}
+			return nil
+		})
 	}
 	a, err := object[echoAnswer](raw, "logprobs")
 	if err != nil {
@@ -92,12 +113,12 @@ func (e *echo) Score(ctx context.Context, q *textQuery) (*scores, error) {
 	// llama-cpp-python shows each token with the distribution after it, not
 	// before, and leaves out the one more, where a prompt has no token that
 	// begins a text. (Such a token it leaves out of its lists.) Chats have one.
-	shifted := !q.chat && (stopped && n == a.Usage.Prompt || !stopped && end == utf8.RuneCountInString(text)+utf8.RuneCount(q.answer.text))
+	shifted := !q.chat && (stopped && n == a.Usage.Prompt || !stopped && end == utf8.RuneCountInString(text)+utf8.RuneCountInString(own))
 	if !shifted && (!stopped || endText(l.Tokens[n-1])) { // some servers list the end token, some do not
 		last, end = n-1, l.Offsets[n-1]
 	}
 	// Offsets are counted from the end, for prompts hold special tokens.
-	begin := end - utf8.RuneCount(q.answer.text)
+	begin := end - utf8.RuneCountInString(own)
 	sc := &scores{}
 	for i := range last {
 		switch {
@@ -116,7 +137,7 @@ func (e *echo) Score(ctx context.Context, q *textQuery) (*scores, error) {
 		}
 		return nil, notCheckable("it is so short that it is one token with the prompt's end")
 	}
-	if q.ended(string(q.answer.text)) {
+	if len(own) == len(q.answer.text) && q.ended(own) {
 		sc.Tokens++ // the end token
 		p := position{Best: true, Gap: 16}
 		if !stopped {

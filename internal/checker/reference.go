@@ -49,7 +49,8 @@ type scores struct {
 	Positions []position // one for each token of the answer, the end included where it is known
 	Text      string     // the text that the answer's ids stand for
 	HasText   bool
-	Tokens    int // tokens of the answer, the end token included
+	Tokens    int  // tokens of the answer, the end token included; if Cut and not by ids, an estimate
+	Cut       bool // Positions are those of the answer's beginning, for want of context; Text is all of it
 }
 
 // position is one token of an answer beside what the reference would have

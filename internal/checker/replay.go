@@ -50,7 +50,7 @@ func judgeReplay(ctx context.Context, ref Reference, q *textQuery, s *sample) (v
 const bytesPerToken = 4
 
 // compareAnswers says for how many tokens two answers are the same, and
-// whether they part then. An answer that was broken off does not part where it
+// whether they part then. One of them that was broken off does not part where it
 // ends.
 func compareAnswers(a, own *answer) (same int, parted bool) {
 	n, whole, wholeOwn := 0, 0, 0
@@ -62,7 +62,7 @@ func compareAnswers(a, own *answer) (same int, parted bool) {
 		same = n / bytesPerToken
 	}
 	switch {
-	case a.partial && n == whole:
+	case a.partial && n == whole, own.partial && n == wholeOwn:
 		return same, false
 	case n == whole && n == wholeOwn:
 		return same, false

@@ -156,9 +156,25 @@ func (q *textQuery) path() string {
 	return "/v1/completions"
 }
 
-// Answer repeats a text request.
+// Answer repeats a text request. If the server has no room for as much, it is
+// asked for half, and so on: the answer is then partial.
 func (s *server) Answer(ctx context.Context, q *textQuery) (*answer, error) {
-	body, err := s.write(q.payload, nil)
+	for most := q.maxTokens; ; most /= 2 {
+		a, err := s.answer(ctx, q, most)
+		switch {
+		case err == nil:
+			a.partial = most < q.maxTokens && a.finish == "length"
+			return a, nil
+		case !refused(err):
+			return nil, err
+		case most < 2*leastTokens:
+			return nil, s.blamePrompt(ctx, q, err)
+		}
+	}
+}
+
+func (s *server) answer(ctx context.Context, q *textQuery, most int) (*answer, error) {
+	body, err := s.write(q.payload, map[string]any{"max_tokens": most})
 	if err != nil {
 		return nil, err
 	}

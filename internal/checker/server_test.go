@@ -281,21 +281,20 @@ func TestSlowReference(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	var wg sync.WaitGroup
 	kinds := make(chan fault.Kind, 2)
-	for range 2 {
-		wg.Go(func() {
-			_, err := c.Judge(ctx, s)
-			kinds <- fault.KindOf(err)
-		})
+	judge := func() {
+		_, err := c.Judge(ctx, s)
+		kinds <- fault.KindOf(err)
 	}
-	<-entered // one runs
-	for len(c.queue) < 2 {
-		time.Sleep(time.Millisecond)
-	}
+	wg.Go(judge)
+	<-entered             // one runs
+	c.queue <- struct{}{} // and one waits
 	_, err = c.Judge(t.Context(), s)
 	var busy *fault.Error
 	if !errors.As(err, &busy) || busy.Kind != fault.Unavailable || busy.RetryAfter == 0 {
 		t.Errorf("beyond the queue: %v", err)
 	}
+	<-c.queue
+	wg.Go(judge)
 	cancel()
 	wg.Wait()
 	for range 2 {

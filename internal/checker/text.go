@@ -44,7 +44,13 @@ func judgeText(ctx context.Context, ref Reference, s *sample) (verdict, error) {
 		if proof.IDs && len(a.reasoning) > 0 {
 			return guilty("no-ids", "its reasoning is apart from its text, and no token ids show how they belong together"), nil
 		}
-		if len(a.text) == 0 {
+		if a.cut() {
+			a.text = []byte(wholeWords(string(a.text)))
+		}
+		switch {
+		case len(a.text) == 0 && a.partial:
+			return verdict{}, notCheckable("too little of it came")
+		case len(a.text) == 0:
 			return guilty("malformed", "it has no text"), nil
 		}
 	}
@@ -63,7 +69,7 @@ func judgeText(ctx context.Context, ref Reference, s *sample) (verdict, error) {
 		return v, nil
 	}
 	v := weigh(q, sc, proof.Noise)
-	if q.temperature > 0 && !q.redraw && proof.Replay && sameSampler(proof, s) && !a.partial {
+	if q.temperature > 0 && !q.redraw && proof.Replay && sameSampler(proof, s) && !a.partial && !sc.Cut {
 		r, err := judgeReplay(ctx, ref, q, s)
 		if err != nil {
 			return verdict{}, err
@@ -71,6 +77,9 @@ func judgeText(ctx context.Context, ref Reference, s *sample) (verdict, error) {
 		v.e = (v.e + r.e) / 2 // the mean of two e-values is one
 		v.test += "+" + r.test
 		v.detail += "; " + r.detail
+	}
+	if sc.Cut {
+		v.detail += "; only its beginning fits into the reference's context"
 	}
 	v.quality = quality(v.e)
 	if v.quality > 0 {
@@ -117,6 +126,7 @@ func judgeIDs(q *textQuery, sc *scores) (verdict, bool) {
 		return guilty("text-ids", "the text (%d bytes) is not what the ids stand for (%d bytes)", len(a.text), len(sc.Text)), true
 	}
 	switch {
+	case sc.Cut && !a.hasIDs: // how many tokens the rest has is only a guess
 	case a.finish == "length" && sc.Tokens < shortest(q, sc):
 		return guilty("truncated", "finish_reason is length after %d of %d tokens", sc.Tokens, q.maxTokens), true
 	case q.padded(sc.Tokens):
@@ -146,6 +156,10 @@ func sameText(q *textQuery, text string) bool {
 		if i := strings.Index(text, stop); stop != "" && i >= 0 {
 			text = text[:i]
 		}
+	}
+	if len(a.reasoning) > 0 && a.partial { // ids may be ahead of the text
+		_, after, ok := strings.Cut(text, string(bytes.TrimSpace(a.reasoning)))
+		return ok && strings.Contains(after, string(bytes.TrimSpace(a.text)))
 	}
 	if len(a.reasoning) > 0 {
 		return strings.Contains(text, string(bytes.TrimSpace(a.reasoning))) &&

@@ -202,14 +202,16 @@ func FuzzJudge(f *testing.F) {
 	f.Add([]byte("data: {\"choices\":[{\"delta\":{\"content\":\"\\ud800\"},\"token_ids\":[-1]}]}\r\n\r\n"), true)
 	c := newChecker(f)
 	f.Fuzz(func(t *testing.T, response []byte, stream bool) {
-		s := honest
-		s.Sample.Response, s.Sample.Outcome.Stream = response, stream
-		r, err := c.Judge(t.Context(), s)
-		if err != nil && fault.KindOf(err) != fault.Invalid {
-			t.Fatal(err)
-		}
-		if !(r.Quality >= 0 && r.Quality <= 1) || r.Work > s.Sample.Outcome.Work {
-			t.Fatalf("%+v", r)
+		for _, status := range []outcome.Status{outcome.OK, outcome.Canceled} {
+			s := honest
+			s.Sample.Response, s.Sample.Outcome.Stream, s.Sample.Outcome.Status = response, stream, status
+			r, err := c.Judge(t.Context(), s)
+			if err != nil && fault.KindOf(err) != fault.Invalid {
+				t.Fatal(err)
+			}
+			if !(r.Quality >= 0 && r.Quality <= 1) || r.Work > s.Sample.Outcome.Work {
+				t.Fatalf("%+v", r)
+			}
 		}
 	})
 }

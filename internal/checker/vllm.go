@@ -2,6 +2,7 @@ package checker
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strconv"
@@ -63,11 +64,16 @@ func (v *vllm) Score(ctx context.Context, q *textQuery) (*scores, error) {
 			return nil, err
 		}
 	}
-	choice, err := v.logprobs(ctx, prompt, ids)
+	fits := ids
+	choice, err := v.logprobs(ctx, prompt, fits)
+	for errors.Is(err, errContext) && len(fits) >= 2*leastTokens {
+		fits, sc.Cut = fits[:len(fits)/2], true
+		choice, err = v.logprobs(ctx, prompt, fits)
+	}
 	if err != nil {
 		return nil, err
 	}
-	for i, id := range ids {
+	for i, id := range fits {
 		list, own := []listed{}, -1
 		for name, x := range choice.PromptLogprobs[len(prompt)+i] {
 			n, err := strconv.Atoi(name)
@@ -84,7 +90,7 @@ func (v *vllm) Score(ctx context.Context, q *textQuery) (*scores, error) {
 		}
 		sc.Positions = append(sc.Positions, positionOf(list, own, q))
 	}
-	if q.ended(sc.Text) && !slices.Contains(q.model.EndTokens, ids[len(ids)-1]) {
+	if !sc.Cut && q.ended(sc.Text) && !slices.Contains(q.model.EndTokens, ids[len(ids)-1]) {
 		if end, ok := v.end(choice, q); ok {
 			end.Exact = true
 			sc.Positions = append(sc.Positions, end)
@@ -192,7 +198,7 @@ func (v *vllm) prompt(ctx context.Context, q *textQuery) ([]int, error) {
 	}
 	raw, err := v.post(ctx, q.path(), body)
 	if err != nil {
-		return nil, err
+		return nil, v.blamePrompt(ctx, q, err)
 	}
 	a, err := object[vllmAnswer](raw, "prompt ids")
 	if err != nil {

@@ -9,12 +9,14 @@ import (
 
 // Entry is what is written down of an attempt that ended with a: customers'
 // requests and the validator's own alike. last says that nobody was asked
-// after it. A sample is part of it if the answer was to be kept and is good.
+// after it. A sample is part of it if the answer was to be kept and is good, or
+// was good as far as it went when we stopped reading: a miner that expects a
+// stream to be abandoned must not be safe on it.
 func Entry(call *Call, a *Answer, last bool) outcome.Entry {
 	o := a.Outcome
 	o.Last = last
 	e := outcome.Entry{Outcome: o}
-	if call.Keep && o.Status == outcome.OK && len(a.Kept) > 0 {
+	if call.Keep && len(a.Kept) > 0 && (o.Status == outcome.OK || o.Status == outcome.Canceled && o.Work > 0) {
 		e.Sample = &outcome.Sample{Outcome: o, Request: call.Payload, Response: a.Kept}
 	}
 	if last && call.Source == outcome.Organic {

@@ -56,7 +56,7 @@ type Answer struct {
 	Work       task.Work     // counted by us
 	Finish     string        // a stream's finish_reason
 	Meta       openai.Meta   // what a stream's chunks say of themselves, for the caller's usage chunk
-	Kept       []byte        // response bytes, if Keep was asked: all of them where the outcome is OK
+	Kept       []byte        // response bytes, if Keep was asked: all of them where the outcome is OK, all that was read where it is not
 	RetryAfter time.Duration // with RateLimited
 	Err        error         // *fault.Error, for the caller; nil when OK
 }
