@@ -87,8 +87,8 @@ func New(config Config, deps Deps) (*Miner, error) {
 		},
 	}
 	m.mux.HandleFunc("GET "+proto.CapacityPath, m.capacities)
-	for _, kind := range task.Kinds() {
-		m.mux.HandleFunc("POST "+kind.Path(), func(w http.ResponseWriter, r *http.Request) { m.serve(w, r, kind) })
+	for _, path := range task.Paths() {
+		m.mux.HandleFunc("POST "+path, m.serve)
 	}
 	if err := m.Reload(config); err != nil {
 		return nil, err

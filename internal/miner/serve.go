@@ -47,10 +47,10 @@ func (m *Miner) admit(r *http.Request) (hotkey.ID, float64, error) {
 	return caller, share, nil
 }
 
-// serve answers one request for a task of a kind.
-func (m *Miner) serve(w http.ResponseWriter, r *http.Request, kind task.Kind) {
+// serve answers one request for a task.
+func (m *Miner) serve(w http.ResponseWriter, r *http.Request) {
 	begun := m.deps.Clock()
-	q, units, err := m.handle(w, r, kind)
+	q, units, err := m.handle(w, r)
 	result, code := resultOf(err)
 	name := ""
 	if q.task != nil {
@@ -87,8 +87,7 @@ func logged(err error) any {
 	return err.Error()
 }
 
-func (m *Miner) handle(w http.ResponseWriter, r *http.Request, kind task.Kind) (q request, units int64, err error) {
-	q.kind = kind
+func (m *Miner) handle(w http.ResponseWriter, r *http.Request) (q request, units int64, err error) {
 	var share float64
 	if q.caller, share, err = m.admit(r); err != nil {
 		refuse(w, err)
@@ -149,12 +148,20 @@ func (m *Miner) read(w http.ResponseWriter, r *http.Request, q *request) error {
 	}
 	q.offer = m.offer(head.Model)
 	t, known := m.deps.Catalogue.Catalogue().Lookup(head.Model)
-	if q.offer == nil || !known || t.Kind != q.kind.Name() {
-		return fault.New(fault.NotFound, "model_not_found", "this miner does not serve %q at %s", head.Model, q.kind.Path())
+	if known {
+		q.kind, known = task.KindNamed(t.Kind)
+	}
+	if q.offer == nil || !known || q.kind.Path() != r.URL.Path {
+		return fault.New(fault.NotFound, "model_not_found", "this miner does not serve %q at %s", head.Model, r.URL.Path)
 	}
 	q.task = t
-	q.parsed, err = q.kind.Parse(body, t)
-	return err
+	if q.parsed, err = q.kind.Parse(body, t); err != nil {
+		return err
+	}
+	if l, ok := q.parsed.(task.Linked); ok && l.Links() != nil {
+		return fault.BadParam(l.Links()[0].Param, "miners follow no links: validators send the pictures themselves")
+	}
+	return nil
 }
 
 // forgetIdle drops meters of validators long gone, once a period.
