@@ -53,6 +53,8 @@ type Config struct {
 	Every time.Duration
 	// Anonymous leaves out the headers that name the miner and count the tries.
 	Anonymous bool
+	// Pages are served beside the API. It may be nil: nothing but the API is.
+	Pages Pages
 	// Limits bound what strangers may use up.
 	Limits Limits
 }

@@ -127,13 +127,7 @@ func (x *exchange) serve() error {
 }
 
 // paths lists the kinds' paths in the kinds' order.
-func (g *Gateway) paths() []string {
-	var paths []string
-	for _, k := range task.Kinds() {
-		paths = append(paths, k.Path())
-	}
-	return append(paths, responsesPath)
-}
+func (g *Gateway) paths() []string { return append(task.Paths(), responsesPath) }
 
 func (x *exchange) wrongMethod(allowed string) error {
 	x.w.Header().Set("Allow", allowed)
@@ -179,7 +173,7 @@ func (x *exchange) generate(kind task.Kind) error {
 		return err
 	}
 	x.event.BytesIn = len(b.bytes)
-	t, err := x.find(b.bytes, kind)
+	t, kind, err := x.find(b.bytes, kind)
 	if err != nil {
 		return err
 	}
@@ -201,25 +195,29 @@ func (x *exchange) generate(kind task.Kind) error {
 	return x.attempts(t, kind, req)
 }
 
-// find finds the task that a request names.
-func (x *exchange) find(body []byte, kind task.Kind) (*task.Task, error) {
+// find finds the task that a request names, and its kind, which may be another
+// at the same path.
+func (x *exchange) find(body []byte, kind task.Kind) (*task.Task, task.Kind, error) {
 	name, ok := openai.FindText(body, "model")
 	if !ok {
 		if _, err := openai.Members(body); err != nil {
-			return nil, err
+			return nil, nil, err
 		}
-		return nil, fault.BadParam("model", "model is required: a string, the name of a model that %s lists.", modelsPath)
+		return nil, nil, fault.BadParam("model", "model is required: a string, the name of a model that %s lists.", modelsPath)
 	}
 	c := x.g.Catalogue()
 	t, ok := c.Lookup(name)
-	switch {
-	case !ok:
-		return nil, unknownModel(c, name, kind.Name())
-	case t.Kind != kind.Name():
-		of, _ := task.KindNamed(t.Kind)
-		return nil, fault.BadParam("model", "The model %q is of the kind %s; send requests for it to %s.", t.Name, t.Kind, of.Path())
+	if !ok {
+		return nil, nil, unknownModel(c, name, kind.Name())
 	}
-	return t, nil
+	if t.Kind != kind.Name() {
+		of, _ := task.KindNamed(t.Kind)
+		if of.Path() != kind.Path() {
+			return nil, nil, fault.BadParam("model", "The model %q is of the kind %s; send requests for it to %s.", t.Name, t.Kind, of.Path())
+		}
+		kind = of
+	}
+	return t, kind, nil
 }
 
 // end closes the books of a request, unless the rest is postponed.

@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"slices"
 	"sync/atomic"
 	"time"
 
@@ -18,7 +19,7 @@ import (
 // Serve beside, and Stop it.
 type Gateway struct {
 	Config
-	kinds   map[string]task.Kind // by path
+	kinds   map[string]task.Kind // by path, the first of those that share one; the model says which it is
 	keys    keyring
 	guesses guesses
 	bodies  bodies
@@ -38,7 +39,7 @@ func New(c Config) (*Gateway, error) {
 		return nil, err
 	}
 	g := &Gateway{Config: c.filled(), kinds: map[string]task.Kind{}, idle: make(chan struct{}, 1)}
-	for _, k := range task.Kinds() {
+	for _, k := range slices.Backward(task.Kinds()) {
 		g.kinds[k.Path()] = k
 	}
 	g.kinds[responsesPath] = task.Chat{}

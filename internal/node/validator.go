@@ -13,6 +13,7 @@ import (
 	"vision/internal/checker"
 	"vision/internal/checker/remote"
 	"vision/internal/daemon"
+	"vision/internal/dashboard"
 	"vision/internal/dispatch"
 	"vision/internal/gateway"
 	"vision/internal/hotkey"
@@ -131,7 +132,12 @@ func (v *Validator) addChecker(ctx context.Context) (judge, error) {
 
 func (v *Validator) addGateway() error {
 	metrics := gateway.NewMetrics(v.ops.Registry)
+	pages, err := v.pages()
+	if err != nil {
+		return err
+	}
 	g, err := gateway.New(gateway.Config{
+		Pages:     pages,
 		Catalogue: v.Catalogue.Catalogue,
 		Board:     v.board,
 		Relay:     v.relay,
@@ -173,6 +179,21 @@ func (v *Validator) addGateway() error {
 		},
 	})
 	return nil
+}
+
+// pages is what browsers are shown; nil if the configuration turns it off.
+func (v *Validator) pages() (gateway.Pages, error) {
+	page := v.config.Gateway.Page
+	if !page.Show {
+		return nil, nil
+	}
+	return dashboard.New(dashboard.Config{
+		Catalogue: v.Catalogue.Catalogue,
+		Supply:    v.board.Supply,
+		Name:      page.Name,
+		Notice:    page.Notice,
+		Quiet:     !page.Live,
+	})
 }
 
 func (v *Validator) addScorer(ctx context.Context, judges []judge) error {

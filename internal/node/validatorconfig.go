@@ -5,9 +5,11 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"vision/internal/checker"
 	"vision/internal/config"
+	"vision/internal/dashboard"
 	"vision/internal/hotkey"
 )
 
@@ -56,6 +58,22 @@ type GatewayConfig struct {
 	Body int `yaml:"body"`
 	// Anonymous leaves out the response headers that name the miner and the tries.
 	Anonymous bool `yaml:"anonymous"`
+	// Page is what a browser is shown at the API's address.
+	Page PageConfig `yaml:"page"`
+}
+
+// PageConfig is the page with models, playground, code and reference, and what
+// goes with it: /status.json and /openapi.json. None of them needs a key.
+type PageConfig struct {
+	// Show turns it on.
+	Show bool `yaml:"show"`
+	// Name is what you call your access point, at most 80 characters.
+	Name string `yaml:"name"`
+	// Notice is a text of yours for the page: terms, whom to ask for a key. An
+	// empty line ends a paragraph. At most 4000 characters.
+	Notice string `yaml:"notice"`
+	// Live publishes how many miners there are, what is free, and how fast it is.
+	Live bool `yaml:"live"`
 }
 
 // ScorerConfig bounds the control loop.
@@ -86,7 +104,8 @@ func ValidatorDefaults() ValidatorConfig {
 		Durable: "normal",
 		Period:  time.Hour,
 		Roles:   []string{Gateway, Scorer, Checks},
-		Gateway: GatewayConfig{Listen: "127.0.0.1:8080", Tries: 3, Requests: 16384, Body: 8 << 20},
+		Gateway: GatewayConfig{Listen: "127.0.0.1:8080", Tries: 3, Requests: 16384, Body: 8 << 20,
+			Page: PageConfig{Show: true, Name: "Vision", Live: true}},
 		Scorer:  ScorerConfig{Probes: 256, Checks: 4, CheckRate: 0.02, Keep: 14 * 24 * time.Hour},
 		Checker: checker.Defaults(),
 	}
@@ -126,6 +145,8 @@ func (c *ValidatorConfig) Check(report func(field, format string, args ...any)) 
 	within(report, "gateway.tries", c.Gateway.Tries, 1, 8)
 	within(report, "gateway.requests", c.Gateway.Requests, 1, 1<<20)
 	within(report, "gateway.body", c.Gateway.Body, 1<<10, 8<<20)
+	short(report, "gateway.page.name", c.Gateway.Page.Name, dashboard.MostName)
+	short(report, "gateway.page.notice", c.Gateway.Page.Notice, dashboard.MostNotice)
 	within(report, "scorer.probes", c.Scorer.Probes, 1, 1<<16)
 	within(report, "scorer.checks", c.Scorer.Checks, 1, 1<<10)
 	if !(c.Scorer.CheckRate > 0 && c.Scorer.CheckRate <= 1) {
@@ -158,5 +179,11 @@ func (c *ValidatorConfig) has(role string) bool { return slices.Contains(c.Roles
 func within(report func(field, format string, args ...any), field string, v, low, high int) {
 	if v < low || v > high {
 		report(field, "is %d, want %d to %d", v, low, high)
+	}
+}
+
+func short(report func(field, format string, args ...any), field, text string, most int) {
+	if n := utf8.RuneCountInString(text); n > most {
+		report(field, "has %d characters, want at most %d", n, most)
 	}
 }

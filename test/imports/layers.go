@@ -64,6 +64,7 @@ var layerOf = map[string]Layer{
 	"relay": Relay,
 
 	"checker":     Role,
+	"dashboard":   Role,
 	"gateway":     Role,
 	"miner":       Role,
 	"modelserver": Role,
