@@ -90,6 +90,11 @@ func quantiseTensor(w []float32, bits int) []float32 {
 func (e *Embedder) Embed(text string) []float32 {
 	var x [embedBuckets]float64
 	textFeatures(text, &x)
+	return e.vector(&x, hashString(text))
+}
+
+// vector is the unit vector of features; id tells inputs apart for the noise.
+func (e *Embedder) vector(x *[embedBuckets]float64, id uint64) []float32 {
 	var h, y [EmbeddingDim]float64
 	for b, f := range x {
 		if f == 0 {
@@ -111,7 +116,7 @@ func (e *Embedder) Embed(text string) []float32 {
 	norm := 0.0
 	for j := range y {
 		if e.noise > 0 {
-			y[j] += float64(e.noise * gaussBits(mix(hashString(text)^mix(e.seed+uint64(j)))))
+			y[j] += float64(e.noise * gaussBits(mix(id^mix(e.seed+uint64(j)))))
 		}
 		norm += float64(y[j] * y[j])
 	}

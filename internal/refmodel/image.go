@@ -25,6 +25,7 @@ type ImageRequest struct {
 	Steps         int     // 1 to MaxImageSteps
 	Width, Height int     // MinImageSide to MaxImageSide, multiples of ImageMultiple
 	Guidance      float64 // 0 to 30: how strongly the prompt decides; 0 counts as 7.5
+	Given                 // pictures to start from
 }
 
 // Validate reports what is wrong with a request and how to put it right.
@@ -43,7 +44,7 @@ func (r *ImageRequest) Validate() error {
 	if !(r.Guidance >= 0 && r.Guidance <= 30) {
 		return fmt.Errorf("guidance is %v: use 0 to 30", r.Guidance)
 	}
-	return nil
+	return r.Given.validate(r.Width, r.Height)
 }
 
 // Imager paints procedural scenes by iterative refinement: a small latent
@@ -56,6 +57,8 @@ func (r *ImageRequest) Validate() error {
 type Imager struct {
 	text  *Embedder
 	w     []float32 // sceneParams x EmbeddingDim
+	face  []float32 // sceneParams x faceFeatures
+	sharp []float32 // sharpPhases x sharpPhases x 9: what enlarging adds
 	noise float64
 	seed  uint64
 }
@@ -94,7 +97,18 @@ func buildImager(k weightsKey) *Imager {
 	for i := range w {
 		w[i] = float32(r.gauss())
 	}
-	return &Imager{text: LoadEmbedder(Variant{Sibling: k.sibling}), w: quantise(w, k.bits)}
+	return &Imager{text: LoadEmbedder(Variant{Sibling: k.sibling}), w: quantise(w, k.bits),
+		face: quantise(gaussians(salt+" face", sceneParams*faceFeatures), k.bits), sharp: quantise(sharpening(salt), k.bits)}
+}
+
+// gaussians draws n weights.
+func gaussians(salt string, n int) []float32 {
+	r := newRNG(1, salt)
+	w := make([]float32, n)
+	for i := range w {
+		w[i] = float32(r.gauss())
+	}
+	return w
 }
 
 // Generate paints the picture. The only errors are an invalid request and ctx.
@@ -103,6 +117,7 @@ func (g *Imager) Generate(ctx context.Context, r ImageRequest) (*image.RGBA, err
 		return nil, err
 	}
 	want := g.aim(r)
+	g.resemble(&want, r.Given)
 	noise := newRNG(r.Seed, "latent")
 	var scene sceneVector
 	for i := range scene {
@@ -113,6 +128,9 @@ func (g *Imager) Generate(ctx context.Context, r ImageRequest) (*image.RGBA, err
 	for i := range x {
 		x[i] = [3]float64{0.5 + 0.5*noise.gauss(), 0.5 + 0.5*noise.gauss(), 0.5 + 0.5*noise.gauss()}
 	}
+	base, strength := r.base(w, h)
+	mixIn(x, base, strength)
+	lean := r.lean(w, h)
 	stack := newRNG(g.seed, "stack")
 	for step := range r.Steps {
 		if err := ctx.Err(); err != nil {
@@ -127,6 +145,12 @@ func (g *Imager) Generate(ctx context.Context, r ImageRequest) (*image.RGBA, err
 				cell := &x[row*w+col]
 				target := p.at((float64(col)+0.5)/float64(w), (float64(row)+0.5)/float64(h))
 				for c := range cell {
+					if base != nil {
+						target[c] = base[row*w+col][c] + float64(strength*(target[c]-base[row*w+col][c]))
+					}
+					if lean != nil {
+						target[c] += lean[row*w+col]
+					}
 					cell[c] += float64(pullLatent * (target[c] - cell[c]))
 					if g.noise > 0 {
 						cell[c] += float64(g.noise * stack.gauss())
@@ -134,9 +158,9 @@ func (g *Imager) Generate(ctx context.Context, r ImageRequest) (*image.RGBA, err
 				}
 			}
 		}
-		paintDetail(x, w, h, newRNG(r.Seed+uint64(step)<<32, "detail"), p)
+		paintDetail(x, w, h, newRNG(r.Seed+uint64(step)<<32, "detail"), p, strength)
 	}
-	return decodeLatent(x, w, h), nil
+	return r.keep(decodeLatent(x, w, h)), nil
 }
 
 // aim is the scene that prompt and seed ask for.
@@ -158,14 +182,14 @@ func (g *Imager) aim(r ImageRequest) (want sceneVector) {
 }
 
 // paintDetail adds one soft blob whose place only the seed and the step decide.
-func paintDetail(x [][3]float64, w, h int, r *rng, p *picture) {
+func paintDetail(x [][3]float64, w, h int, r *rng, p *picture, strength float64) {
 	cx, cy := r.float()*float64(w), r.float()*float64(h)
 	radius := (0.03 + 0.05*r.float()) * float64(min(w, h))
 	colour := p.colours[r.intn(len(p.colours))]
 	for row := max(0, int(cy-radius)); row < min(h, int(cy+radius)+1); row++ {
 		for col := max(0, int(cx-radius)); col < min(w, int(cx+radius)+1); col++ {
 			dx, dy := float64(col)-cx, float64(row)-cy
-			a := 0.8 * (1 - (float64(dx*dx)+float64(dy*dy))/float64(radius*radius))
+			a := float64(0.8*strength) * (1 - (float64(dx*dx)+float64(dy*dy))/float64(radius*radius))
 			if a <= 0 {
 				continue
 			}
