@@ -45,6 +45,12 @@ type Receipt struct {
 	Tries   int       // miners asked, >= 1
 }
 
+// Bounds of a receipt, so that no sum of receipts that a day can hold overflows.
+const (
+	MaxCost = 1_000_000 * Credit
+	MaxWork = 1_000_000_000_000 // units
+)
+
 // Check says what is wrong with a receipt; one that passes can be booked.
 func (r *Receipt) Check() error {
 	cost, err := Cost(r.Price, r.Work)
@@ -59,6 +65,10 @@ func (r *Receipt) Check() error {
 		return fmt.Errorf("the receipt %.60q charges %d of %d micro-credits: want all or nothing", r.Request, int64(r.Charged), int64(r.Cost))
 	case r.Class > Partial:
 		return fmt.Errorf("the receipt %.60q has %v", r.Request, r.Class)
+	case r.Cost > MaxCost || r.Work.Units > MaxWork || r.Work.Prompt > MaxWork:
+		return fmt.Errorf("the receipt %.60q of %d and %d units for %v: want at most %d units and %v", r.Request, r.Work.Prompt, r.Work.Units, r.Cost, int64(MaxWork), MaxCost)
+	case r.At.Unix() <= 0 || r.At.Year() > 2200:
+		return fmt.Errorf("the receipt %.60q says when it was: %v", r.Request, r.At)
 	case len(r.Request)+len(r.Task)+len(r.Unit) > MaxText:
 		return fmt.Errorf("the receipt %.60q has texts of more than %d bytes", r.Request, MaxText)
 	}

@@ -7,7 +7,6 @@ import (
 	"vision/internal/apikey"
 	"vision/internal/fault"
 	"vision/internal/ledger"
-	"vision/internal/proto"
 	"vision/internal/task"
 )
 
@@ -21,7 +20,7 @@ var (
 
 // MaxAnswer is the most bytes of an answer that is kept for an idempotency
 // key. Of a longer one it is kept that there was one, but not what.
-const MaxAnswer = proto.MaxResponse
+const MaxAnswer = 16 << 20
 
 // Money is the part of a Store that keeps projects, the ledger and what goes
 // with it. Receipts and the ledger are never pruned.

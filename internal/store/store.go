@@ -109,11 +109,15 @@ type Store interface {
 	// LastWeights is the newest vector; ErrNotFound if there is none.
 	LastWeights(ctx context.Context) (period.Weights, error)
 
-	// CreateKey writes a key and gives it its ID.
+	Money
+
+	// CreateKey writes a key and gives it its ID and Root; ErrNotFound if its
+	// project is not there.
 	CreateKey(ctx context.Context, k apikey.Key) (apikey.Key, error)
 	// Keys lists all keys, revoked ones too, by ID.
 	Keys(ctx context.Context) ([]apikey.Key, error)
-	// RevokeKey revokes a key; ErrNotFound if there is none valid.
+	// RevokeKey revokes a key, also in the grace after a rotation; ErrNotFound if
+	// there is none valid.
 	RevokeKey(ctx context.Context, id int64, at time.Time) error
 
 	// Secret gives the random 32 bytes kept under a name, drawing them the
@@ -121,7 +125,8 @@ type Store interface {
 	Secret(ctx context.Context, name string) ([32]byte, error)
 
 	// Prune drops outcomes, with their features, checks and periods, with
-	// their weights, that ended before t. Samples are DropSamples' business.
+	// their weights, that ended before t, and claims that expired before t.
+	// Samples are DropSamples' business; receipts and the ledger stay for ever.
 	Prune(ctx context.Context, t time.Time) error
 	// Close waits for writes under way and closes the database.
 	Close() error

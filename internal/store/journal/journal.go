@@ -33,6 +33,9 @@ type Journal struct {
 	owned  []*Segment // oldest first; the last takes writes unless sealed
 	closed bool
 
+	announcing sync.Mutex // guards alive
+	alive      file       // locked while this process is announced; nil if it is not
+
 	writing sync.Mutex // held by a group's leader while it writes; guards created
 	created int        // segments, and attempts at one
 }
@@ -210,12 +213,13 @@ func (j *Journal) Stop() {
 	}
 }
 
-// Close stops, and lets go of segments that were not dropped, for others to adopt.
+// Close stops, lets go of segments that were not dropped, for others to adopt,
+// and ends an announcement.
 func (j *Journal) Close() error {
 	j.Stop()
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	var errs []error
+	errs := []error{j.withdraw()}
 	for _, s := range j.owned {
 		errs = append(errs, s.f.Close())
 	}

@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync/atomic"
 )
 
@@ -56,6 +57,12 @@ type Segment struct {
 
 // Name tells the segment from every other there ever was in this directory.
 func (s *Segment) Name() string { return s.name }
+
+// Owner is the Name of the process that wrote the segment.
+func (s *Segment) Owner() string {
+	owner, _, _ := strings.Cut(s.name, "-")
+	return owner
+}
 
 // End is the position behind the last record.
 func (s *Segment) End() int64 { return s.end.Load() }

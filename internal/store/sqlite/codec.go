@@ -24,6 +24,8 @@ const (
 const (
 	hasSample   = 1 << 0
 	hasFeatures = 1 << 1
+	hasReceipt  = 1 << 2
+	hasAnswer   = 1 << 3
 )
 
 var errRecord = errors.New("not a record of outcomes")
@@ -52,15 +54,17 @@ func check(e *outcome.Entry) error {
 			return bad("the features' size is longer than 256 bytes")
 		}
 	}
-	return nil
+	return checkMoney(e)
 }
 
 // appendEntries appends a record of entries that check accepts. It leaves out
 // samples beyond store.MaxSample, so that a sample never costs an outcome.
+// The same goes for answers beyond store.MaxAnswer together, of which it is
+// kept that there was one.
 func appendEntries(b []byte, entries []outcome.Entry) []byte {
 	b = append(b, version)
 	b = binary.AppendUvarint(b, uint64(len(entries)))
-	left := store.MaxSample
+	left, leftOfAnswers := store.MaxSample, store.MaxAnswer
 	for i := range entries {
 		sample := entries[i].Sample
 		if sample != nil {
@@ -70,18 +74,24 @@ func appendEntries(b []byte, entries []outcome.Entry) []byte {
 				left -= size
 			}
 		}
-		b = appendEntry(b, &entries[i], sample)
+		b = appendEntry(b, &entries[i], sample, &leftOfAnswers)
 	}
 	return b
 }
 
-func appendEntry(b []byte, e *outcome.Entry, sample *outcome.Sample) []byte {
+func appendEntry(b []byte, e *outcome.Entry, sample *outcome.Sample, leftOfAnswers *int) []byte {
 	var parts byte
 	if sample != nil {
 		parts |= hasSample
 	}
 	if e.Features != nil {
 		parts |= hasFeatures
+	}
+	if e.Receipt != nil {
+		parts |= hasReceipt
+	}
+	if e.Answer != nil {
+		parts |= hasAnswer
 	}
 	b = append(b, parts)
 	b = appendOutcome(b, &e.Outcome)
@@ -98,6 +108,12 @@ func appendEntry(b []byte, e *outcome.Entry, sample *outcome.Sample) []byte {
 		b = appendFloat(b, f.Temperature)
 		b = appendFloat(b, f.TopP)
 		b = appendText(b, f.Size)
+	}
+	if e.Receipt != nil {
+		b = appendReceipt(b, e.Receipt)
+	}
+	if e.Answer != nil {
+		b = appendAnswer(b, e.Answer, leftOfAnswers)
 	}
 	return b
 }
@@ -194,6 +210,12 @@ func (d *decoder) entry(e *outcome.Entry) {
 			Stream: d.bool(), Turns: d.int(), PromptBytes: d.int(), Output: d.int(),
 			Temperature: d.float(), TopP: d.float(), Size: d.word(),
 		}
+	}
+	if parts&hasReceipt != 0 {
+		e.Receipt = d.receipt(&e.Outcome)
+	}
+	if parts&hasAnswer != 0 {
+		e.Answer = d.answer(&e.Outcome)
 	}
 }
 

@@ -12,6 +12,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"vision/internal/ledger"
 	"vision/internal/outcome"
 	"vision/internal/store/journal"
 )
@@ -39,6 +40,7 @@ type mover struct {
 	mu      sync.Mutex // one move at a time; guards the rest
 	insert  *inserter
 	decoder decoder
+	owed    []ledger.Receipt // of the move under way, to be booked with it
 }
 
 func newMover(w *writer, j *journal.Journal, log *slog.Logger) *mover {
@@ -166,7 +168,7 @@ func (m *mover) adopt(ctx context.Context) error {
 		}
 		m.log.Info("took over the outcomes of a process that ended", "segment", s.Name(), "bytes", s.End(), "torn", size-s.End())
 	}
-	return errors.Join(append(errs, m.forget(ctx))...)
+	return errors.Join(append(errs, m.forget(ctx), m.reap(ctx))...)
 }
 
 // drain moves what the segment holds now, and drops it if it will not grow.
@@ -209,18 +211,30 @@ func (m *mover) move(ctx context.Context, s *journal.Segment) (next int64, err e
 					return err
 				}
 			}
+			m.owed = m.owed[:0]
 			next, err = s.Read(from, moveBytes, func(record []byte) error {
-				return m.decoder.entries(record, func(e *outcome.Entry) error { return m.insert.entry(ctx, e) })
+				return m.decoder.entries(record, func(e *outcome.Entry) error { return m.entry(ctx, e) })
 			})
 			return err
 		})
 		if err != nil || next == from {
 			return err
 		}
+		if err := m.book(ctx, conn, s.Owner()); err != nil {
+			return err
+		}
 		_, err = conn.ExecContext(ctx, `INSERT INTO journals VALUES (?, ?) ON CONFLICT DO UPDATE SET position = excluded.position`, s.Name(), next)
 		return err
 	})
 	return next, err
+}
+
+// entry writes an entry, but for its receipt, which is booked with the others.
+func (m *mover) entry(ctx context.Context, e *outcome.Entry) error {
+	if e.Receipt != nil {
+		m.owed = append(m.owed, *e.Receipt)
+	}
+	return m.insert.entry(ctx, e)
 }
 
 // forget drops positions in segments that are gone: their process was killed
@@ -245,7 +259,8 @@ func (m *mover) forget(ctx context.Context) error {
 
 // inserter holds the statements that write entries.
 type inserter struct {
-	outcome, sample, body, features *statement
+	outcome, sample, body, features, answer *statement
+	receipt, transfer, usage                *statement // see booking.go
 
 	deflated bytes.Buffer // a sample's bodies
 	deflate  *flate.Writer
@@ -263,6 +278,10 @@ func newInserter(ctx context.Context, raw any) (*inserter, error) {
 		{&in.sample, 3, `INSERT INTO samples (miner, task, start, checks, due) VALUES (?1, ?2, ?3, (SELECT count(*) FROM (SELECT 1 FROM checks WHERE miner = ?1 AND task = ?2 LIMIT ` + fmt.Sprint(enoughChecks) + `)), 0)`},
 		{&in.body, 5, `INSERT INTO sample_bodies VALUES (?, ?, ?, ?, ?)`},
 		{&in.features, 9, `INSERT INTO features VALUES (NULL, ?, ?, ?, ?, ?, ?, ?, ?, ?)`},
+		{&in.answer, 7, `UPDATE claims SET process = '', dropped = ?, status = ?, content_type = ?, body = ? WHERE key = ? AND name = ? AND request = ?`},
+		{&in.receipt, 16, insertReceipt},
+		{&in.transfer, 7, insertCharge},
+		{&in.usage, 11, addUsage},
 	} {
 		s, err := prepare(ctx, raw, p.query, p.params)
 		if err != nil {
@@ -276,7 +295,7 @@ func newInserter(ctx context.Context, raw any) (*inserter, error) {
 // close frees the statements, without which SQLite would keep the connection.
 func (in *inserter) close() error {
 	var errs []error
-	for _, s := range []*statement{in.outcome, in.sample, in.body, in.features} {
+	for _, s := range []*statement{in.outcome, in.sample, in.body, in.features, in.answer, in.receipt, in.transfer, in.usage} {
 		if s != nil {
 			errs = append(errs, s.close())
 		}
@@ -295,6 +314,13 @@ func (in *inserter) entry(ctx context.Context, e *outcome.Entry) error {
 	}
 	if f := e.Features; err == nil && f != nil {
 		_, err = in.features.exec(ctx, ended(o), e.Kind, f.Stream, int64(f.Turns), int64(f.PromptBytes), int64(f.Output), f.Temperature, f.TopP, f.Size)
+	}
+	if a := e.Answer; err == nil && a != nil {
+		body := a.Body
+		if body == nil {
+			body = []byte{}
+		}
+		_, err = in.answer.exec(ctx, dropped(a), int64(a.Status), a.ContentType, body, a.Key, a.Name, a.Request)
 	}
 	return err
 }

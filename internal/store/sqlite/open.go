@@ -214,6 +214,10 @@ func (s *Store) Close() error {
 		s.mover.stop()
 		if err = s.mover.finish(context.Background()); err != nil {
 			err = fmt.Errorf("close the store (nothing is lost, the outcomes wait in the journal): %w", err)
+		} else if s.journal.Announced() {
+			if _, err = s.mover.dismiss(context.Background(), s.process()); err != nil {
+				err = fmt.Errorf("close the store (whoever opens it next returns the leases): %w", err)
+			}
 		}
 	}
 	return errors.Join(err, s.abandon())

@@ -7,7 +7,8 @@ import (
 	"time"
 )
 
-// Prune implements store.Store. It works in many short transactions, so an
+// Prune implements store.Store. It never touches the ledger, receipts and the
+// sums of them. It works in many short transactions, so an
 // error leaves the rest for the next call; nothing half-deleted is left.
 func (s *Store) Prune(ctx context.Context, t time.Time) error {
 	if s.readOnly {
@@ -23,6 +24,7 @@ func (s *Store) Prune(ctx context.Context, t time.Time) error {
 		{"outcomes", "seq", "start + total + blocked"},
 		{"features", "id", "at"},
 		{"checks", "sample", "at"},
+		{"claims", "id", "expires"},
 	} {
 		if err := s.pruneRows(ctx, p.table, p.key, p.when, before); err != nil {
 			return err

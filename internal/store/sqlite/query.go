@@ -30,6 +30,21 @@ func query[T any](ctx context.Context, from querier, scan func(*sql.Rows) (T, er
 	return list, rows.Err()
 }
 
+// each calls f for each row.
+func each(ctx context.Context, from querier, f func(*sql.Rows) error, text string, args ...any) (err error) {
+	rows, err := from.QueryContext(ctx, text, args...)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, rows.Close()) }()
+	for rows.Next() {
+		if err := f(rows); err != nil {
+			return err
+		}
+	}
+	return rows.Err()
+}
+
 // one is query for a single row; store.ErrNotFound if there is none.
 func one[T any](ctx context.Context, from querier, scan func(*sql.Rows) (T, error), text string, args ...any) (v T, err error) {
 	list, err := query(ctx, from, scan, text, args...)

@@ -125,6 +125,7 @@ func (w *writer) close() error {
 // statement is prepared on the driver itself: about half the cost of
 // database/sql for the rows that come by the thousand.
 type statement struct {
+	raw  any // the connection
 	stmt driver.Stmt
 	args []driver.NamedValue
 }
@@ -134,7 +135,7 @@ func prepare(ctx context.Context, raw any, query string, params int) (*statement
 	if err != nil {
 		return nil, err
 	}
-	s := &statement{stmt: stmt, args: make([]driver.NamedValue, params)}
+	s := &statement{raw: raw, stmt: stmt, args: make([]driver.NamedValue, params)}
 	for i := range s.args {
 		s.args[i].Ordinal = i + 1
 	}

@@ -147,7 +147,7 @@ func testKeys(t *testing.T, db Database) {
 	for i := range 3 {
 		k := apikey.Key{Name: fmt.Sprint("key ", i), Hash: apikey.HashOf(fmt.Sprint("sk-", i)), Hint: "abcd", PerMinute: i * 60, Created: t0}
 		got := must(s.CreateKey(ctx, k))(t)
-		k.ID = got.ID
+		k.ID, k.Root, k.Project = got.ID, got.ID, apikey.DefaultProject
 		if k.ID <= 0 {
 			t.Errorf("key has ID %d", k.ID)
 		}
@@ -162,7 +162,7 @@ func testKeys(t *testing.T, db Database) {
 	}
 	want[1].Revoked = t0.Add(time.Hour)
 	same(t, "keys", must(s.Keys(ctx))(t), want)
-	wantIs(t, "revoke twice", s.RevokeKey(ctx, want[1].ID, t0), store.ErrNotFound)
+	wantIs(t, "revoke twice", s.RevokeKey(ctx, want[1].ID, t0.Add(time.Hour)), store.ErrNotFound)
 	wantIs(t, "revoke no key", s.RevokeKey(ctx, 99, t0), store.ErrNotFound)
 	same(t, "keys", must(s.Keys(ctx))(t), want)
 }
