@@ -9,10 +9,11 @@ import (
 
 	"vision/internal/fault"
 	"vision/internal/openai"
+	"vision/internal/picture"
 	"vision/internal/prompt"
 )
 
-// Embedding is the kind of texts turned into vectors.
+// Embedding is the kind of texts, and for some models pictures, turned into vectors.
 type Embedding struct{}
 
 func (Embedding) Name() string       { return "embedding" }
@@ -21,18 +22,21 @@ func (Embedding) Unit() Unit         { return Item }
 func (Embedding) Evidence() Evidence { return Vector }
 
 // Check wants a limit of items.
-func (Embedding) Check(t *Task) []Problem {
+func (Embedding) Check(t *Task) (problems []Problem) {
 	if t.Limits.Items <= 0 {
-		return []Problem{problem("limits.items", "is missing: say how many inputs a request may have")}
+		problems = append(problems, problem("limits.items", "is missing: say how many inputs a request may have"))
 	}
-	return nil
+	if t.Limits.Dimensions < 0 {
+		problems = append(problems, problem("limits.dimensions", "is negative; leave it out where vectors must not be cut"))
+	}
+	return problems
 }
 
 var embeddingForm = newForm(
 	field{name: "model", read: ignored},
 	field{name: "input", read: input, always: true},
 	field{name: "encoding_format", read: encodingFormat, always: true},
-	field{name: "dimensions", read: refused("vectors come in the model's own length")},
+	field{name: "dimensions", read: vectorLength},
 	field{name: "stream", read: unless("vectors come at once", "false")},
 	field{name: "user", read: ignored},
 )
@@ -47,7 +51,7 @@ func (Embedding) Parse(body []byte, t *Task) (Request, error) {
 	return r, nil
 }
 
-// Synthesise makes up texts.
+// Synthesise makes up texts, and pictures if the model takes them.
 func (Embedding) Synthesise(r *rand.Rand, shape Shape, t *Task) Request {
 	f := shape.Draw(r, Embedding{}.Name())
 	items := min(max(f.Output, 1), t.Limits.Items)
@@ -57,12 +61,24 @@ func (Embedding) Synthesise(r *rand.Rand, shape Shape, t *Task) Request {
 		if i > 0 {
 			body = append(body, ',')
 		}
+		if t.Model.Images && r.IntN(3) == 0 {
+			img := prompt.Picture(r, 128+32*r.IntN(13), 128+32*r.IntN(13))
+			body = append(body, `{"image":"`...)
+			body = picture.AppendURL(body, madeUp(img))
+			body = append(body, '"', '}')
+			continue
+		}
 		body = openai.AppendString(body, prompt.Text(r, each))
 	}
 	return must(embeddingForm.parse(append(body, `]}`...), t))
 }
 
-// input reads a string or an array of strings; miners always see an array.
+// Parts of an input are texts or, where the model takes them, pictures. A
+// picture is scaled down to mostEmbedded pixels a side, more than models look at.
+const mostEmbedded = 1024
+
+// input reads a text, a picture or an array of them; miners always see an
+// array, of strings for texts and of objects with "image" for pictures.
 func input(p *parsing, name string, v []byte) error {
 	p.r.features.Temperature, p.r.features.TopP = -1, -1
 	p.key(name)
@@ -70,42 +86,127 @@ func input(p *parsing, name string, v []byte) error {
 	n := 0
 	add := func(v []byte) error {
 		if n++; n > p.task.Limits.Items {
-			return fault.BadParam(name, "input has more than %d texts.", p.task.Limits.Items)
-		}
-		if !openai.IsString(v) {
-			return unsupported(name, "give texts, not tokens")
-		}
-		if len(v) == 2 {
-			return fault.BadParam(name, "input[%d] is empty.", n-1)
+			return fault.BadParam(name, "input has more than %d items.", p.task.Limits.Items)
 		}
 		if n > 1 {
 			p.out = append(p.out, ',')
 		}
-		before := len(p.out)
-		p.out = openai.AppendCanonical(p.out, v)
-		p.r.features.PromptBytes += len(p.out) - before - 2
-		return nil
+		return p.item(name+"["+itoa(n-1)+"]", v)
 	}
 	switch {
-	case openai.IsString(v):
-		if err := add(v); err != nil {
-			return err
-		}
 	case openai.IsArray(v):
 		for e := range openai.Elements(v) {
 			if err := add(e); err != nil {
 				return err
 			}
 		}
+	case v != nil:
+		if err := add(v); err != nil {
+			return err
+		}
 	}
 	if n == 0 {
-		return fault.BadParam(name, "input is required: a string, or an array of strings.")
+		return fault.BadParam(name, "input is required: a string, or an array of strings%s.", p.orPictures())
 	}
 	p.out = append(p.out, ']')
 	p.r.work = int64(n)
 	p.r.features.Output = n
 	p.r.features.Turns = n
 	return nil
+}
+
+func (p *parsing) orPictures() string {
+	if p.task.Model.Images {
+		return ` and of objects such as {"image": "data:image/png;base64,…"}`
+	}
+	return ""
+}
+
+// item reads one part of an input: "…", {"text": "…"}, {"image": "…"}, or as
+// messages have them, {"type": "text", …} and {"type": "image_url", …}.
+func (p *parsing) item(name string, v []byte) error {
+	if openai.IsString(v) {
+		return p.text(name, v)
+	}
+	if v[0] != '{' {
+		return unsupported("input", "give texts, not tokens")
+	}
+	members, err := openai.ObjectMembers(v, name)
+	if err != nil {
+		return err
+	}
+	var text, img []byte
+	for _, m := range members {
+		switch m.Name {
+		case "type":
+		case "text":
+			text = m.Value
+		case "image", "image_url":
+			img = m.Value
+		default:
+			return fault.BadParam("input", "%s has a member %q; give \"text\" or \"image\".", name, m.Name)
+		}
+	}
+	switch {
+	case (text == nil) == (img == nil):
+		return fault.BadParam("input", "%s must have either text or image.", name)
+	case img == nil:
+		return p.text(name, text)
+	case !p.task.Model.Images:
+		return unsupported("input", "this model takes texts only, and "+name+" is a picture")
+	}
+	given, err := p.givenPicture("input", img, givenLimits)
+	if err != nil || given == nil {
+		return err
+	}
+	p.out = append(p.out, `{"image":"`...)
+	p.out = picture.AppendURL(p.out, picture.PNG(picture.Within(given, mostEmbedded)))
+	p.out = append(p.out, '"', '}')
+	return nil
+}
+
+func (p *parsing) text(name string, v []byte) error {
+	switch {
+	case !openai.IsString(v):
+		return fault.BadParam("input", "%s must be a string.", name)
+	case len(v) == 2:
+		return fault.BadParam("input", "%s is empty.", name)
+	}
+	before := len(p.out)
+	p.out = openai.AppendCanonical(p.out, v)
+	p.r.features.PromptBytes += len(p.out) - before - 2
+	return nil
+}
+
+// vectorLength reads how long the customer wants the vectors. Miners always
+// give them whole, and the rest is cut off here.
+func vectorLength(p *parsing, name string, v []byte) error {
+	most := p.task.Limits.Dimensions
+	if most == 0 {
+		return unsupported(name, "this model's vectors mean nothing when they are cut")
+	}
+	n, err := openai.Int(v, name, 1, int64(most))
+	p.r.wants.Dimensions = int(n)
+	return err
+}
+
+// cut shortens a vector to n numbers, and to length 1 again. 0 leaves it alone.
+func cut(vector []float32, n int) []float32 {
+	if n == 0 || n >= len(vector) {
+		return vector
+	}
+	sum := 0.0
+	for _, f := range vector[:n] {
+		sum += float64(f) * float64(f)
+	}
+	out := make([]float32, n)
+	if sum > 0 {
+		scale := 1 / math.Sqrt(sum)
+		for i, f := range vector[:n] {
+			out[i] = float32(float64(f) * scale)
+		}
+	}
+	return out
 }
 
 func encodingFormat(p *parsing, name string, v []byte) error {
@@ -124,8 +225,13 @@ func encodingFormat(p *parsing, name string, v []byte) error {
 // Count checks that an answer holds one vector for each input, all of one
 // length, of finite numbers.
 func (Embedding) Count(response []byte, req Request) (Work, error) {
-	if _, err := openai.Vectors(response, int(req.Work())); err != nil {
+	found, err := openai.Vectors(response, int(req.Work()))
+	if err != nil {
 		return Work{}, err
+	}
+	if most := req.Wants().Dimensions; len(found[0]) < most {
+		return Work{}, fault.New(fault.Upstream, "malformed_answer",
+			"The upstream's answer cannot be used: its vectors have %d numbers, and the model's have more.", len(found[0]))
 	}
 	return Work{Units: req.Work(), Prompt: min(claimedPrompt(response), MostPrompt(req))}, nil
 }
@@ -158,6 +264,7 @@ func (Embedding) Show(response []byte, work Work, req Request, t *Task) ([]byte,
 	out = append(out, `{"object":"list","data":[`...)
 	var raw []byte
 	for i, vector := range found {
+		vector = cut(vector, req.Wants().Dimensions)
 		if i > 0 {
 			out = append(out, ',')
 		}

@@ -20,6 +20,7 @@ type Kind interface {
 	// Name is how catalogues name the kind.
 	Name() string
 	// Path is the HTTP path at gateways and miners alike, "/v1/chat/completions".
+	// Several kinds may share one: the model says which it is.
 	Path() string
 	// Unit is what the kind's work is counted in.
 	Unit() Unit
@@ -62,9 +63,10 @@ type Request interface {
 
 // Wants is what of a miner's answer the customer asked to see.
 type Wants struct {
-	Usage    bool // a last chunk with usage (stream_options.include_usage)
-	TokenIDs bool // the token ids that miners always send (return_token_ids)
-	Base64   bool // vectors in base64 rather than as numbers (encoding_format)
+	Usage      bool // a last chunk with usage (stream_options.include_usage)
+	TokenIDs   bool // the token ids that miners always send (return_token_ids)
+	Dimensions int  // numbers of each vector; 0 is all that there are
+	Base64     bool // vectors in base64 rather than as numbers (encoding_format)
 }
 
 // Work is what an answer held.
@@ -96,6 +98,10 @@ var kinds = []Kind{
 	Completion{},
 	TextToImage{},
 	Embedding{},
+	ImageToImage{},
+	Inpaint{},
+	Upscale{},
+	Avatar{},
 }
 
 // KindNamed finds a kind.
@@ -105,6 +111,17 @@ func KindNamed(name string) (Kind, bool) {
 		return nil, false
 	}
 	return kinds[i], true
+}
+
+// Paths lists the kinds' paths, each once, in the kinds' order.
+func Paths() []string {
+	var paths []string
+	for _, k := range kinds {
+		if !slices.Contains(paths, k.Path()) {
+			paths = append(paths, k.Path())
+		}
+	}
+	return paths
 }
 
 // KindNames lists the kinds' names.

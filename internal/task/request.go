@@ -18,6 +18,8 @@ type request struct {
 	links    []Link
 	seen     int // pictures in the prompt of a text
 
+	pictures, width, height int // asked for, and of what size in pixels
+
 	payload []byte // for the miner, but for the seed
 	hole    int    // where in payload the seed belongs; -1 for kinds without one
 }

@@ -21,9 +21,10 @@ import (
 type Unit string
 
 const (
-	Token Unit = "token" // one token that the model wrote
-	Step  Unit = "step"  // one denoising step of one image
-	Item  Unit = "item"  // one input embedded
+	Token     Unit = "token"     // one token that the model wrote
+	Step      Unit = "step"      // one denoising step of one image
+	Item      Unit = "item"      // one input embedded
+	Kilopixel Unit = "kilopixel" // a thousand pixels of an enlarged image
 )
 
 // Task is one service.
@@ -71,11 +72,14 @@ type Model struct {
 
 // Limits bound what a customer may ask. 0 means that the kind has no such thing.
 type Limits struct {
-	Output int      `yaml:"output"` // tokens a request
-	Steps  int      `yaml:"steps"`  // steps an image
-	Images int      `yaml:"images"` // images a request
-	Items  int      `yaml:"items"`  // inputs a request
-	Sizes  []string `yaml:"sizes"`  // "512x512"
+	Output     int      `yaml:"output"`     // tokens a request
+	Steps      int      `yaml:"steps"`      // steps an image
+	Images     int      `yaml:"images"`     // images a request
+	Items      int      `yaml:"items"`      // inputs a request
+	Sizes      []string `yaml:"sizes"`      // "512x512"
+	Dimensions int      `yaml:"dimensions"` // numbers of a vector, for models whose vectors may be cut to fewer
+	Scale      int      `yaml:"scale"`      // by which a side is enlarged
+	Pixels     int      `yaml:"pixels"`     // of a given image that is enlarged
 }
 
 // Price is in micro-credits per thousand units.
