@@ -11,6 +11,7 @@ import (
 type chatDelta struct {
 	Role      string     `json:"role,omitempty"`
 	Content   *string    `json:"content,omitempty"`
+	Reasoning *string    `json:"reasoning_content,omitempty"`
 	ToolCalls []toolCall `json:"tool_calls,omitempty"`
 }
 
@@ -40,7 +41,8 @@ type chatJob struct {
 	s    *server
 	req  *chatRequest
 	ask  refmodel.Request
-	tool *tool
+	tool *tool // the one that is called, or nil
+	mull int   // tokens of reasoning still to come
 	base chatAnswer
 	pace *pacer
 }
@@ -86,13 +88,21 @@ func (j *chatJob) prepare() error {
 		}
 		j.ask.TopLogprobs = *req.TopLogprobs
 	}
-	if j.tool, err = req.forcedTool(); err != nil {
+	if j.tool, err = req.calledTool(); err != nil {
+		return err
+	}
+	forced, err := req.Format.text(req.lastWord())
+	if err != nil {
 		return err
 	}
 	if j.tool != nil {
-		said := string(req.Messages[len(req.Messages)-1].Content)
-		j.ask.Forced = refmodel.Encode(makeArguments(j.tool.Function.Parameters, said))
+		forced = makeJSON(j.tool.Function.Parameters, req.lastWord(), true)
+	}
+	if forced != "" {
+		j.ask.Forced = refmodel.Encode(forced)
 		j.ask.Stop = nil // they are for prose
+	} else if j.mull, err = req.reasoning(j.ask.MaxTokens); err != nil {
+		return err
 	}
 	if err := j.ask.Validate(); err != nil {
 		return badRequest("", "%v", err)
@@ -103,7 +113,10 @@ func (j *chatJob) prepare() error {
 // choice is one token as a choice with its text in delta.
 func (j *chatJob) choice(t refmodel.Token) chatChoice {
 	c := chatChoice{Delta: &chatDelta{}}
-	if j.tool == nil {
+	if j.mull > 0 {
+		j.mull--
+		c.Delta.Reasoning = &t.Text
+	} else if j.tool == nil {
 		c.Delta.Content = &t.Text
 	} else if t.Text != "" {
 		call := toolCall{Index: new(int)}
@@ -127,7 +140,7 @@ func (j *chatJob) choice(t refmodel.Token) chatChoice {
 
 func (j *chatJob) finish(t refmodel.Token) *string {
 	f := t.Finish
-	if j.tool != nil && f == refmodel.FinishStop && j.req.ToolChoice.mode == "required" {
+	if j.tool != nil && f == refmodel.FinishStop && j.req.ToolChoice.mode != "named" {
 		f = "tool_calls"
 	}
 	return &f
@@ -181,7 +194,7 @@ func (j *chatJob) stream(out *sse, r *http.Request) {
 
 func (j *chatJob) whole(r *http.Request) (*chatAnswer, error) {
 	answer := j.base
-	text := ""
+	text, reasoning := "", ""
 	all := chatChoice{Message: &chatDelta{Role: "assistant"}}
 	if j.req.Logprobs {
 		all.Logprobs = &chatLogprobs{}
@@ -193,7 +206,11 @@ func (j *chatJob) whole(r *http.Request) (*chatAnswer, error) {
 		}
 		n++
 		c := j.choice(t)
-		text += t.Text
+		if c.Delta.Reasoning != nil {
+			reasoning += t.Text
+		} else {
+			text += t.Text
+		}
 		all.TokenIDs = append(all.TokenIDs, c.TokenIDs...)
 		if c.Logprobs != nil {
 			all.Logprobs.Content = append(all.Logprobs.Content, c.Logprobs.Content...)
@@ -206,6 +223,9 @@ func (j *chatJob) whole(r *http.Request) (*chatAnswer, error) {
 	}
 	if err != nil {
 		return nil, err
+	}
+	if reasoning != "" {
+		all.Message.Reasoning = &reasoning
 	}
 	if j.tool == nil {
 		all.Message.Content = &text

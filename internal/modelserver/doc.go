@@ -3,7 +3,7 @@
 // something that answers like production. It is for devnets and tests only.
 //
 //	GET  /health, /v1/models
-//	POST /v1/chat/completions   stream or not; tools; logprobs
+//	POST /v1/chat/completions   stream or not; tools; response_format; pictures; reasoning; logprobs
 //	POST /v1/completions        text or token ids; echo; logprobs; prompt_logprobs
 //	POST /v1/images/generations b64_json; num_inference_steps, guidance_scale, seed
 //	POST /v1/embeddings         float or base64; one text or many
@@ -19,8 +19,12 @@
 // only if the answer did; generation stops when the client goes away; errors
 // have OpenAI's shape and statuses.
 //
-// Tool calls are a stub: when tool_choice forces a function, the answer is that
-// function with arguments made up from its schema, in the prompt's own words
-// where a string is wanted. The ids and log-probabilities of those tokens are
-// the model's, as in guided decoding. With tool_choice "auto" it never calls one.
+// Tool calls and answers in JSON are a stub: when tool_choice forces a function, or
+// leaves the choice and the user's last message holds a function's name, the
+// answer is that function with arguments made up from its schema, in the prompt's
+// own words where a string is wanted; response_format json_object and json_schema
+// give such an object as the answer's text. The ids and log-probabilities of those
+// tokens are the model's, as in guided decoding. With a reasoning_effort of low or
+// more the first tokens of an answer come as reasoning_content. A picture in a
+// message stands in the prompt as its size.
 package modelserver

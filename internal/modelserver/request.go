@@ -1,8 +1,12 @@
 package modelserver
 
 import (
+	"encoding/base64"
 	"encoding/json"
 	"fmt"
+	"image"
+	_ "image/jpeg" // pictures in prompts
+	_ "image/png"
 	"strings"
 
 	"vision/internal/refmodel"
@@ -34,6 +38,8 @@ type chatRequest struct {
 	TopLogprobs *int          `json:"top_logprobs"`
 	Tools       []tool        `json:"tools"`
 	ToolChoice  toolChoice    `json:"tool_choice"`
+	Format      format        `json:"response_format"`
+	Effort      string        `json:"reasoning_effort"`
 }
 
 type completionRequest struct {
@@ -124,7 +130,8 @@ type chatMessage struct {
 	ToolCalls []toolCall `json:"tool_calls"`
 }
 
-// content is a text or a list of text parts, joined; null is empty.
+// content is a text or a list of parts, joined; null is empty. A picture stands
+// in the prompt as its size, which is all that the model can tell of it.
 type content string
 
 func (c *content) UnmarshalJSON(raw []byte) error {
@@ -136,21 +143,45 @@ func (c *content) UnmarshalJSON(raw []byte) error {
 		return nil
 	}
 	var parts []struct {
-		Type string `json:"type"`
-		Text string `json:"text"`
+		Type  string `json:"type"`
+		Text  string `json:"text"`
+		Image struct {
+			URL string `json:"url"`
+		} `json:"image_url"`
 	}
 	if json.Unmarshal(raw, &parts) != nil {
 		return fmt.Errorf("content: want a string or a list of parts")
 	}
 	var b strings.Builder
 	for _, p := range parts {
-		if p.Type != "text" && p.Type != "" {
-			return fmt.Errorf("content: a part has type %q: this model reads text only", p.Type)
+		switch p.Type {
+		case "text", "":
+			b.WriteString(p.Text)
+		case "image_url":
+			size, err := sizeOf(p.Image.URL)
+			if err != nil {
+				return err
+			}
+			fmt.Fprintf(&b, " a picture of %d by %d. ", size.X, size.Y)
+		default:
+			return fmt.Errorf("content: a part has type %q: this model reads text and pictures only", p.Type)
 		}
-		b.WriteString(p.Text)
 	}
 	*c = content(b.String())
 	return nil
+}
+
+// sizeOf is the size of the picture that a data URL holds.
+func sizeOf(url string) (image.Point, error) {
+	_, data, ok := strings.Cut(url, ";base64,")
+	if !ok || !strings.HasPrefix(url, "data:image/") {
+		return image.Point{}, fmt.Errorf("content: a picture is not a data URL: this server fetches nothing")
+	}
+	c, _, err := image.DecodeConfig(base64.NewDecoder(base64.StdEncoding, strings.NewReader(data)))
+	if err != nil {
+		return image.Point{}, fmt.Errorf("content: a picture cannot be read: %w", err)
+	}
+	return image.Pt(c.Width, c.Height), nil
 }
 
 // prompt renders the conversation. Tools the caller offers come first, as a

@@ -432,7 +432,7 @@ func TestErrorsHaveOpenAIsShape(t *testing.T) {
 		{"/v1/chat/completions", `{` + user + `,"max_tokens":0}`, 400, "max_tokens"},
 		{"/v1/chat/completions", `{` + user + `,"logprobs":true,"top_logprobs":21}`, 400, "logprobs"},
 		{"/v1/chat/completions", `{` + user + `,"tool_choice":"required"}`, 400, "tools is empty"},
-		{"/v1/chat/completions", `{"messages":[{"role":"user","content":[{"type":"image_url"}]}]}`, 400, "text only"},
+		{"/v1/chat/completions", `{"messages":[{"role":"user","content":[{"type":"input_audio"}]}]}`, 400, "text and pictures only"},
 		{"/v1/chat/completions", `{"x":"` + strings.Repeat("x", 3000) + `"}`, 413, "2000 bytes"},
 		{"/v1/completions", `{"prompt":[99999]}`, 400, "ids are 0 to"},
 		{"/v1/completions", `{"prompt":{}}`, 400, "prompt"},

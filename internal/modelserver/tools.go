@@ -44,9 +44,18 @@ func (c *toolChoice) UnmarshalJSON(raw []byte) error {
 	return nil
 }
 
-// forcedTool returns the tool that must be called, or nil.
-func (r *chatRequest) forcedTool() (*tool, error) {
+// calledTool returns the tool that is called, or nil: the one that must be, or,
+// where the choice is free, the first that the user's last message names.
+func (r *chatRequest) calledTool() (*tool, error) {
 	switch r.ToolChoice.mode {
+	case "", "auto":
+		if last := r.Messages[len(r.Messages)-1]; last.Role == "user" {
+			for i := range r.Tools {
+				if name := r.Tools[i].Function.Name; name != "" && strings.Contains(string(last.Content), name) {
+					return &r.Tools[i], nil
+				}
+			}
+		}
 	case "required":
 		if len(r.Tools) == 0 {
 			return nil, badRequest("tool_choice", "tool_choice is required, but tools is empty")
@@ -61,122 +70,4 @@ func (r *chatRequest) forcedTool() (*tool, error) {
 		return nil, badRequest("tool_choice", "tool_choice names %q, which is not among tools", r.ToolChoice.name)
 	}
 	return nil, nil
-}
-
-// schema is the part of JSON Schema that made-up arguments look at.
-type schema struct {
-	Type       json.RawMessage   `json:"type"`
-	Enum       []json.RawMessage `json:"enum"`
-	Properties properties        `json:"properties"`
-	Items      *schema           `json:"items"`
-	Minimum    *float64          `json:"minimum"`
-}
-
-// properties keeps the order in which a schema lists them.
-type properties []struct {
-	name string
-	schema
-}
-
-func (p *properties) UnmarshalJSON(raw []byte) error {
-	var values map[string]schema
-	if err := json.Unmarshal(raw, &values); err != nil {
-		return err
-	}
-	d := json.NewDecoder(strings.NewReader(string(raw)))
-	*p = nil
-	for depth := 0; ; {
-		t, err := d.Token()
-		if err != nil {
-			return nil // the end: the object was valid above
-		}
-		if delim, ok := t.(json.Delim); ok {
-			if delim == '{' || delim == '[' {
-				depth++
-			} else {
-				depth--
-			}
-			continue
-		}
-		name, ok := t.(string)
-		if v, known := values[name]; depth == 1 && ok && known {
-			*p = append(*p, struct {
-				name string
-				schema
-			}{name, v})
-			delete(values, name)
-		}
-	}
-}
-
-const maxSchemaDepth = 8
-
-// makeArguments makes up arguments that fit a schema: a stub of what a model
-// would choose. Strings are the last word of said that could be meant.
-func makeArguments(parameters json.RawMessage, said string) string {
-	var s schema
-	if len(parameters) == 0 || json.Unmarshal(parameters, &s) != nil {
-		return "{}"
-	}
-	words := strings.FieldsFunc(said, func(r rune) bool { return strings.ContainsRune(" \t\r\n.,;:!?\"'()", r) })
-	word := "example"
-	if len(words) > 0 {
-		word = words[len(words)-1]
-	}
-	var b strings.Builder
-	s.write(&b, word, true, 0)
-	return b.String()
-}
-
-func (s *schema) write(b *strings.Builder, word string, object bool, depth int) {
-	kind := ""
-	if json.Unmarshal(s.Type, &kind) != nil {
-		var kinds []string
-		if json.Unmarshal(s.Type, &kinds) == nil && len(kinds) > 0 {
-			kind = kinds[0]
-		}
-	}
-	switch {
-	case len(s.Enum) > 0:
-		b.Write(s.Enum[0])
-	case object || kind == "object":
-		b.WriteByte('{')
-		for i := range s.Properties {
-			if depth == maxSchemaDepth {
-				break
-			}
-			if i > 0 {
-				b.WriteString(", ")
-			}
-			fmt.Fprintf(b, "%s: ", quote(s.Properties[i].name))
-			s.Properties[i].write(b, word, false, depth+1)
-		}
-		b.WriteByte('}')
-	case kind == "array":
-		b.WriteByte('[')
-		if s.Items != nil && depth < maxSchemaDepth {
-			s.Items.write(b, word, false, depth+1)
-		}
-		b.WriteByte(']')
-	case kind == "number", kind == "integer":
-		n := 1.0
-		if s.Minimum != nil {
-			n = max(n, *s.Minimum)
-		}
-		fmt.Fprintf(b, "%.0f", n)
-	case kind == "boolean":
-		b.WriteString("true")
-	case kind == "null":
-		b.WriteString("null")
-	default:
-		b.WriteString(quote(word))
-	}
-}
-
-func quote(s string) string {
-	raw, err := json.Marshal(s)
-	if err != nil {
-		return `""`
-	}
-	return string(raw)
 }
