@@ -107,6 +107,8 @@ func (x *exchange) serve() error {
 	kind, generates := x.g.kinds[path]
 	models := path == modelsPath || strings.HasPrefix(path, modelsPath+"/")
 	switch {
+	case !generates && !models && x.g.Pages != nil && x.g.Pages.Has(path):
+		return x.page()
 	case !generates && !models:
 		x.event.Path = "" // a stranger's text; not for logs and metrics
 		return fault.New(fault.NotFound, "unknown_url", "There is nothing at this path. The API is at %s and %s.",
