@@ -18,6 +18,10 @@ type Engine interface {
 	// Request changes the members of a validator's request into what the server
 	// takes. The model's name is set already.
 	Request(kind task.Kind, members map[string]json.RawMessage)
+	// Extras says whether the server takes fields that the task's kind does not
+	// know, which customers may send for it, or at least ignores them. Others
+	// are not shown them.
+	Extras() bool
 }
 
 // engines are all there are. To add one, write a file and name it here.
@@ -73,6 +77,13 @@ func translate(e Engine, kind task.Kind, payload []byte, model string) ([]byte, 
 		return nil, err
 	}
 	members["model"] = name
+	if k, ok := kind.(interface{ Knows(field string) bool }); ok && !e.Extras() {
+		for field := range members {
+			if !k.Knows(field) {
+				delete(members, field)
+			}
+		}
+	}
 	e.Request(kind, members)
 	return json.Marshal(members)
 }

@@ -12,6 +12,7 @@ type llamaCPP struct{}
 
 func (llamaCPP) Name() string     { return "llama.cpp" }
 func (llamaCPP) Spec() proto.Spec { return proto.Spec{Engine: "llama.cpp"} }
+func (llamaCPP) Extras() bool     { return true }
 
 func (llamaCPP) Request(kind task.Kind, members map[string]json.RawMessage) {
 	delete(members, "return_token_ids")
@@ -26,6 +27,7 @@ type llamaCPPPython struct{}
 
 func (llamaCPPPython) Name() string     { return "llama-cpp-python" }
 func (llamaCPPPython) Spec() proto.Spec { return proto.Spec{Engine: "llama-cpp-python"} }
+func (llamaCPPPython) Extras() bool     { return true }
 
 func (llamaCPPPython) Request(kind task.Kind, members map[string]json.RawMessage) {
 	delete(members, "return_token_ids")

@@ -13,6 +13,7 @@ type plain struct{}
 
 func (plain) Name() string     { return "openai" }
 func (plain) Spec() proto.Spec { return proto.Spec{} }
+func (plain) Extras() bool     { return false }
 
 func (plain) Request(_ task.Kind, members map[string]json.RawMessage) {
 	delete(members, "return_token_ids")

@@ -13,6 +13,7 @@ type sglang struct{}
 
 func (sglang) Name() string     { return "sglang" }
 func (sglang) Spec() proto.Spec { return proto.Spec{Engine: "sglang"} }
+func (sglang) Extras() bool     { return true }
 
 func (sglang) Request(kind task.Kind, members map[string]json.RawMessage) {
 	delete(members, "return_token_ids")

@@ -12,4 +12,5 @@ type visionRef struct{}
 
 func (visionRef) Name() string                                      { return "vision-ref" }
 func (visionRef) Spec() proto.Spec                                  { return proto.Spec{Engine: "vision-ref", TokenIDs: true} }
+func (visionRef) Extras() bool                                      { return true }
 func (visionRef) Request(_ task.Kind, _ map[string]json.RawMessage) {}

@@ -12,6 +12,7 @@ type vllm struct{}
 
 func (vllm) Name() string     { return "vllm" }
 func (vllm) Spec() proto.Spec { return proto.Spec{Engine: "vllm", TokenIDs: true} }
+func (vllm) Extras() bool     { return true }
 
 func (vllm) Request(kind task.Kind, members map[string]json.RawMessage) {
 	if kind.Evidence() == task.Tokens {

@@ -522,6 +522,13 @@ func TestEnginesGetWhatTheyTake(t *testing.T) {
 			t.Errorf("%s gets %s (%v), want %s", name, got, err, want)
 		}
 	}
+	// Fields of no task's kind go to servers that take them.
+	for _, e := range engines {
+		got, err := translate(e, kind, []byte(`{"model":"chat","seed":1,"guided_regex":"a+"}`), "m")
+		if err != nil || bytes.Contains(got, []byte("guided_regex")) != e.Extras() || e.Extras() == (e.Name() == "openai") {
+			t.Errorf("%s gets %s (%v)", e.Name(), got, err)
+		}
+	}
 	// What a customer asked for stays, and other kinds have no sampling.
 	for name, want := range map[string]string{"vllm": `"repetition_penalty":1.2`, "sglang": `"repetition_penalty":1.2`, "llama.cpp": `"repeat_penalty":1.2`} {
 		e, _ := engineNamed(name)

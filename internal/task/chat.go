@@ -55,6 +55,9 @@ func concat(lists ...[]field) (all []field) {
 	return all
 }
 
+// Knows says whether a field is one that the kind reads; others are passed on.
+func (Chat) Knows(field string) bool { return chatForm.knows(field) }
+
 // Parse reads a chat request. Unknown fields are passed on; null is as good as
 // absent.
 func (Chat) Parse(body []byte, t *Task) (Request, error) {

@@ -36,6 +36,9 @@ var completionForm = newForm(concat(
 	lastFields,
 )...)
 
+// Knows says whether a field is one that the kind reads; others are passed on.
+func (Completion) Knows(field string) bool { return completionForm.knows(field) }
+
 // Parse reads a completion request. Unknown fields are passed on; null is as
 // good as absent.
 func (Completion) Parse(body []byte, t *Task) (Request, error) {

@@ -90,6 +90,11 @@ func newForm(fields ...field) *form {
 	return f
 }
 
+func (f *form) knows(name string) bool {
+	_, ok := f.index[name]
+	return ok
+}
+
 // parsing is one request being read.
 type parsing struct {
 	task   *Task
