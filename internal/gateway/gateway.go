@@ -25,6 +25,8 @@ type Gateway struct {
 	bodies  bodies
 	started int64 // Unix seconds, for what has to say when a model was made
 
+	periodRead time.Time // when the Board was last set; of the goroutine of Start and then Serve
+
 	active   atomic.Int64  // requests under way
 	draining atomic.Bool   // new requests are refused
 	idle     chan struct{} // gets one when active falls to 0 while draining
@@ -144,13 +146,15 @@ func (g *Gateway) readKeys(ctx context.Context) error {
 	return nil
 }
 
-// readPeriod puts the newest period on the Board, if it is not there yet.
+// readPeriod puts the newest period on the Board, if it is not there yet, and
+// now and then again.
 func (g *Gateway) readPeriod(ctx context.Context) error {
 	p, err := g.Periods.LastPeriod(ctx)
 	if err != nil {
 		return fmt.Errorf("read the period: %w", err)
 	}
-	if p.ID == g.Board.Period() {
+	// Contenders join while a period runs, and move.
+	if p.ID == g.Board.Period() && g.Now().Sub(g.periodRead) < min(30*time.Second, p.End.Sub(p.Start)/20) {
 		return nil
 	}
 	var contenders []period.Contender
@@ -158,6 +162,7 @@ func (g *Gateway) readPeriod(ctx context.Context) error {
 		return fmt.Errorf("read the contenders of period %d: %w", p.ID, err)
 	}
 	g.Board.Set(p, contenders)
+	g.periodRead = g.Now()
 	return nil
 }
 

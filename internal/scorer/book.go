@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/binary"
 	"math"
+	"math/rand/v2"
 	"slices"
 	"sync"
 	"time"
@@ -22,6 +23,7 @@ type book struct {
 	mechanism     Mechanism
 	wake          chan struct{} // holds a token when the queue has a new first entry
 	fetched       chan struct{} // closed when all miners were asked; nil for a resumed period
+	kept          chan struct{} // closed when the store has it: ID does not change any more
 
 	mu         sync.Mutex // guards the rest
 	contenders []contender
@@ -42,7 +44,7 @@ type contender struct {
 
 func newBook(p period.Period, secret [32]byte, m Mechanism) *book {
 	return &book{
-		Period: p, secret: secret, mechanism: m, wake: make(chan struct{}, 1),
+		Period: p, secret: secret, mechanism: m, wake: make(chan struct{}, 1), kept: make(chan struct{}),
 		index: map[outcome.Pair]int32{}, early: map[outcome.Pair]score.Counts{},
 		again: putOff{turns: map[uint32]postponed{}, each: map[int32]int{}}, refusals: map[int32][]refusal{},
 	}
@@ -74,23 +76,61 @@ func (b *book) add(now time.Time, contenders ...period.Contender) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	for _, c := range contenders {
-		pair := outcome.Pair{Miner: c.Miner, Task: c.Task}
-		if _, twice := b.index[pair]; twice || len(b.contenders) == math.MaxInt32 {
-			continue
-		}
-		plan := score.Plan{Capacity: c.Capacity, Share: c.Share, Requests: c.Probes, Seed: b.draw(c.Miner, c.Task).Seed}
-		n := contender{Contender: c, schedule: plan.Schedule(b.End.Sub(b.Start)), counts: b.early[pair]}
-		n.counts.Declared = c.Capacity
-		delete(b.early, pair)
-		n.schedule.Skip(now.Sub(b.Start))
-		i := int32(len(b.contenders))
-		if at, ok := n.schedule.Next(); ok {
-			b.queue.push(due{at: at, i: i})
-		}
-		b.index[pair] = i
-		b.contenders = append(b.contenders, n)
+		b.enter(now, c)
 	}
 	b.rouse()
+}
+
+// join is add for contenders that join the period late: each is asked at least
+// once, at a random instant if all of its own have passed.
+func (b *book) join(now time.Time, contenders ...period.Contender) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for _, c := range contenders {
+		i, asked, entered := b.enter(now, c)
+		if !entered || asked || c.Probes == 0 {
+			continue
+		}
+		elapsed := now.Sub(b.Start)
+		if left := score.Asked(b.End.Sub(b.Start)) - elapsed; left > 0 {
+			b.contenders[i].passed = 1
+			b.requeue(i, postponed{number: c.Probes}, elapsed+rand.N(left))
+		}
+	}
+	b.rouse()
+}
+
+// enter lets one contender in, unless it is in already, and says whether any of
+// its instants is still to come. It is called with mu held.
+func (b *book) enter(now time.Time, c period.Contender) (i int32, asked, entered bool) {
+	pair := outcome.Pair{Miner: c.Miner, Task: c.Task}
+	if _, twice := b.index[pair]; twice || len(b.contenders) == math.MaxInt32 {
+		return 0, false, false
+	}
+	plan := score.Plan{Capacity: c.Capacity, Share: c.Share, Requests: c.Probes, Seed: b.draw(c.Miner, c.Task).Seed}
+	n := contender{Contender: c, schedule: plan.Schedule(b.End.Sub(b.Start)), counts: b.early[pair]}
+	n.counts.Declared = c.Capacity
+	delete(b.early, pair)
+	n.schedule.Skip(now.Sub(b.Start))
+	i = int32(len(b.contenders))
+	at, asked := n.schedule.Next()
+	if asked {
+		b.queue.push(due{at: at, i: i})
+	}
+	b.index[pair] = i
+	b.contenders = append(b.contenders, n)
+	return i, asked, true
+}
+
+// move changes contenders' addresses.
+func (b *book) move(list []period.Contender) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for _, c := range list {
+		if i, ok := b.index[outcome.Pair{Miner: c.Miner, Task: c.Task}]; ok {
+			b.contenders[i].Addr = c.Addr
+		}
+	}
 }
 
 // rouse says that the queue may have a new first entry.

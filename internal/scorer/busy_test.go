@@ -109,7 +109,7 @@ func TestSlotsBoundTheVolume(t *testing.T) {
 	} {
 		said := proto.Capacities{Secs: 3600, Tasks: []proto.Capacity{{Task: chat, Units: x.units, Slots: x.slots}}}
 		b := newBook(period.Period{Start: dawn, End: dawn.Add(time.Hour)}, [32]byte{1}, score.Vision4{})
-		got := b.contend(chain.Neuron{}, said, c, 1)
+		got := b.contend(chain.Neuron{}, said, c, 1, b.Start)
 		if len(got) != 1 || got[0].Capacity != x.want || got[0].Declared != x.units {
 			t.Errorf("%d units and %d slots, where a slot serves 360000: %+v, want %d to count", x.units, x.slots, got, x.want)
 		}

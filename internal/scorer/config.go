@@ -37,6 +37,7 @@ type Store interface {
 	DropSample(ctx context.Context, id int64) error
 	DropSamples(ctx context.Context, t time.Time) (int, error)
 	StartPeriod(ctx context.Context, p period.Period, contenders []period.Contender) (period.Period, error)
+	JoinPeriod(ctx context.Context, id int64, contenders []period.Contender) error
 	FinishPeriod(ctx context.Context, id int64, results []period.Result) error
 	SaveWeights(ctx context.Context, w period.Weights) error
 	RateSource

@@ -13,23 +13,32 @@ import (
 )
 
 // contend gives the contenders that a miner's declaration makes: one for each
-// task of the catalogue of which it offers anything. stake is our share.
-func (b *book) contend(n chain.Neuron, declared proto.Capacities, c *task.Catalogue, stake float64) []period.Contender {
-	length := b.End.Sub(b.Start)
+// task of the catalogue of which it offers anything. stake is our share. Of one
+// that comes at some time after the start, as much counts as it declares for
+// what is left of the period; its instants are those of the whole period that
+// are still to come.
+func (b *book) contend(n chain.Neuron, declared proto.Capacities, c *task.Catalogue, stake float64, from time.Time) []period.Contender {
+	length, left := b.End.Sub(b.Start), b.End.Sub(from)
 	var list []period.Contender
 	for _, d := range declared.Tasks {
 		t, known := c.Lookup(d.Task)
 		if !known || d.Units <= 0 {
 			continue
 		}
-		units := rescale(d.Units, declared.Secs, length)
-		plan := b.mechanism.Plan(score.Offer{
-			Declared: units, Maximum: t.CapacityIn(length), StakeShare: stake, PerRequest: t.Typical,
-			Slots: d.Slots, PerSlot: score.PerSlot(length, t.Speed.Mean),
-		}, b.draw(n.Hotkey, t.Name))
+		draw := b.draw(n.Hotkey, t.Name)
+		planned := func(length time.Duration) score.Plan {
+			return b.mechanism.Plan(score.Offer{
+				Declared: rescale(d.Units, declared.Secs, length), Maximum: t.CapacityIn(length), StakeShare: stake, PerRequest: t.Typical,
+				Slots: d.Slots, PerSlot: score.PerSlot(length, t.Speed.Mean),
+			}, draw)
+		}
+		plan := planned(length)
+		if left < length {
+			plan.Capacity = planned(left).Capacity
+		}
 		list = append(list, period.Contender{
-			Miner: n.Hotkey, Task: t.Name, UID: n.UID, Addr: string(n.Endpoint),
-			Declared: units, Capacity: plan.Capacity, Share: plan.Share, Probes: plan.Requests, Slots: d.Slots,
+			Miner: n.Hotkey, Task: t.Name, UID: n.UID, Addr: string(n.Endpoint), Declared: rescale(d.Units, declared.Secs, length),
+			Capacity: plan.Capacity, Share: plan.Share, Probes: plan.Requests, Slots: d.Slots,
 		})
 	}
 	return list

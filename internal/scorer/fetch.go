@@ -31,8 +31,9 @@ func (d *declared) spec(p outcome.Pair) proto.Spec {
 // once more a little later: a miner that was just being restarted should not
 // lose a period by it. Whoever was silent last time has a quarter of the time:
 // those that are always silent must not delay the period for all.
-// fetch returns when all have answered or had their time.
-func (s *Scorer) fetch(ctx context.Context, miners []chain.Neuron, took func(chain.Neuron, proto.Capacities)) {
+// fetch returns when all have answered or had their time, with those that gave
+// no answer.
+func (s *Scorer) fetch(ctx context.Context, miners []chain.Neuron, took func(chain.Neuron, proto.Capacities)) (silent []chain.Neuron) {
 	s.declared.mu.Lock()
 	silentBefore := func(n chain.Neuron) bool {
 		answered, asked := s.declared.answered[n.Hotkey]
@@ -48,12 +49,14 @@ func (s *Scorer) fetch(ctx context.Context, miners []chain.Neuron, took func(cha
 	}
 	s.declared.mu.Unlock()
 	var all sync.WaitGroup
-	all.Go(func() { s.fetchOnce(ctx, slow, s.c.FetchWithin/4, took) })
-	silent := s.fetchOnce(ctx, prompt, s.c.FetchWithin, took)
+	var still []chain.Neuron
+	all.Go(func() { still = s.fetchOnce(ctx, slow, s.c.FetchWithin/4, took) })
+	silent = s.fetchOnce(ctx, prompt, s.c.FetchWithin, took)
 	if len(silent) > 0 && sleep(ctx, min(time.Second, s.c.FetchWithin/2)) {
-		s.fetchOnce(ctx, silent, s.c.FetchWithin, took)
+		silent = s.fetchOnce(ctx, silent, s.c.FetchWithin, took)
 	}
 	all.Wait()
+	return append(silent, still...)
 }
 
 // fetchOnce lists the miners that gave no answer.
@@ -61,12 +64,12 @@ func (s *Scorer) fetchOnce(ctx context.Context, miners []chain.Neuron, limit tim
 	var all sync.WaitGroup
 	var mu sync.Mutex // guards silent
 	free := make(chan struct{}, s.c.FetchAtOnce)
-	for _, n := range miners {
+	for i, n := range miners {
 		select {
 		case free <- struct{}{}:
 		case <-ctx.Done():
 			all.Wait()
-			return silent
+			return append(silent, miners[i:]...)
 		}
 		all.Go(func() {
 			defer func() { <-free }()
@@ -120,17 +123,18 @@ func (s *Scorer) forget(snap *chain.Snapshot) {
 	}
 }
 
-// let fetches capacities and lets the miners that answer into the book.
-func (s *Scorer) let(ctx context.Context, b *book, snap *chain.Snapshot, in bool) {
+// let fetches capacities and lets the miners that answer into the book. It
+// gives those that did not.
+func (s *Scorer) let(ctx context.Context, b *book, snap *chain.Snapshot, in bool) (silent []chain.Neuron) {
 	s.forget(snap)
 	stake := snap.StakeShare(s.c.Signer.ID())
 	if stake == 0 {
 		s.log.Warn("this validator has no stake or no permit: it may use no capacity", "hotkey", s.c.Signer.ID().String())
 	}
 	c := s.c.Catalogue()
-	s.fetch(ctx, snap.Miners(), func(n chain.Neuron, said proto.Capacities) {
+	return s.fetch(ctx, snap.Miners(), func(n chain.Neuron, said proto.Capacities) {
 		if in {
-			b.add(s.c.Now(), b.contend(n, said, c, stake)...)
+			b.add(s.c.Now(), b.contend(n, said, c, stake, b.Start)...)
 		}
 	})
 }

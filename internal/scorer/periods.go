@@ -70,6 +70,7 @@ func (s *Scorer) resume(ctx context.Context) (*book, error) {
 		last.Start, last.End = now.Add(-length), now
 	}
 	b := newBook(last, s.c.Secret, s.c.Mechanism)
+	close(b.kept)
 	b.add(now, contenders...)
 	if err := s.insist(ctx, "count the period's outcomes", func(ctx context.Context) error {
 		if err := s.tail.attach(ctx, b, b.Start.Add(-longest(s.c.Catalogue()))); err != nil {
@@ -82,10 +83,14 @@ func (s *Scorer) resume(ctx context.Context) (*book, error) {
 	s.log.Info("period resumed", "period", b.ID, "contenders", len(contenders), "left", b.End.Sub(now))
 	s.running.Store(b)
 	s.probes.Go(func() { s.probe(ctx, b) })
-	s.probes.Go(func() { // only to hear what the miners run
-		defer s.heardOnce.Do(func() { close(s.asked) })
-		if snap, err := s.neuronsNow(ctx); err == nil {
-			s.let(ctx, b, snap, false)
+	s.probes.Go(func() {
+		snap, err := s.neuronsNow(ctx)
+		if err == nil {
+			s.let(ctx, b, snap, false) // only to hear what the miners run
+		}
+		s.heardOnce.Do(func() { close(s.asked) })
+		if err == nil {
+			s.late(ctx, b, snap, b.strangers(snap))
 		}
 	})
 	return b, nil
@@ -124,11 +129,12 @@ func (s *Scorer) begin(ctx context.Context, over *book) (*book, error) {
 
 	s.probes.Go(func() { s.probe(ctx, b) })
 	s.probes.Go(func() {
-		defer close(b.fetched)
 		within, cancel := context.WithTimeout(ctx, s.c.Period/2)
 		defer cancel()
-		s.let(within, b, snap, true)
+		silent := s.let(within, b, snap, true)
 		s.heardOnce.Do(func() { close(s.asked) })
+		close(b.fetched)
+		s.late(ctx, b, snap, silent)
 	})
 	return b, nil
 }
@@ -162,6 +168,7 @@ func (s *Scorer) keep(ctx context.Context, b *book) error {
 			}
 		}
 		b.ID = last.ID
+		close(b.kept)
 		s.log.Info("period begun", "period", b.ID, "contenders", len(contenders), "end", b.End)
 		return nil
 	})
@@ -224,7 +231,7 @@ func (s *Scorer) look(ctx context.Context, within time.Duration) error {
 	return nil
 }
 
-// watching keeps the snapshot fresh between periods.
+// watching keeps the snapshot fresh, and notes who has moved.
 func (s *Scorer) watching(ctx context.Context) error {
 	every := min(time.Minute, s.c.Period/2)
 	var tries backoff
@@ -235,6 +242,9 @@ func (s *Scorer) watching(ctx context.Context) error {
 			sleep(ctx, wait)
 		}
 		tries = 0
+		if snap := s.neurons.Load(); snap != nil {
+			s.moved(ctx, snap)
+		}
 	}
 	return nil
 }

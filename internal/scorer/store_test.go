@@ -222,6 +222,24 @@ func (m *memory) Contenders(_ context.Context, id int64) (list []period.Contende
 	return list, err
 }
 
+func (m *memory) JoinPeriod(_ context.Context, id int64, contenders []period.Contender) error {
+	return m.do("JoinPeriod", func() error {
+		if id < 1 || id > int64(len(m.periods)) || m.periods[id-1].Phase != period.Running {
+			return errNotFound
+		}
+		for _, c := range contenders {
+			c.Period = id
+			same := func(x period.Contender) bool { return x.UID == c.UID && x.Task == c.Task }
+			if i := slices.IndexFunc(m.entrants[id], same); i >= 0 {
+				m.entrants[id][i].Addr = c.Addr
+			} else {
+				m.entrants[id] = append(m.entrants[id], c)
+			}
+		}
+		return nil
+	})
+}
+
 func (m *memory) FinishPeriod(_ context.Context, id int64, results []period.Result) error {
 	return m.do("FinishPeriod", func() error {
 		if m.periods[id-1].Phase != period.Running {

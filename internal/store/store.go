@@ -91,13 +91,18 @@ type Store interface {
 	// StartPeriod writes a period, Running, and its contenders; it gives the
 	// period its ID, and its contenders that ID.
 	StartPeriod(ctx context.Context, p period.Period, contenders []period.Contender) (period.Period, error)
+	// JoinPeriod writes further contenders of a running period, and the address
+	// of those that it has already, whose other fields stay; ErrNotFound if no
+	// such period is running. A UID that has another miner is refused.
+	JoinPeriod(ctx context.Context, id int64, contenders []period.Contender) error
 	// LastPeriod is the newest period; ErrNotFound if there is none.
 	LastPeriod(ctx context.Context) (period.Period, error)
 	// Contenders lists a period's contenders, by UID and task.
 	Contenders(ctx context.Context, id int64) ([]period.Contender, error)
 	// FinishPeriod writes the results and moves the period from Running to
 	// Scored, once: ErrNotFound if no such period is running. Each result is
-	// of a contender that StartPeriod wrote, whose fields stay as they were then.
+	// of a contender that StartPeriod or JoinPeriod wrote, whose fields stay as
+	// they were then.
 	FinishPeriod(ctx context.Context, id int64, results []period.Result) error
 	// Results lists the results of the last n scored periods, newest first,
 	// and within a period by UID and task.

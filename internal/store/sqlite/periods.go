@@ -12,6 +12,8 @@ import (
 
 const (
 	lastPeriod       = `SELECT id, start, end, phase, seed FROM periods ORDER BY id DESC LIMIT 1`
+	insertContender  = `INSERT INTO contenders VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`
+	joinContender    = insertContender + ` ON CONFLICT (period, uid, task) DO UPDATE SET addr = excluded.addr WHERE miner = excluded.miner`
 	contenderColumns = `c.period, c.uid, c.task, c.miner, c.addr, c.declared, c.capacity, c.share, c.probes, c.slots`
 	periodContenders = `SELECT ` + contenderColumns + ` FROM contenders c WHERE c.period = ? ORDER BY c.uid, c.task`
 	periodResults    = `SELECT ` + contenderColumns + `, r.requests, r.ok, r.rate_limited, r.failed, r.consumed, r.declared, r.score, r.valid
@@ -33,24 +35,52 @@ func (s *Store) StartPeriod(ctx context.Context, p period.Period, contenders []p
 			return err
 		}
 		return conn.Raw(func(raw any) error {
-			insert, err := prepare(ctx, raw, `INSERT INTO contenders VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`, 10)
-			if err != nil {
-				return err
-			}
-			for i := range contenders {
-				c := &contenders[i]
-				_, err := insert.exec(ctx, p.ID, int64(c.UID), c.Task, c.Miner[:], c.Addr, c.Declared, c.Capacity, c.Share, int64(c.Probes), int64(c.Slots))
-				if err != nil {
-					return errors.Join(fmt.Errorf("contender %s (uid %d) in %s: %w", c.Miner, c.UID, c.Task, err), insert.close())
-				}
-			}
-			return insert.close()
+			return addContenders(ctx, raw, insertContender, p.ID, contenders)
 		})
 	})
 	if err != nil {
 		p.ID = 0
 	}
 	return p, err
+}
+
+// JoinPeriod implements store.Store.
+func (s *Store) JoinPeriod(ctx context.Context, id int64, contenders []period.Contender) error {
+	done, err := s.writing()
+	if err != nil {
+		return err
+	}
+	defer done()
+	return s.writer.tx(ctx, fmt.Sprintf("join period %d", id), func(ctx context.Context, conn *sql.Conn) error {
+		err := changed(ctx, conn, `UPDATE periods SET phase = phase WHERE id = ? AND phase = ?`, id, int64(period.Running))
+		if err != nil {
+			return fmt.Errorf("no such period is running: %w", err)
+		}
+		return conn.Raw(func(raw any) error { return addContenders(ctx, raw, joinContender, id, contenders) })
+	})
+}
+
+// addContenders runs a statement that writes one contender for each.
+func addContenders(ctx context.Context, raw any, statement string, id int64, contenders []period.Contender) error {
+	insert, err := prepare(ctx, raw, statement, 10)
+	if err != nil {
+		return err
+	}
+	for i := range contenders {
+		c := &contenders[i]
+		added, err := insert.exec(ctx, id, int64(c.UID), c.Task, c.Miner[:], c.Addr, c.Declared, c.Capacity, c.Share, int64(c.Probes), int64(c.Slots))
+		rows := int64(0)
+		if err == nil {
+			rows, err = added.RowsAffected()
+		}
+		if err == nil && rows != 1 {
+			err = errors.New("another miner contends under this uid")
+		}
+		if err != nil {
+			return errors.Join(fmt.Errorf("contender %s (uid %d) in %s: %w", c.Miner, c.UID, c.Task, err), insert.close())
+		}
+	}
+	return insert.close()
 }
 
 // LastPeriod implements store.Store.

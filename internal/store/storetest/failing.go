@@ -148,6 +148,10 @@ func (f *Failing) Contenders(ctx context.Context, id int64) ([]period.Contender,
 	return call(f, "Contenders", func() ([]period.Contender, error) { return f.next.Contenders(ctx, id) })
 }
 
+func (f *Failing) JoinPeriod(ctx context.Context, id int64, contenders []period.Contender) error {
+	return do(f, "JoinPeriod", func() error { return f.next.JoinPeriod(ctx, id, contenders) })
+}
+
 func (f *Failing) FinishPeriod(ctx context.Context, id int64, results []period.Result) error {
 	return do(f, "FinishPeriod", func() error { return f.next.FinishPeriod(ctx, id, results) })
 }

@@ -89,6 +89,40 @@ func testPeriods(t *testing.T, db Database) {
 	}
 }
 
+func testJoinPeriod(t *testing.T, db Database) {
+	s := open(t, db)
+	all := contenders(5)
+	p := start(s, 1, all[:3])
+	moved := all[1]
+	moved.Addr, moved.Capacity = "elsewhere:1", 77 // only the address is taken
+	for range 2 {                                  // as after an error of which nobody knows what came of it
+		if err := s.JoinPeriod(ctx, p.ID, []period.Contender{moved, all[3], all[4]}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want := []period.Contender{all[4], all[2], all[3], all[0], all[1]} // by UID, then task
+	want[4].Addr = moved.Addr
+	for i := range want {
+		want[i].Period = p.ID
+	}
+	same(t, "contenders", must(s.Contenders(ctx, p.ID))(t), want)
+
+	stranger := all[4]
+	stranger.Miner = miner(50)
+	if err := s.JoinPeriod(ctx, p.ID, []period.Contender{stranger}); err == nil {
+		t.Error("a miner took the uid of another")
+	}
+	same(t, "contenders after a refusal", must(s.Contenders(ctx, p.ID))(t), want)
+
+	results := resultsOf(s, p.ID)
+	if err := s.FinishPeriod(ctx, p.ID, results); err != nil {
+		t.Fatal(err)
+	}
+	same(t, "results", must(s.Results(ctx, 1))(t), results)
+	wantIs(t, "joining a period that is over", s.JoinPeriod(ctx, p.ID, all[:1]), store.ErrNotFound)
+	wantIs(t, "joining no period", s.JoinPeriod(ctx, 99, all[:1]), store.ErrNotFound)
+}
+
 func testFinishPeriodOnce(t *testing.T, db Database) {
 	s := open(t, db)
 	p := start(s, 1, contenders(4))

@@ -41,6 +41,7 @@ func Run(t *testing.T, create func(t *testing.T) Database) {
 		"Checks":            testChecks,
 		"SaveCheckOnce":     testSaveCheckOnce,
 		"Periods":           testPeriods,
+		"JoinPeriod":        testJoinPeriod,
 		"FinishPeriodOnce":  testFinishPeriodOnce,
 		"Weights":           testWeights,
 		"Keys":              testKeys,
