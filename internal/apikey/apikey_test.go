@@ -76,12 +76,13 @@ func TestLimit(t *testing.T) {
 // what d earns; and whoever comes back when told is let in.
 func TestLimitHolds(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		n := rapid.IntRange(1, 1000).Draw(t, "a minute")
+		n := rapid.Int64Range(1, 1000).Draw(t, "a minute")
 		l := NewLimit(n)
+		each := time.Duration(earned(1, n))
 		now := t0
 		var allowed []time.Time
 		for range rapid.IntRange(1, 300).Draw(t, "requests") {
-			now = now.Add(time.Duration(rapid.Int64Range(0, int64(3*l.each)).Draw(t, "pause")))
+			now = now.Add(time.Duration(rapid.Int64Range(0, int64(3*each)).Draw(t, "pause")))
 			s := l.Take(now)
 			if s.OK {
 				allowed = append(allowed, now)
@@ -97,7 +98,7 @@ func TestLimitHolds(t *testing.T) {
 		}
 		for i := range allowed {
 			d := now.Sub(allowed[i])
-			if most := n + int(d/l.each); len(allowed)-i > most {
+			if most := n + int64(d/each); int64(len(allowed)-i) > most {
 				t.Fatalf("%d requests in %v with %d a minute", len(allowed)-i, d, n)
 			}
 		}
@@ -120,6 +121,67 @@ func TestLimitUnderContention(t *testing.T) {
 	wg.Wait()
 	if ok.Load() != 100 {
 		t.Errorf("%d requests were allowed at one instant, want 100", ok.Load())
+	}
+}
+
+// However much is asked for at once, and given back, no stretch of d allows more
+// than a burst and what d earns; whoever comes back when told is let in.
+func TestLimitOfTokensHolds(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		size := rapid.Int64Range(1, 1_000_000).Draw(t, "a minute")
+		l := NewLimit(size)
+		now := t0
+		var used int64
+		for range rapid.IntRange(1, 200).Draw(t, "requests") {
+			now = now.Add(time.Duration(rapid.Int64Range(0, int64(20*time.Second)).Draw(t, "pause")))
+			n := rapid.Int64Range(0, 2*size).Draw(t, "tokens")
+			s := l.TakeN(now, n)
+			if !s.OK {
+				now = now.Add(s.Retry)
+				if again := l.TakeN(now, n); !again.OK {
+					t.Fatalf("told to come back in %v, refused again: %+v", s.Retry, again)
+				}
+			}
+			took := l.Taken(n)
+			unused := rapid.Int64Range(0, took).Draw(t, "unused")
+			l.Back(unused)
+			used += took - unused
+			if most := size + int64(now.Sub(t0).Minutes()*float64(size)) + 1; used > most+most/1000 {
+				t.Fatalf("%d tokens in %v with %d a minute", used, now.Sub(t0), size)
+			}
+		}
+	})
+}
+
+func TestLimitOwed(t *testing.T) {
+	l := NewLimit(600)
+	if s := l.TakeN(t0, 100); !s.OK || s.Remaining != 500 {
+		t.Fatalf("%+v", s)
+	}
+	l.Back(-500) // it used 600
+	if s := l.TakeN(t0, 1); s.OK || s.Remaining != 0 || s.Retry != 100*time.Millisecond {
+		t.Errorf("after using more than was taken: %+v", s)
+	}
+	l.Back(600)
+	if s := l.TakeN(t0, 600); !s.OK || s.Remaining != 0 {
+		t.Errorf("after giving all back: %+v", s)
+	}
+}
+
+func TestLimitShared(t *testing.T) {
+	l := NewLimit(10)
+	l.Share(3)
+	for range 3 {
+		if s := l.Take(t0); !s.OK || s.Limit != 3 {
+			t.Fatalf("%+v", s)
+		}
+	}
+	if s := l.Take(t0); s.OK {
+		t.Errorf("a third of 10 allowed a fourth request: %+v", s)
+	}
+	l.Share(100)
+	if s := l.Take(t0.Add(3 * time.Minute)); !s.OK || s.Limit != 1 {
+		t.Errorf("a hundredth of 10 allows nothing: %+v", s)
 	}
 }
 

@@ -117,12 +117,19 @@ func (x *exchange) note(last bool) {
 // finish records a request's attempts and then ends the response. Nothing may
 // look like success before the record is durable.
 func (x *exchange) finish(call *relay.Call, a *relay.Answer, entries []outcome.Entry) error {
-	x.event.Prompt, x.event.Work, x.event.First = a.Outcome.PromptWork, a.Outcome.Work, a.Outcome.FirstOutput
+	a.Work = x.paid(a.Work)
+	x.event.Prompt, x.event.Work, x.event.First = a.Work.Prompt, a.Work.Units, a.Outcome.FirstOutput
 	x.event.Reason = a.Outcome.Reason
+	receipt, err := x.receipt(call, a)
+	if err != nil {
+		return fault.Wrap(err, fault.Internal, "no_receipt", "write the receipt")
+	}
+	entries[len(entries)-1].Receipt = receipt
 	// The customer's leaving does not undo what the miner did.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(x.r.Context()), x.g.Limits.Record)
-	err := x.g.Recorder.Record(ctx, entries...)
+	err = x.g.Recorder.Record(ctx, entries...)
 	cancel()
+	x.settle(receipt, err)
 	if err != nil {
 		return fault.Wrap(err, fault.Internal, "not_recorded", "record %d outcomes", len(entries))
 	}

@@ -11,6 +11,7 @@ import (
 	"vision/internal/apikey"
 	"vision/internal/dispatch"
 	"vision/internal/hotkey"
+	"vision/internal/ledger"
 	"vision/internal/outcome"
 	"vision/internal/period"
 	"vision/internal/relay"
@@ -53,6 +54,11 @@ type Config struct {
 	Every time.Duration
 	// Anonymous leaves out the headers that name the miner and count the tries.
 	Anonymous bool
+	// Books are the projects that pay, with their receipts, read every second
+	// with Keys. It may be nil: nobody pays, and there is no usage to be asked for.
+	Books Books
+	// Purses hold what requests of prepaid projects may cost. Wanted with Books.
+	Purses Purses
 	// Pages are served beside the API. It may be nil: nothing but the API is.
 	Pages Pages
 	// Limits bound what strangers may use up.
@@ -74,6 +80,12 @@ type Limits struct {
 // KeySource lists all API keys, revoked ones too.
 type KeySource interface {
 	Keys(ctx context.Context) ([]apikey.Key, error)
+}
+
+// Purses give the purse of a project, and of the allowance of a key's root
+// where that is not 0; *ledger.Purses does.
+type Purses interface {
+	Purse(project, root int64) *ledger.Purse
 }
 
 // PeriodSource gives the period under way and its contenders.
@@ -120,6 +132,7 @@ func (c *Config) Check() error {
 	need(c.Keys != nil, "Keys")
 	need(c.Periods != nil, "Periods")
 	need(c.Recorder != nil, "Recorder")
+	need(c.Books == nil || c.Purses != nil, "Purses")
 	l := c.Limits
 	if l.Body < 0 || l.BodyMemory < 0 || l.BodyRead < 0 || l.Write < 0 || l.Record < 0 || l.Requests < 0 || l.Guesses < 0 || c.Every < 0 {
 		errs = append(errs, errors.New("gateway: a limit is negative"))

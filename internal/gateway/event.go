@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"vision/internal/dispatch"
+	"vision/internal/ledger"
 )
 
 // Event is what is logged and counted of one request: names, lengths and
@@ -24,6 +25,7 @@ type Event struct {
 	BytesOut int64
 	Prompt   int64         // tokens
 	Work     int64         // units
+	Charged  ledger.Amount // to a prepaid project
 	First    time.Duration // of the last attempt, to its first output
 	Total    time.Duration // of the request
 	Err      error         // with its cause, for our log; nil for success
@@ -44,12 +46,12 @@ func (x *exchange) report() {
 	if !x.g.Log.Enabled(ctx, level) {
 		return
 	}
-	attrs := make([]slog.Attr, 0, 18)
+	attrs := make([]slog.Attr, 0, 19)
 	attrs = append(attrs,
 		slog.String("id", e.ID), slog.Int64("key", e.Key), slog.String("path", e.Path), slog.String("task", e.Task),
 		slog.Bool("stream", e.Stream), slog.Int("status", e.Status),
 		slog.Int("tries", e.Tries), slog.Int("bytes_in", e.BytesIn), slog.Int64("bytes_out", e.BytesOut),
-		slog.Int64("prompt", e.Prompt), slog.Int64("work", e.Work),
+		slog.Int64("prompt", e.Prompt), slog.Int64("work", e.Work), slog.Int64("charged", int64(e.Charged)),
 		slog.Duration("first", e.First), slog.Duration("total", e.Total))
 	if e.Miner != nil {
 		attrs = append(attrs, slog.String("miner", e.Miner.Name()))

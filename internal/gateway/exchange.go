@@ -26,6 +26,8 @@ type exchange struct {
 
 	id      string
 	arrived time.Time
+	holder  *holder // once authenticated
+	bill    bill
 	dialect dialect // nil: the kind's own API
 	event   Event
 	later   bool // what is left to do is postponed; see detach
@@ -106,20 +108,24 @@ func (x *exchange) serve() error {
 	}
 	kind, generates := x.g.kinds[path]
 	models := path == modelsPath || strings.HasPrefix(path, modelsPath+"/")
+	reads := models || path == usagePath && x.g.Books != nil
 	switch {
-	case !generates && !models && x.g.Pages != nil && x.g.Pages.Has(path):
+	case !generates && !reads && x.g.Pages != nil && x.g.Pages.Has(path):
 		return x.page()
-	case !generates && !models:
+	case !generates && !reads:
 		x.event.Path = "" // a stranger's text; not for logs and metrics
 		return fault.New(fault.NotFound, "unknown_url", "There is nothing at this path. The API is at %s and %s.",
 			modelsPath, strings.Join(x.g.paths(), ", "))
 	case generates && x.r.Method != http.MethodPost:
 		return x.wrongMethod(http.MethodPost)
-	case models && x.r.Method != http.MethodGet:
+	case reads && x.r.Method != http.MethodGet:
 		return x.wrongMethod(http.MethodGet)
 	}
 	if err := x.admit(); err != nil {
 		return err
+	}
+	if path == usagePath {
+		return x.usage()
 	}
 	if models {
 		x.event.Path = modelsPath
@@ -143,13 +149,14 @@ func (x *exchange) admit() error {
 		return err
 	}
 	x.event.Key = h.key.ID
-	if h.limit == nil {
+	x.holder = h
+	if h.requests == nil {
 		return nil
 	}
-	s := h.limit.Take(x.arrived)
+	s := h.requests.Take(x.arrived)
 	header := x.w.Header()
-	header["X-Ratelimit-Limit-Requests"] = []string{strconv.Itoa(s.Limit)}
-	header["X-Ratelimit-Remaining-Requests"] = []string{strconv.Itoa(s.Remaining)}
+	header["X-Ratelimit-Limit-Requests"] = []string{strconv.FormatInt(s.Limit, 10)}
+	header["X-Ratelimit-Remaining-Requests"] = []string{strconv.FormatInt(s.Remaining, 10)}
 	header["X-Ratelimit-Reset-Requests"] = []string{span(s.Reset)}
 	if s.OK {
 		return nil
@@ -190,6 +197,9 @@ func (x *exchange) generate(kind task.Kind) error {
 	}
 	b.giveBack() // a Request holds nothing of the body it was read from
 	x.event.Stream = req.Stream()
+	if err := x.reserve(t, req); err != nil {
+		return err
+	}
 	if req.Stream() && x.detachable() {
 		x.postpone(t, kind, req)
 		return nil
@@ -232,6 +242,7 @@ func (x *exchange) end() {
 	if x.later {
 		return
 	}
+	x.release()
 	if _, detached := x.w.(*wire); !detached && !x.extended.IsZero() { // a wire does that itself, once its end is sent
 		x.rc.SetWriteDeadline(time.Time{}) // for the connection's next request
 	}

@@ -10,6 +10,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"vision/internal/apikey"
 	"vision/internal/period"
 	"vision/internal/relay"
 	"vision/internal/task"
@@ -23,7 +24,8 @@ type Gateway struct {
 	keys    keyring
 	guesses guesses
 	bodies  bodies
-	started int64 // Unix seconds, for what has to say when a model was made
+	priced  *task.Catalogue // whose prices are noted
+	started int64           // Unix seconds, for what has to say when a model was made
 
 	periodRead time.Time // when the Board was last set; of the goroutine of Start and then Serve
 
@@ -142,7 +144,42 @@ func (g *Gateway) readKeys(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("read API keys: %w", err)
 	}
-	g.keys.set(keys)
+	var projects []apikey.Project
+	alive := 1
+	if g.Books != nil {
+		if projects, err = g.Books.Projects(ctx); err != nil {
+			return fmt.Errorf("read projects: %w", err)
+		}
+		now := g.Now()
+		if alive, err = g.Books.Beat(ctx, now, now.Add(-3*max(g.Every, time.Second))); err != nil {
+			return fmt.Errorf("count the gateways that share the limits: %w", err)
+		}
+		if err := g.savePrices(ctx, now); err != nil {
+			return err
+		}
+	}
+	g.keys.set(keys, projects, alive, g.Purses)
+	return nil
+}
+
+// savePrices notes the prices of a new catalogue.
+func (g *Gateway) savePrices(ctx context.Context, now time.Time) error {
+	c := g.Catalogue()
+	if c == g.priced {
+		return nil
+	}
+	prices := map[string]task.Price{}
+	for _, t := range c.Tasks() {
+		prices[t.Name] = t.Price
+	}
+	changes, err := g.Books.SavePrices(ctx, prices, now)
+	if err != nil {
+		return fmt.Errorf("note prices: %w", err)
+	}
+	for _, ch := range changes {
+		g.Log.Info("a price", "task", ch.Task, "prompt", ch.Price.Prompt, "output", ch.Price.Output)
+	}
+	g.priced = c
 	return nil
 }
 

@@ -10,43 +10,104 @@ import (
 
 	"vision/internal/apikey"
 	"vision/internal/fault"
+	"vision/internal/ledger"
 )
 
-// holder is a key in use, with what it has left of its limit.
+// holder is a key in use, with who pays for it and what it has left of its limits.
 type holder struct {
-	key   apikey.Key
-	limit *apikey.Limit // nil: none
+	key      apikey.Key
+	project  apikey.Project
+	purse    *ledger.Purse // nil: nothing is held, as in a free project
+	requests *apikey.Limit // a minute; nil: no limit
+	tokens   *apikey.Limit // likewise
+	use      *meter
 }
 
-// keyring finds keys by their hash. It is replaced as a whole.
+// meter is how far limits are used by the keys of one Root: one that takes
+// another's place gets no limits of its own.
+type meter struct {
+	underWay atomic.Int64 // requests
+
+	// The rest is for whoever sets the keyring.
+	requests, tokens *apikey.Limit
+	perMinute        int   // what requests was made for
+	tokensPerMinute  int64 // what tokens was made for
+}
+
+// limit makes what is not as a key says anew.
+func (m *meter) limit(k *apikey.Key, alive int) {
+	if m.perMinute != k.PerMinute || m.requests == nil && k.PerMinute > 0 {
+		m.perMinute, m.requests = k.PerMinute, nil
+		if k.PerMinute > 0 {
+			m.requests = apikey.NewLimit(int64(k.PerMinute))
+		}
+	}
+	if m.tokensPerMinute != k.TokensPerMinute || m.tokens == nil && k.TokensPerMinute > 0 {
+		m.tokensPerMinute, m.tokens = k.TokensPerMinute, nil
+		if k.TokensPerMinute > 0 {
+			m.tokens = apikey.NewLimit(k.TokensPerMinute)
+		}
+	}
+	for _, l := range []*apikey.Limit{m.requests, m.tokens} {
+		if l != nil {
+			l.Share(alive)
+		}
+	}
+}
+
+// keyring finds keys by their hash. It is replaced as a whole, by one goroutine
+// at a time.
 type keyring struct {
-	by atomic.Pointer[map[apikey.Hash]*holder]
+	by     atomic.Pointer[map[apikey.Hash]*holder]
+	meters map[int64]*meter // by Root
+	alive  atomic.Int64     // gateway processes that share the limits, this one included
 }
 
-// set takes the keys that there are now. Keys that stay keep their limit's state.
-func (r *keyring) set(keys []apikey.Key) {
+// set takes the keys and projects that there are now. What was used of limits
+// stays used.
+func (r *keyring) set(keys []apikey.Key, projects []apikey.Project, alive int, purses Purses) {
+	r.alive.Store(int64(max(alive, 1)))
 	var old map[apikey.Hash]*holder
 	if p := r.by.Load(); p != nil {
 		old = *p
 	}
+	of := make(map[int64]apikey.Project, len(projects))
+	for _, p := range projects {
+		of[p.ID] = p
+	}
 	next := make(map[apikey.Hash]*holder, len(keys))
+	used := make(map[int64]*meter, len(keys))
 	changed := len(keys) != len(old)
 	for _, k := range keys {
-		h := old[k.Hash]
-		if h == nil || h.key != k {
-			changed = true
-			fresh := &holder{key: k}
-			switch {
-			case k.PerMinute <= 0:
-			case h != nil && h.key.PerMinute == k.PerMinute:
-				fresh.limit = h.limit
-			default:
-				fresh.limit = apikey.NewLimit(k.PerMinute)
+		root := k.Root
+		if root == 0 {
+			root = k.ID
+		}
+		m := used[root]
+		if m == nil {
+			if m = r.meters[root]; m == nil {
+				m = &meter{}
 			}
-			h = fresh
+			used[root] = m
+		}
+		if k.Revoked.IsZero() || m.requests == nil && m.tokens == nil { // of a rotated key, the new one's count
+			m.limit(&k, alive)
+		}
+		h := old[k.Hash]
+		if h == nil || h.key != k || h.project != of[k.Project] || h.requests != m.requests || h.tokens != m.tokens {
+			changed = true
+			h = &holder{key: k, project: of[k.Project], use: m, requests: m.requests, tokens: m.tokens}
+			if h.project.Kind == apikey.Prepaid {
+				allowance := int64(0)
+				if k.SpendLimit > 0 {
+					allowance = root
+				}
+				h.purse = purses.Purse(k.Project, allowance)
+			}
 		}
 		next[k.Hash] = h
 	}
+	r.meters = used
 	if changed {
 		r.by.Store(&next)
 	}
@@ -66,8 +127,16 @@ func (r *keyring) find(hash apikey.Hash) *holder {
 func (g *Gateway) authenticate(r *http.Request, now time.Time) (*holder, error) {
 	text, given := bearer(r.Header)
 	if given && apikey.Plausible(text) {
-		if h := g.keys.find(apikey.HashOf(text)); h != nil && h.key.Valid(now) {
-			return h, nil
+		if h := g.keys.find(apikey.HashOf(text)); h != nil {
+			switch {
+			case !h.key.Revoked.IsZero() && !h.key.Revoked.After(now):
+			case !h.key.Valid(now):
+				return nil, fault.New(fault.Unauthenticated, "expired_api_key", "The API key has expired. Ask for a new one.")
+			case !h.project.Archived.IsZero():
+				return nil, fault.New(fault.Forbidden, "project_archived", "The project that this API key belongs to is no longer in use.")
+			default:
+				return h, nil
+			}
 		}
 	}
 	if wait := g.guesses.take(r.RemoteAddr, now); wait > 0 {
@@ -136,7 +205,7 @@ func (g *guesses) add(at netip.Prefix, now time.Time) *apikey.Limit {
 			return l
 		}
 	}
-	l := apikey.NewLimit(g.perMinute)
+	l := apikey.NewLimit(int64(g.perMinute))
 	g.by[at] = l
 	return l
 }

@@ -1,5 +1,8 @@
 package outcome
 
+// CallerGone: the customer went away, or took no more of what was sent.
+const CallerGone = "caller_gone"
+
 // Reasons of attempts that are Canceled though the customer did not go away:
 // they count against nobody.
 const (

@@ -37,7 +37,7 @@ func (a *attempt) gone() bool {
 	if errors.Is(a.ctx.Err(), context.DeadlineExceeded) && !a.c.cfg.Now().Before(a.call.By) {
 		return a.late()
 	}
-	return a.end(outcome.Canceled, "caller_gone", fault.New(fault.Canceled, "canceled", "The caller went away."))
+	return a.end(outcome.Canceled, outcome.CallerGone, fault.New(fault.Canceled, "canceled", "The caller went away."))
 }
 
 // late ends the attempt because a deadline has passed.

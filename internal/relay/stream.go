@@ -5,6 +5,7 @@ import (
 	"io"
 
 	"vision/internal/fault"
+	"vision/internal/ledger"
 	"vision/internal/openai"
 	"vision/internal/outcome"
 	"vision/internal/proto"
@@ -17,7 +18,7 @@ func (a *attempt) stream(h head) bool {
 	defer streams.Put(s)
 	s.Reset(openai.Options{
 		Limit: a.c.cfg.MaxEvent, Model: a.call.Task.Name, TokenIDs: a.call.Request.Wants().TokenIDs,
-		Max: openai.Bounds{Completion: a.call.Request.Work(), Prompt: task.MostPrompt(a.call.Request)},
+		Max: openai.Bounds{Completion: a.call.Request.Work(), Prompt: ledger.Worst(a.call.Task, a.call.Request).Prompt},
 	})
 	b := newBody(h)
 	ok, reusable := a.pass(s, &b)
@@ -131,7 +132,7 @@ func (a *attempt) flush(out *[]byte, wrong error, events int) (ok bool) {
 		if a.ctx.Err() != nil {
 			return a.gone()
 		}
-		return a.end(outcome.Canceled, "caller_gone", fault.Wrap(err, fault.Canceled, "canceled", "The caller went away"))
+		return a.end(outcome.Canceled, outcome.CallerGone, fault.Wrap(err, fault.Canceled, "canceled", "The caller went away"))
 	}
 	return true
 }

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"io"
 
+	"vision/internal/ledger"
 	"vision/internal/outcome"
 	"vision/internal/proto"
 	"vision/internal/task"
@@ -46,6 +47,7 @@ func (a *attempt) whole(h head) bool {
 	reusable := !h.close && b.framing != byClose && a.cn.r == a.cn.w
 	work, err := a.call.Kind.Count(*buf, a.call.Request)
 	if err == nil {
+		work = ledger.Clamp(work, ledger.Worst(a.call.Task, a.call.Request)) // what usage shows is what is paid for
 		a.ans.Body, err = a.call.Kind.Show(*buf, work, a.call.Request, a.call.Task)
 	}
 	if a.call.Keep {
