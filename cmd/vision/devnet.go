@@ -7,9 +7,11 @@ import (
 	"io"
 	"log/slog"
 	"os"
+	"os/signal"
 	"path/filepath"
 	"strings"
 	"sync"
+	"syscall"
 	"time"
 
 	"vision/internal/devnet"
@@ -44,6 +46,11 @@ func runDevnet(ctx context.Context, t terminal, flags *flag.FlagSet, args []stri
 		for name := range strings.SplitSeq(*names, ",") {
 			o.Cheats = append(o.Cheats, strings.TrimSpace(name))
 		}
+	}
+	if !signal.Ignored(syscall.SIGHUP) { // a terminal that is closed is Ctrl-C, but not to nohup
+		var stop context.CancelFunc
+		ctx, stop = signal.NotifyContext(ctx, syscall.SIGHUP)
+		defer stop()
 	}
 	if o.Period == 0 {
 		return usagef("--period is 0, want at least 5s")

@@ -6,11 +6,8 @@ import (
 	"flag"
 	"fmt"
 	"io/fs"
-	"log/slog"
-	"os"
-	"os/signal"
+	"reflect"
 	"strings"
-	"syscall"
 
 	"vision/internal/config"
 	"vision/internal/node"
@@ -47,6 +44,7 @@ func runMiner(ctx context.Context, t terminal, flags *flag.FlagSet, args []strin
 	if _, err := parse(flags, args, 0, 0); err != nil {
 		return err
 	}
+	hangups := hangups()
 	c := node.MinerDefaults()
 	if err := load("miner", *file, &c); err != nil {
 		return err
@@ -59,33 +57,18 @@ func runMiner(ctx context.Context, t terminal, flags *flag.FlagSet, args []strin
 	if err != nil {
 		return err
 	}
-	go reloadMiner(ctx, *file, c, m, parts.Log)
-	return m.Run(ctx, func() { parts.Log.Info("miner is ready", "hotkey", m.Hotkey().String(), "listen", m.Addr()) })
-}
-
-// reloadMiner reads the file again at each SIGHUP.
-func reloadMiner(ctx context.Context, file string, now node.MinerConfig, m *node.Miner, log *slog.Logger) {
-	hangups := make(chan os.Signal, 1)
-	signal.Notify(hangups, syscall.SIGHUP)
-	defer signal.Stop(hangups)
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-hangups:
-		}
+	go heed(ctx, hangups, *file, parts.Log, func() (string, error) {
 		fresh := node.MinerDefaults()
-		err := config.Load(file, &fresh)
-		if err == nil {
-			err = m.Reload(now, fresh)
+		if err := config.Load(*file, &fresh); err != nil {
+			return "", err
 		}
-		if err != nil {
-			log.Error("the changed configuration is not taken; the old one stays in force", "file", file, "err", err)
-			continue
+		if err := m.Reload(c, fresh); err != nil {
+			return "", err
 		}
-		now = fresh
-		log.Info("configuration reloaded", "file", file)
-	}
+		c = fresh
+		return "configuration reloaded", nil
+	})
+	return m.Run(ctx, func() { parts.Log.Info("miner is ready", "hotkey", m.Hotkey().String(), "listen", m.Addr()) })
 }
 
 func runValidator(ctx context.Context, t terminal, flags *flag.FlagSet, args []string) error {
@@ -95,15 +78,21 @@ func runValidator(ctx context.Context, t terminal, flags *flag.FlagSet, args []s
 	if _, err := parse(flags, args, 0, 0); err != nil {
 		return err
 	}
-	c := node.ValidatorDefaults()
-	if err := load("validator", *file, &c); err != nil {
+	hangups := hangups()
+	read := func() (node.ValidatorConfig, error) {
+		c := node.ValidatorDefaults()
+		err := load("validator", *file, &c)
+		if given(flags, "ops") {
+			c.Ops = *ops
+		}
+		if *roles != "" {
+			c.Roles = strings.Split(*roles, ",")
+		}
+		return c, err
+	}
+	c, err := read()
+	if err != nil {
 		return err
-	}
-	if given(flags, "ops") {
-		c.Ops = *ops
-	}
-	if *roles != "" {
-		c.Roles = strings.Split(*roles, ",")
 	}
 	parts, err := open(t, c.Common)
 	if err != nil {
@@ -113,6 +102,10 @@ func runValidator(ctx context.Context, t terminal, flags *flag.FlagSet, args []s
 	if err != nil {
 		return err
 	}
+	go heed(ctx, hangups, *file, parts.Log, func() (string, error) {
+		fresh, err := read()
+		return unchanged(err, c, fresh, fresh.Catalogue)
+	})
 	return v.Run(ctx, func() {
 		parts.Log.Info("validator is ready", "hotkey", v.Hotkey().String(), "roles", strings.Join(c.Roles, ","), "api", v.Customers())
 	})
@@ -123,6 +116,7 @@ func runChecker(ctx context.Context, t terminal, flags *flag.FlagSet, args []str
 	if _, err := parse(flags, args, 0, 0); err != nil {
 		return err
 	}
+	hangups := hangups()
 	c := node.CheckerDefaults()
 	if err := load("checker", *file, &c); err != nil {
 		return err
@@ -135,5 +129,29 @@ func runChecker(ctx context.Context, t terminal, flags *flag.FlagSet, args []str
 	if err != nil {
 		return err
 	}
+	go heed(ctx, hangups, *file, parts.Log, func() (string, error) {
+		fresh := node.CheckerDefaults()
+		err := load("checker", *file, &fresh)
+		return unchanged(err, c, fresh, fresh.Catalogue)
+	})
 	return k.Run(ctx, func() { parts.Log.Info("checker is ready", "hotkey", parts.Key.ID().String(), "listen", k.Addr()) })
+}
+
+// unchanged is what a SIGHUP comes to where only the catalogue changes without
+// a restart, which it does by itself when its file does: mistakes in either file are
+// told, and so is that a change waits for a restart. err is that of reading
+// fresh.
+func unchanged[T any](err error, c, fresh T, catalogue string) (string, error) {
+	if err != nil {
+		return "", err
+	}
+	if catalogue != "" {
+		if _, err := config.LoadCatalogue(catalogue); err != nil {
+			return "", err
+		}
+	}
+	if !reflect.DeepEqual(c, fresh) {
+		return "", errors.New("it has changed: only the catalogue changes without a restart")
+	}
+	return "configuration is as it was; the catalogue is taken up as it changes", nil
 }
