@@ -3,6 +3,7 @@ package gateway
 import (
 	"encoding/json"
 	"fmt"
+	"strings"
 
 	"vision/internal/task"
 )
@@ -22,6 +23,33 @@ type model struct {
 	Price         price         `json:"price"`
 	Capacity      modelCapacity `json:"capacity"`
 	Speed         modelSpeed    `json:"speed"`
+	Weights       modelWeights  `json:"weights"`
+
+	// As OpenRouter publishes them.
+	Name         string            `json:"name"`
+	Architecture modelArchitecture `json:"architecture"`
+	Pricing      map[string]string `json:"pricing"` // credits each, as decimal numbers
+	TopProvider  modelProvider     `json:"top_provider"`
+	Parameters   []string          `json:"supported_parameters"`
+}
+
+// modelWeights say what miners run.
+type modelWeights struct {
+	Name         string `json:"name"`
+	Revision     string `json:"revision"`
+	Quantisation string `json:"quantisation"`
+}
+
+type modelArchitecture struct {
+	Modality string   `json:"modality"` // "text+image->text"
+	Input    []string `json:"input_modalities"`
+	Output   []string `json:"output_modalities"`
+}
+
+type modelProvider struct {
+	Context   *int `json:"context_length"`
+	MaxOutput *int `json:"max_completion_tokens"`
+	Moderated bool `json:"is_moderated"`
 }
 
 // price is in micro-credits per thousand.
@@ -84,6 +112,21 @@ func (x *exchange) model(t *task.Task) model {
 		Price:    price(t.Price),
 		Capacity: modelCapacity{Miners: s.Miners, Available: s.Ready, Slots: s.Slots, UnitsFree: s.Left, UnitsTotal: s.Capacity},
 	}
+	about := task.Describe(t)
+	m.Weights = modelWeights{t.Model.Name, t.Model.Revision, t.Model.Quantisation}
+	m.Name = t.Name
+	m.Architecture = modelArchitecture{strings.Join(about.Input, "+") + "->" + strings.Join(about.Output, "+"), about.Input, about.Output}
+	m.Parameters = append([]string{}, about.Parameters...)
+	m.Pricing = map[string]string{"prompt": credits(t.Price.Prompt), "request": "0"}
+	if kind.Unit() == task.Token {
+		m.Pricing["completion"] = credits(t.Price.Output)
+		if m.ContextLength > 0 {
+			m.TopProvider.Context = &m.ContextLength
+		}
+		m.TopProvider.MaxOutput = &m.MaxOutput
+	} else {
+		m.Pricing[string(kind.Unit())] = credits(t.Price.Output)
+	}
 	if s.First > 0 {
 		m.Speed.FirstOutput = &s.First
 	}
@@ -92,4 +135,16 @@ func (x *exchange) model(t *task.Task) model {
 		m.Speed.UnitsPerSecond = &rate
 	}
 	return m
+}
+
+// credits writes a price in micro-credits per thousand as credits each: a
+// thousand millionths of what is given, without a float on the way.
+func credits(perThousand int64) string {
+	const digits = 9
+	s := fmt.Sprintf("%0*d", digits+1, max(perThousand, 0))
+	whole, rest := s[:len(s)-digits], strings.TrimRight(s[len(s)-digits:], "0")
+	if rest == "" {
+		return whole
+	}
+	return whole + "." + rest
 }

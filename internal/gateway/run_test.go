@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"runtime"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -224,10 +225,24 @@ func TestModels(t *testing.T) {
 		chat.Speed.FirstOutput == nil || chat.Speed.UnitsPerSecond == nil || list.Data[2].Speed.FirstOutput != nil {
 		t.Errorf("%+v", chat)
 	}
+	if chat.Pricing["prompt"] != "0.000000001" || chat.Pricing["completion"] != "0.000000002" || list.Data[2].Pricing["step"] != "0.000000002" ||
+		chat.Architecture.Modality != "text->text" || list.Data[2].Architecture.Modality != "text->image" ||
+		*chat.TopProvider.Context != 4096 || *chat.TopProvider.MaxOutput != 256 || list.Data[2].TopProvider.MaxOutput != nil ||
+		!slices.Contains(chat.Parameters, "tools") || slices.Contains(list.Data[1].Parameters, "tools") || chat.Weights.Revision != "1" {
+		t.Errorf("%+v", chat)
+	}
 	r = f.do(t, "GET", "/v1/models/embedder", "")
 	var one model
 	if err := json.Unmarshal([]byte(r.body), &one); err != nil || r.status != 200 || one.ID != "embedder" || one.Unit != task.Item {
 		t.Errorf("%d %s", r.status, r.body)
+	}
+}
+
+func TestCredits(t *testing.T) {
+	for in, want := range map[int64]string{0: "0", 1: "0.000000001", 150: "0.00000015", 1_000_000_000: "1", 2_500_000_000: "2.5", -1: "0"} {
+		if got := credits(in); got != want {
+			t.Errorf("%d: %s, want %s", in, got, want)
+		}
 	}
 }
 

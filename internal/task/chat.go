@@ -48,7 +48,7 @@ var chatForm = newForm(concat(
 	lastFields,
 )...)
 
-func concat(lists ...[]field) (all []field) {
+func concat[T any](lists ...[]T) (all []T) {
 	for _, l := range lists {
 		all = append(all, l...)
 	}
