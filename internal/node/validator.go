@@ -212,12 +212,14 @@ func (v *Validator) addScorer(ctx context.Context, judges []judge) error {
 		Catalogue:   v.Catalogue.Catalogue,
 		Sampling:    &v.rates,
 		Secret:      secret,
-		Board:       v.board,
 		Rates:       rates,
 		Log:         v.Log,
 		Period:      v.config.Period,
 		ProbeAtOnce: v.config.Scorer.Probes,
 		CheckAtOnce: v.config.Scorer.Checks,
+	}
+	if v.config.has(Gateway) { // else nobody but the scorer itself uses this Board
+		c.Board = v.board
 	}
 	if len(judges) > 0 {
 		c.Checker = &turns{judges: judges}
