@@ -15,10 +15,10 @@ const (
 	idle     = 10 * time.Second // after which an unused lease is given back
 
 	// refillHolds is how many of the largest holds a lease is worth at first. It
-	// doubles when it lasts less than rapid, up to mostHolds.
+	// doubles when it lasts less than quickly, up to mostHolds.
 	refillHolds = 64
 	mostHolds   = 64 << 10
-	rapid       = 2 * time.Second
+	quickly     = 2 * time.Second
 )
 
 // Purses are a gateway process's leases. Its methods, and those of its Purses
@@ -232,7 +232,7 @@ func (p *pot) ask(now int64) (Ask, bool) {
 		}
 		return largest * holds
 	}
-	if p.refilled != 0 && now-p.refilled < int64(rapid) {
+	if p.refilled != 0 && now-p.refilled < int64(quickly) {
 		p.target = sum(p.target, p.target)
 	}
 	p.target = min(max(p.target, fits(refillHolds)), fits(mostHolds))
@@ -306,8 +306,10 @@ func (s *Purses) giveBack(ctx context.Context, pots []*pot) error {
 		switch {
 		case wanted[p.name]:
 			spare = p.takeAll(0)
-			p.beyond = math.MaxInt64
 			p.rest(now)
+		case len(p.waiters) > 0:
+		case p.used.Load() == 0: // it was used before the first tick
+			p.used.Store(now)
 		case now-p.used.Load() >= int64(idle):
 			spare = p.takeAll(0)
 			p.low.Store(0)
@@ -316,6 +318,7 @@ func (s *Purses) giveBack(ctx context.Context, pots []*pot) error {
 		case p.target > 0:
 			spare = p.takeAll(sum(p.target, p.target))
 		}
+		p.beyond = sum(p.beyond, spare)
 		p.mu.Unlock()
 		if spare > 0 {
 			back, of = append(back, Part{p.name, spare}), append(of, p)
