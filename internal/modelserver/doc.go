@@ -1,12 +1,16 @@
 // Package modelserver serves the reference model over HTTP the way vLLM serves
 // a real one, so that miners and checkers can be built and tested against
 // something that answers like production. It is for devnets and tests only.
+// Pictures in requests are data URLs, in JSON.
 //
 //	GET  /health, /v1/models
 //	POST /v1/chat/completions   stream or not; tools; response_format; pictures; reasoning; logprobs
 //	POST /v1/completions        text or token ids; echo; logprobs; prompt_logprobs
 //	POST /v1/images/generations b64_json; num_inference_steps, guidance_scale, seed
-//	POST /v1/embeddings         float or base64; one text or many
+//	POST /v1/images/edits       the same with image, strength and, to paint a part, mask
+//	POST /v1/images/variations  image, enlarged to size
+//	POST /v1/avatars            a face's image, adapter_strength, control_strength
+//	POST /v1/embeddings         float or base64; one text or many, pictures among them
 //
 // Beyond OpenAI it has vLLM's return_token_ids (token_ids in every chunk, and
 // prompt_token_ids once: beside choices for chat, inside the choice for

@@ -38,7 +38,7 @@ type Config struct {
 	TokensPerSecond float64
 	// MaxConcurrent is how many requests run at once; one more gets 429. 0 is no limit.
 	MaxConcurrent int
-	// MaxBody is the largest request body in bytes; 0 is 8 MiB.
+	// MaxBody is the largest request body in bytes; 0 is 16 MiB.
 	MaxBody int64
 	// MaxImageSteps, if positive, silently runs no more steps than this. It is
 	// what a cheat does, for tests of checks.
@@ -71,7 +71,7 @@ func New(c Config) http.Handler {
 		c.Seed = rand.Uint64
 	}
 	if c.MaxBody == 0 {
-		c.MaxBody = 8 << 20
+		c.MaxBody = 16 << 20
 	}
 	s := &server{Config: c, start: c.Clock.Now().Unix()}
 	if c.MaxConcurrent > 0 {
@@ -88,6 +88,9 @@ func New(c Config) http.Handler {
 	if len(c.Image.Models) > 0 {
 		s.image = refmodel.LoadImager(c.Image.Variant)
 		mux.HandleFunc("POST /v1/images/generations", endpoint(s, s.images))
+		mux.HandleFunc("POST /v1/images/edits", endpoint(s, s.edits))
+		mux.HandleFunc("POST /v1/images/variations", endpoint(s, s.variations))
+		mux.HandleFunc("POST /v1/avatars", endpoint(s, s.avatars))
 	}
 	if len(c.Embedding.Models) > 0 {
 		s.embed = refmodel.LoadEmbedder(c.Embedding.Variant)
