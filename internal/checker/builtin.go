@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"vision/internal/refmodel"
+	"vision/internal/task"
 )
 
 // builtin is the reference model in this program. It proves everything: exact
@@ -171,9 +172,23 @@ func (b *builtin) Answer(ctx context.Context, q *textQuery) (*answer, error) {
 }
 
 func (b *builtin) Images(ctx context.Context, q *imageQuery) ([]image.Image, error) {
+	if q.kind == task.Kind(task.Upscale{}) {
+		img, err := b.image.Upscale(ctx, q.given, q.width/q.given.Rect.Dx(), q.seed)
+		if err != nil && ctx.Err() == nil {
+			err = notCheckable("the reference model cannot enlarge it: %v", err)
+		}
+		return []image.Image{img}, err
+	}
 	r := refmodel.ImageRequest{Prompt: q.prompt, Seed: q.seed, Steps: q.steps, Width: q.width, Height: q.height, Guidance: q.guidance}
 	if q.negative != "" {
 		r.Prompt += "\nwithout " + q.negative
+	}
+	switch q.kind.(type) {
+	case task.ImageToImage, task.Inpaint:
+		r.Given = refmodel.Given{Init: q.given, Mask: q.mask, Strength: q.strength}
+		r.Steps = task.StepsRun(q.steps, q.strength)
+	case task.Avatar:
+		r.Given = refmodel.Given{Face: q.given, Adapter: q.adapter, Control: q.control}
 	}
 	if err := r.Validate(); err != nil {
 		return nil, notCheckable("the reference model cannot paint it: %v", err)
@@ -192,12 +207,16 @@ func (b *builtin) Images(ctx context.Context, q *imageQuery) ([]image.Image, err
 
 func (b *builtin) Vectors(ctx context.Context, q *vectorQuery) ([][]float32, error) {
 	var list [][]float32
-	for _, text := range q.texts {
+	for _, in := range q.inputs {
 		if err := ctx.Err(); err != nil {
 			return nil, err
 		}
+		if in.picture != nil {
+			list = append(list, b.embed.EmbedImage(in.picture))
+			continue
+		}
 		// As the reference model's servers do: through tokens, which keep every byte.
-		list = append(list, b.embed.Embed(refmodel.Decode(refmodel.Prompt(text))))
+		list = append(list, b.embed.Embed(refmodel.Decode(refmodel.Prompt(in.text))))
 	}
 	return list, nil
 }

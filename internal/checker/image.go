@@ -7,13 +7,15 @@ import (
 	"image"
 	_ "image/jpeg" // answers may be JPEG
 	_ "image/png"  // or PNG
-	"math"
 
 	"vision/internal/openai"
+	"vision/internal/picture"
+	"vision/internal/task"
 )
 
 // imageQuery is a request for pictures. Picture i has the seed seed+i.
 type imageQuery struct {
+	kind             task.Kind
 	prompt, negative string
 	n                int
 	width, height    int
@@ -21,6 +23,12 @@ type imageQuery struct {
 	guidance         float64 // 0 is the model's own
 	seed             uint64
 	payload          []byte
+
+	// Of kinds whose requests hold a picture:
+	given            *image.RGBA
+	mask             *image.Alpha // 255 where it is to be painted
+	strength         float64      // how much of given is painted over
+	adapter, control float64      // how much a face counts
 }
 
 // maxPixels bounds what one picture may take in memory, at most 128 MB decoded.
@@ -29,7 +37,7 @@ const maxPixels = 16 << 20
 // judgeImages makes the pictures again and compares them by eye, so to say: by
 // what is left of them at 64 x 64 pixels, and by the signs of their gradients.
 func judgeImages(ctx context.Context, ref Reference, s *sample) (verdict, error) {
-	q, err := readImageQuery(s.request)
+	q, err := readImageQuery(s.kind, s.request)
 	if err != nil {
 		return verdict{}, err
 	}
@@ -37,10 +45,13 @@ func judgeImages(ctx context.Context, ref Reference, s *sample) (verdict, error)
 		return verdict{}, notCheckable("the reference makes no pictures")
 	}
 	// The miner's pictures first: a malformed one costs us no picture of our own.
-	var theirs []*thumbnail
-	err = readPictures(s.response, q, func(img image.Image) { theirs = append(theirs, shrink(img)) })
+	view := q.view()
+	err = readPictures(s.response, q, view.take)
 	if err != nil {
 		return guilty("malformed", "%v", err), nil
+	}
+	if view.spoiled > 0 {
+		return guilty("untouched", "%d pixels that were not to be painted are not as they were given", view.spoiled), nil
 	}
 	ours, err := ref.Images(ctx, q)
 	if err != nil {
@@ -49,15 +60,11 @@ func judgeImages(ctx context.Context, ref Reference, s *sample) (verdict, error)
 	if len(ours) != q.n {
 		return verdict{}, fmt.Errorf("the reference made %d pictures, want %d", len(ours), q.n)
 	}
-	v := verdict{quality: 1, test: "recompute", e: 1, work: int64(q.n) * int64(q.steps)}
-	worst, bits := math.Inf(1), 0
+	v := verdict{quality: 1, test: "recompute", e: 1, work: s.outcome.Work}
 	for i, img := range ours {
-		own := shrink(img)
-		db, distance := own.psnr(theirs[i]), own.distance(theirs[i])
-		worst, bits = min(worst, db), max(bits, distance)
-		v.quality = min(v.quality, pictureQuality(db, distance))
+		v.quality = min(v.quality, view.compare(i, img))
 	}
-	v.detail = fmt.Sprintf("%d pictures; worst %.1f dB at low resolution, %d of 64 gradients differ", q.n, min(worst, 99), bits)
+	v.detail = view.detail()
 	if v.quality == 0 {
 		v.work = 0
 	}
@@ -75,12 +82,13 @@ func pictureQuality(db float64, gradients int) float64 {
 // ramp is 0 up to low, 1 from high, and straight between.
 func ramp(x, low, high float64) float64 { return min(1, max(0, (x-low)/(high-low))) }
 
-func readImageQuery(payload []byte) (*imageQuery, error) {
+func readImageQuery(kind task.Kind, payload []byte) (*imageQuery, error) {
 	members, err := openai.Members(payload)
 	if err != nil {
 		return nil, badSample("its request is not one of ours: %v", err)
 	}
-	q := &imageQuery{n: 1, payload: payload}
+	q := &imageQuery{kind: kind, n: 1, strength: 1, payload: payload}
+	var mask image.Image
 	for _, m := range members {
 		var n int64
 		var size string
@@ -104,6 +112,19 @@ func readImageQuery(payload []byte) (*imageQuery, error) {
 		case "seed":
 			n, err = openai.Int(m.Value, m.Name, -1<<63, 1<<63-1)
 			q.seed = uint64(n)
+		case "image":
+			var img image.Image
+			if img, err = readGiven(m.Value, m.Name); err == nil {
+				q.given = picture.Opaque(img)
+			}
+		case "mask":
+			mask, err = readGiven(m.Value, m.Name)
+		case "strength":
+			q.strength, err = openai.Float(m.Value, m.Name, 0, 1)
+		case "adapter_strength":
+			q.adapter, err = openai.Float(m.Value, m.Name, 0, 1)
+		case "control_strength":
+			q.control, err = openai.Float(m.Value, m.Name, 0, 1)
 		case "model", "response_format":
 		default:
 			return nil, notCheckable("its field %s changes what a model paints", m.Name)
@@ -113,10 +134,19 @@ func readImageQuery(payload []byte) (*imageQuery, error) {
 		}
 	}
 	switch {
-	case q.width < 1 || q.height < 1 || q.steps < 1:
+	case q.width < 1 || q.height < 1 || q.steps < 1 && kind.Unit() == task.Step:
 		return nil, badSample("its request lacks size or num_inference_steps")
+	case q.given == nil && kind != task.Kind(task.TextToImage{}):
+		return nil, badSample("its request lacks a picture")
 	case q.width > maxPixels/q.height:
 		return nil, notCheckable("%dx%d is larger than this checker compares", q.width, q.height)
+	}
+	switch kind.(type) {
+	case task.ImageToImage, task.Inpaint:
+		q.given = picture.Cover(q.given, q.width, q.height)
+	}
+	if mask != nil {
+		q.mask, _ = picture.Mask(mask, q.width, q.height)
 	}
 	return q, nil
 }

@@ -15,6 +15,7 @@ import (
 	"vision/internal/openai"
 	"vision/internal/proto"
 	"vision/internal/refmodel"
+	"vision/internal/task"
 )
 
 const scene = `{"prompt":"a lighthouse in a storm, number %d","size":"128x128","num_inference_steps":20,"n":%d}`
@@ -78,7 +79,7 @@ func TestImagesOfAnotherSeedOrSize(t *testing.T) {
 // recode writes an answer's pictures again.
 func recode(t *testing.T, s proto.CheckRequest, encode func(image.Image) []byte) proto.CheckRequest {
 	t.Helper()
-	q, err := readImageQuery(s.Sample.Request)
+	q, err := readImageQuery(task.TextToImage{}, s.Sample.Request)
 	if err != nil {
 		t.Fatal(err)
 	}

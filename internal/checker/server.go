@@ -198,7 +198,7 @@ func (s *server) Images(ctx context.Context, q *imageQuery) ([]image.Image, erro
 	if err != nil {
 		return nil, err
 	}
-	raw, err := s.post(ctx, "/v1/images/generations", body)
+	raw, err := s.post(ctx, q.kind.Path(), body)
 	if err != nil {
 		return nil, err
 	}
@@ -211,7 +211,7 @@ func (s *server) Images(ctx context.Context, q *imageQuery) ([]image.Image, erro
 
 // Vectors embeds texts again.
 func (s *server) Vectors(ctx context.Context, q *vectorQuery) ([][]float32, error) {
-	body, err := s.again(q.payload, map[string]any{"input": q.texts})
+	body, err := s.again(q.payload, map[string]any{"input": q.raw()})
 	if err != nil {
 		return nil, err
 	}
@@ -219,7 +219,7 @@ func (s *server) Vectors(ctx context.Context, q *vectorQuery) ([][]float32, erro
 	if err != nil {
 		return nil, err
 	}
-	list, err := openai.Vectors(raw, len(q.texts))
+	list, err := openai.Vectors(raw, len(q.inputs))
 	if err != nil {
 		return nil, unreadable(err, "vectors")
 	}

@@ -5,18 +5,36 @@ import (
 	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/binary"
+	"encoding/json"
 	"fmt"
+	"image"
 	"math"
 	"math/rand/v2"
 	"slices"
 
 	"vision/internal/openai"
+	"vision/internal/picture"
 )
 
 // vectorQuery is a request for vectors.
 type vectorQuery struct {
-	texts   []string
+	inputs  []vectorInput
 	payload []byte
+}
+
+// vectorInput is a text or a picture.
+type vectorInput struct {
+	text    string
+	picture *image.RGBA
+	raw     json.RawMessage // as the miner was sent it
+}
+
+func (q *vectorQuery) raw() []json.RawMessage {
+	var list []json.RawMessage
+	for _, in := range q.inputs {
+		list = append(list, in.raw)
+	}
+	return list
 }
 
 // mostVectors is how many vectors of an answer are made again. Of more a
@@ -41,14 +59,14 @@ func judgeVectors(ctx context.Context, ref Reference, s *sample) (verdict, error
 	if !ref.Proves().Vectors {
 		return verdict{}, notCheckable("the reference makes no vectors")
 	}
-	theirs, err := openai.Vectors(s.response, len(q.texts))
+	theirs, err := openai.Vectors(s.response, len(q.inputs))
 	if err != nil {
 		return guilty("malformed", "%v", err), nil
 	}
-	chosen := s.choose(len(q.texts))
+	chosen := s.choose(len(q.inputs))
 	ask := &vectorQuery{payload: q.payload}
 	for _, i := range chosen {
-		ask.texts = append(ask.texts, q.texts[i])
+		ask.inputs = append(ask.inputs, q.inputs[i])
 	}
 	ours, err := ref.Vectors(ctx, ask)
 	if err != nil {
@@ -66,9 +84,9 @@ func judgeVectors(ctx context.Context, ref Reference, s *sample) (verdict, error
 		worst = min(worst, c)
 	}
 	v := verdict{quality: ramp(worst, cosineBad, cosineGood), test: "recompute", e: 1,
-		detail: fmt.Sprintf("%d of %d vectors; lowest cosine %.6f", len(chosen), len(q.texts), worst)}
+		detail: fmt.Sprintf("%d of %d vectors; lowest cosine %.6f", len(chosen), len(q.inputs), worst)}
 	if v.quality > 0 {
-		v.work = int64(len(q.texts))
+		v.work = int64(len(q.inputs))
 	}
 	return v, nil
 }
@@ -121,19 +139,45 @@ func readVectorQuery(payload []byte) (*vectorQuery, error) {
 		switch m.Name {
 		case "input":
 			for e := range openai.Elements(m.Value) {
-				text, err := openai.Text(e, m.Name)
+				in, err := readVectorInput(e)
 				if err != nil {
-					return nil, notCheckable("its input is not a list of texts")
+					return nil, notCheckable("its input is not a list of texts and pictures")
 				}
-				q.texts = append(q.texts, text)
+				q.inputs = append(q.inputs, in)
 			}
 		case "model", "encoding_format":
 		default:
 			return nil, notCheckable("its field %s changes what a model makes of it", m.Name)
 		}
 	}
-	if len(q.texts) == 0 {
+	if len(q.inputs) == 0 {
 		return nil, badSample("its request has no input")
 	}
 	return q, nil
+}
+
+func readVectorInput(v []byte) (in vectorInput, err error) {
+	in.raw = v
+	if openai.IsString(v) {
+		in.text, err = openai.Text(v, "input")
+		return in, err
+	}
+	members, err := openai.ObjectMembers(v, "input")
+	if err != nil {
+		return in, err
+	}
+	for _, m := range members {
+		if m.Name != "image" {
+			return in, notCheckable("its input has a member %s", m.Name)
+		}
+		img, err := readGiven(m.Value, m.Name)
+		if err != nil {
+			return in, err
+		}
+		in.picture = picture.Opaque(img)
+	}
+	if in.picture == nil {
+		return in, notCheckable("its input holds nothing")
+	}
+	return in, nil
 }

@@ -101,3 +101,12 @@ func PNG(img image.Image) []byte {
 	}
 	return b.Bytes()
 }
+
+// Enlarge gives a picture a whole number of times as large, each pixel between
+// four: no more than what is there already.
+func Enlarge(img *image.RGBA, factor int) *image.RGBA {
+	b := img.Bounds()
+	out := image.NewRGBA(image.Rect(0, 0, b.Dx()*factor, b.Dy()*factor))
+	draw.BiLinear.Scale(out, out.Rect, img, b, draw.Src, nil)
+	return out
+}

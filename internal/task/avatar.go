@@ -77,9 +77,9 @@ func (Avatar) Parse(body []byte, t *Task) (Request, error) { return parseWith(av
 // Synthesise makes up a face and what to make of it.
 func (Avatar) Synthesise(r *rand.Rand, shape Shape, t *Task) Request {
 	f := shape.Draw(r, Avatar{}.Name())
-	side := 256 + 64*r.IntN(9)
+	side := 256 + 64*r.IntN(5)
 	body := appendDescription([]byte{'{'}, r, f, t)
-	body = appendPicture(body, "image", madeUp(prompt.Portrait(r, side, side+32*r.IntN(5))))
+	body = appendPicture(body, "image", madeUp(prompt.Portrait(r, side, side+32*r.IntN(4))))
 	body = appendPart(body, r, "adapter_strength", 8)
 	body = appendPart(body, r, "control_strength", 4)
 	body = appendSize(body, f, t)
