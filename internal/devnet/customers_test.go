@@ -133,6 +133,8 @@ func customers(t *testing.T, n *running) {
 			t.Errorf("model %v, %v", one, err)
 		}
 	})
+	t.Run("what chats can do", func(t *testing.T) { chats(t, n) })
+	t.Run("responses", func(t *testing.T) { replies(t, n) })
 	t.Run("mistakes", func(t *testing.T) { refusals(t, n) })
 	t.Run("a customer who leaves", func(t *testing.T) { leaving(t, n) })
 }
