@@ -14,6 +14,7 @@ import (
 	"runtime/debug"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"pgregory.net/rapid"
@@ -35,7 +36,7 @@ func TestWithoutDetaching(t *testing.T) {
 		"TooManyAtOnce": TestTooManyAtOnce, "Errors": TestErrors, "KeyLimit": TestKeyLimit, "SlowBody": TestSlowBody,
 		"DeadlinesDoNotLinger": TestDeadlinesDoNotLinger, "CustomerReadsNothing": TestCustomerReadsNothing, "Panic": TestPanicOfAStream,
 		"ManyStreams": TestManyStreamsAtOnce, "SDKChatStream": TestSDKChatStream, "SDKBrokenStream": TestSDKBrokenStream, "SDKCancel": TestSDKCancel,
-		"OneConnection": TestOneConnectionManyRequests, "Pipelined": TestPipelinedRequests, "ExpectContinue": TestExpectContinue,
+		"OneConnection": TestOneConnectionManyRequests, "Pipelined": TestPipelinedRequests, "EmptyLines": TestEmptyLinesAfterABody, "ExpectContinue": TestExpectContinue,
 	} {
 		t.Run(name, test)
 	}
@@ -161,6 +162,55 @@ func TestOneConnectionManyRequests(t *testing.T) {
 	}
 }
 
+// Some clients end a body with an empty line. It is left out, wherever it is cut,
+// and whoever has the connection when it comes (RFC 9112, 2.2).
+func TestEmptyLinesAfterABody(t *testing.T) {
+	bodies := map[string]struct{ body, end string }{"stream": {streamed, done}, "whole": {chatBody, "}"}}
+	for first, a := range bodies {
+		for second, b := range bodies {
+			for name, x := range map[string]struct{ with, after, before string }{ // the body, the response, the next request
+				"with the body":           {"\r\n", "", ""},
+				"a bare line feed":        {"\n", "", ""},
+				"two":                     {"\r\n\r\n", "", ""},
+				"after the response":      {"", "\r\n", ""},
+				"before the next request": {"", "", "\r\n"},
+				"cut":                     {"\r", "\n", ""},
+				"cut twice":               {"\r\n\r", "", "\n"},
+			} {
+				t.Run(first+" "+second+" "+name, func(t *testing.T) {
+					f := serve(t, nil, ok(2))
+					c := dial(t, f)
+					for range 2 { // each request has empty lines of its own
+						c.say(raw("HTTP/1.1", a.body) + x.with)
+						c.hears(200, a.end)
+						if x.after != "" {
+							c.say(x.after)
+						}
+						c.say(x.before + raw("HTTP/1.1", b.body) + x.with)
+						c.hears(200, b.end)
+						if x.after != "" {
+							c.say(x.after)
+						}
+						if x.before != "" {
+							c.say(x.before)
+						}
+					}
+					c.say("GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+					c.hears(404, "}")
+				})
+			}
+		}
+		t.Run(first+", too many", func(t *testing.T) {
+			f := serve(t, nil, ok(2))
+			c := dial(t, f)
+			c.say(raw("HTTP/1.1", a.body) + strings.Repeat("\r\n", 3))
+			c.hears(200, a.end)
+			c.say(raw("HTTP/1.1", a.body))
+			c.hears(400, "Bad Request")
+		})
+	}
+}
+
 // Requests that come early are answered in turn, however they are cut.
 func TestPipelinedRequests(t *testing.T) {
 	f := serve(t, nil, ok(3))
@@ -231,23 +281,12 @@ func TestWaitingConnectionsAreClosed(t *testing.T) {
 	s := NewServer(f.Gateway)
 	ended := make(chan error)
 	go func() { ended <- s.Serve(l) }()
-	stays, leaves := dial(t, f), dial(t, f)
-	for _, c := range []*customer{stays, leaves} {
-		c.say(raw("HTTP/1.1", streamed))
-		c.hears(200, done)
-	}
+	stays := dial(t, f)
+	stays.say(raw("HTTP/1.1", streamed))
+	stays.hears(200, done)
 	stop(t, f)
-	count := func() int {
-		l.mu.Lock()
-		defer l.mu.Unlock()
-		return len(l.waiting)
-	}
-	if count() != 2 {
-		t.Errorf("%d connections wait, want 2", count())
-	}
-	leaves.Close()
-	for count() != 1 {
-		time.Sleep(time.Millisecond)
+	if n := l.count(); n != 1 {
+		t.Errorf("%d connections wait, want 1", n)
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 	defer cancel()
@@ -266,6 +305,40 @@ func TestWaitingConnectionsAreClosed(t *testing.T) {
 	if _, err := l.Accept(); !errors.Is(err, net.ErrClosed) {
 		t.Errorf("accepting from what is closed: %v", err)
 	}
+}
+
+// count is how many connections wait.
+func (l *listener) count() int {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return len(l.waiting)
+}
+
+// Who leaves while waiting is forgotten.
+func TestWaitingLeaves(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := newFixture(t, nil, ok(1))
+		l := f.Listener(&silent{done: make(chan struct{})}).(*listener)
+		var theirs [2]net.Conn
+		for i := range theirs {
+			c := &conn{from: l}
+			c.Conn, theirs[i] = net.Pipe()
+			c.detached(nil, func() { t.Error("a customer that waits is said to have left") })
+			c.giveBack(time.Hour)
+		}
+		if n := l.count(); n != 2 {
+			t.Errorf("%d connections wait, want 2", n)
+		}
+		theirs[0].Close()
+		synctest.Wait()
+		if n := l.count(); n != 1 {
+			t.Errorf("%d connections wait after one has left, want 1", n)
+		}
+		l.Close()
+		if _, err := theirs[1].Read(make([]byte, 1)); err != io.EOF {
+			t.Errorf("a waiting connection after the end: %v", err)
+		}
+	})
 }
 
 // A waiting connection ends when its time is over; then it is not accepted.

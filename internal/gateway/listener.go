@@ -136,6 +136,22 @@ type conn struct {
 	mu    sync.Mutex // guards the rest
 	state state
 	one   [1]byte // what watch reads into; front's memory afterwards
+
+	blanks uint8 // characters of empty lines left out since the last request; the reader's own
+}
+
+// mostBlanks is how many characters of empty lines may come after a request's
+// body: as many as net/http takes after a POST. Some clients end a body with one
+// (RFC 9112, 2.2).
+const mostBlanks = 4
+
+// blank says whether b belongs to an empty line before a request, which is left out.
+func (c *conn) blank(b byte) bool {
+	if b != '\r' && b != '\n' || c.blanks >= mostBlanks {
+		return false
+	}
+	c.blanks++
+	return true
 }
 
 type state uint8
@@ -167,6 +183,10 @@ func (c *conn) detached(unread []byte, gone func()) {
 	if len(unread) > 0 {
 		c.front = append(append(make([]byte, 0, len(unread)+len(c.front)), unread...), c.front...)
 	}
+	c.blanks = 0
+	for len(c.front) > 0 && c.blank(c.front[0]) {
+		c.front = c.front[1:]
+	}
 	if len(c.front) > 0 {
 		c.state = ahead
 		return
@@ -178,6 +198,9 @@ func (c *conn) detached(unread []byte, gone func()) {
 // watch reads a byte: of the next request, which may come long after the stream.
 func (c *conn) watch(gone func()) {
 	n, _ := c.Conn.Read(c.one[:])
+	for n > 0 && c.blank(c.one[0]) { // no request begins with that
+		n, _ = c.Conn.Read(c.one[:])
+	}
 	c.mu.Lock()
 	was := c.state
 	c.state = broken

@@ -602,9 +602,10 @@ func TestWhoseFault(t *testing.T) {
 		{"caller refuses", started, nil, func(_ *Client, _ *Call, s *shown, _ context.CancelCauseFunc) {
 			s.err = errors.New("broken pipe")
 		}, outcome.Canceled, "caller_gone"},
-		{"caller reads slowly", started, nil, func(_ *Client, call *Call, s *shown, _ context.CancelCauseFunc) {
-			call.By = time.Now().Add(100 * time.Millisecond)
-			s.after = func() { time.Sleep(time.Until(call.By)) }
+		{"caller reads slowly", started, nil, func(c *Client, call *Call, s *shown, _ context.CancelCauseFunc) {
+			var passed atomic.Int64
+			c.cfg.Now = func() time.Time { return time.Now().Add(time.Duration(passed.Load())) }
+			s.after = func() { passed.Store(int64(time.Until(call.By) + time.Second)) }
 		}, outcome.Canceled, "caller_slow"},
 		{"shutdown", started, nil, func(_ *Client, _ *Call, s *shown, cancel context.CancelCauseFunc) {
 			s.after = func() { cancel(ErrShutdown) }
