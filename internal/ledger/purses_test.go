@@ -287,6 +287,7 @@ func TestBankFails(t *testing.T) {
 		if _, err := p.Hold(ctx, 10); fault.KindOf(err) != fault.Unavailable || !errors.Is(err, v.down) {
 			t.Errorf("with the bank down: %v", err)
 		}
+		synctest.Wait()
 		if s.Err() == nil {
 			t.Error("Err says nothing of it")
 		}
@@ -299,6 +300,7 @@ func TestBankFails(t *testing.T) {
 		time.Sleep(time.Second)
 		h := must(t, p, 10)
 		h.Release()
+		synctest.Wait()
 		if s.Err() != nil {
 			t.Errorf("Err says %v", s.Err())
 		}
