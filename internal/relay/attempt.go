@@ -29,6 +29,7 @@ type attempt struct {
 	due      time.Time     // when what we wait for must have come
 	armed    time.Time     // the connection's read deadline; not after due
 	passed   time.Time     // when output was last passed on
+	hushed   bool          // the network knows that the stream is silent
 	blocked  time.Duration // spent in the Sink
 	read     int64         // bytes of the body, framing included
 	quiet    int64         // of them, since the last read with output
@@ -149,7 +150,7 @@ func (a *attempt) exchange(firstBy time.Time) (again, reusable bool) {
 		a.sent, a.start = true, begun
 	}
 	a.due = firstBy
-	a.arm(begun, true)
+	a.arm(a.due, begun, true)
 	writing, err := a.write()
 	// Even where writing failed, there may be an answer to read.
 	h, readErr := cn.head()
@@ -212,10 +213,10 @@ func dead(err error) bool {
 		errors.Is(err, syscall.ECONNRESET) || errors.Is(err, syscall.EPIPE) || errors.Is(err, syscall.ECONNABORTED)
 }
 
-// arm sets the connection's deadline to due, given the time.
-func (a *attempt) arm(now time.Time, writes bool) {
-	a.armed = a.due
-	at := time.Now().Add(a.due.Sub(now))
+// arm sets the connection's deadline, given the time.
+func (a *attempt) arm(at, now time.Time, writes bool) {
+	a.armed = at
+	at = time.Now().Add(at.Sub(now))
 	if writes {
 		a.cn.SetDeadline(at)
 		return
@@ -224,18 +225,43 @@ func (a *attempt) arm(now time.Time, writes bool) {
 }
 
 // fill reads more of the response. A deadline that is not yet due is moved on:
-// so it is not set anew for every read.
+// so it is not set anew for every read. On the way, a stream that is silent
+// tells the network so.
 func (a *attempt) fill() error {
 	for {
 		err := a.cn.fill()
-		if err == nil || !errors.Is(err, os.ErrDeadlineExceeded) {
-			return err
+		if err == nil {
+			a.unhush()
+			return nil
 		}
 		now := a.c.cfg.Now()
-		if !a.due.After(now) || !a.due.After(a.armed) {
+		if !errors.Is(err, os.ErrDeadlineExceeded) || !a.due.After(now) || !a.due.After(a.armed) {
 			return err
 		}
-		a.arm(now, false)
+		next := a.due
+		if !a.passed.IsZero() {
+			if quiet := a.silentBy(); quiet.After(a.armed) { // something has come since
+				next = quiet
+			} else if !a.hushed {
+				a.hushed = true
+				a.c.net.hush(a.call.Peer.Miner)
+			}
+		}
+		a.arm(next, now, false)
+	}
+}
+
+// patience is how long a stream must say nothing to be silent.
+func (a *attempt) patience() time.Duration { return min(silence, a.call.Task.Timeouts.Gap/2) }
+
+// silentBy is when a stream is silent if nothing comes before; not after due.
+func (a *attempt) silentBy() time.Time { return earlier(a.passed.Add(a.patience()), a.due) }
+
+// unhush says that the stream is not silent, or no more.
+func (a *attempt) unhush() {
+	if a.hushed {
+		a.hushed = false
+		a.c.net.unhush(a.call.Peer.Miner)
 	}
 }
 

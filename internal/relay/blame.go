@@ -58,12 +58,29 @@ func (a *attempt) late() bool {
 	return a.end(outcome.Failed, reason, fault.New(fault.Timeout, reason, "The miner did not answer in time."))
 }
 
+// cutOff says whether a miner that sent nothing for as long as it had, though we
+// waited for it, could not: nobody was heard meanwhile, and several should have
+// been. A stream that broke off has the others as witnesses from the moment it
+// did; to one that has not begun it can happen at any time.
+func (a *attempt) cutOff() bool {
+	now, patience := a.c.cfg.Now(), a.patience()
+	from, since := a.start, now.Add(-patience)
+	if !a.passed.IsZero() {
+		from = a.passed
+		since = earlier(since, from.Add(patience))
+	}
+	return patience > 0 && now.Sub(from) >= patience && a.c.net.lose(a.call.Peer.Miner, since)
+}
+
 // broken ends the attempt because reading failed.
 func (a *attempt) broken(err error) bool {
 	switch {
 	case a.ctx.Err() != nil:
 		return a.gone()
 	case errors.Is(err, os.ErrDeadlineExceeded):
+		if a.cutOff() {
+			return a.ours("network_down", err)
+		}
 		return a.late()
 	case local(err):
 		return a.ours("local_resources", err)
@@ -76,6 +93,9 @@ func (a *attempt) broken(err error) bool {
 		if reason := a.c.cfg.DialReason(err); reason != "" {
 			return a.end(outcome.Failed, reason, fault.Wrap(err, fault.Upstream, reason, "The miner cannot be reached"))
 		}
+	}
+	if unreached(err) && a.cutOff() { // the system gave the connection up
+		return a.ours("network_down", err)
 	}
 	reason := "truncated"
 	if !a.cn.got {

@@ -12,20 +12,35 @@ import (
 	"vision/internal/hotkey"
 )
 
-// many is how many miners must be out of reach, and nobody be in reach, for
-// that to be our network's doing rather than theirs.
-const many = 3
+const (
+	// many is how many miners must be out of reach, and nobody be in reach, for
+	// that to be our network's doing rather than theirs.
+	many = 3
+	// silence is for how long nothing must have come from anybody for streams
+	// that fell silent to tell of our network: while it works, tokens come
+	// all the time. Tasks whose gap is short wait for half of it.
+	silence = 2 * time.Second
+	// heardEvery is how exactly it is noted when a stream was last heard.
+	heardEvery = 10 * time.Millisecond
+)
 
 // network tells a miner that cannot be reached from a validator that can reach
 // nobody. One unreachable miner is to blame for it: its address may be one that
-// leads nowhere. If several are in a row, and nothing came from any other
+// leads nowhere. If several are at the same time, and nothing came from any other
 // meanwhile, then the network is ours to blame.
+//
+// Streams under way tell of it as well: their packets just stay away. One that
+// has been silent for a while is no failure yet, but it speaks for those that
+// fail meanwhile. Answers that come all at once do not: they are silent anyway.
+// Nor does a stream whose caller does not read, for it does not wait for its
+// miner; so no customer can buy a miner this excuse.
 type network struct {
 	heard atomic.Int64 // when something last came from any miner, in ns since 1970
 	some  atomic.Bool  // lost is not empty
 
-	mu   sync.Mutex             // guards lost
-	lost map[hotkey.ID]struct{} // out of reach since heard
+	mu     sync.Mutex             // guards the rest
+	lost   map[hotkey.ID]struct{} // failed by being out of reach, or by silence, since heard
+	silent map[hotkey.ID]int      // streams that are silent now
 }
 
 // hear takes note of a miner in reach.
@@ -40,8 +55,34 @@ func (n *network) hear(now time.Time) {
 	n.mu.Unlock()
 }
 
-// lose takes note of a miner that could not be reached in an attempt that began
-// at a time, and says whether nobody can be.
+// hearOften is hear for what happens all the time.
+func (n *network) hearOften(now time.Time) {
+	if now.UnixNano()-n.heard.Load() > int64(heardEvery) {
+		n.hear(now)
+	}
+}
+
+// hush takes note of a stream that has fallen silent.
+func (n *network) hush(miner hotkey.ID) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if n.silent == nil {
+		n.silent = map[hotkey.ID]int{}
+	}
+	n.silent[miner]++
+}
+
+// unhush ends what hush began.
+func (n *network) unhush(miner hotkey.ID) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if n.silent[miner]--; n.silent[miner] <= 0 {
+		delete(n.silent, miner)
+	}
+}
+
+// lose takes note of a miner that could not be reached, or was not heard, from
+// a time on, and says whether nobody can be.
 func (n *network) lose(miner hotkey.ID, since time.Time) (down bool) {
 	if n.heard.Load() > since.UnixNano() {
 		return false
@@ -55,7 +96,16 @@ func (n *network) lose(miner hotkey.ID, since time.Time) (down bool) {
 		n.lost[miner] = struct{}{}
 	}
 	n.some.Store(true)
-	return len(n.lost) >= many
+	miners := len(n.lost)
+	for m := range n.silent {
+		if miners >= many {
+			break
+		}
+		if _, twice := n.lost[m]; !twice {
+			miners++
+		}
+	}
+	return miners >= many
 }
 
 // local says whether an error is for want of something of ours.

@@ -42,6 +42,7 @@ func (a *attempt) stream(h head) bool {
 // pass passes on events until the answer is whole. If it is not to become so,
 // the attempt has been ended and ok is false.
 func (a *attempt) pass(s *openai.Stream, b *body) (ok, reusable bool) {
+	defer a.unhush()
 	gap := a.call.Task.Timeouts.Gap
 	most := proto.MaxStream(task.MostPrompt(a.call.Request), a.call.Request.Work())
 	for {
@@ -91,8 +92,9 @@ func (a *attempt) pass(s *openai.Stream, b *body) (ok, reusable bool) {
 		}
 		if s.Chunks() > before || s.Started() && finish != s.Tally().Finish {
 			a.due = earlier(a.passed.Add(gap), a.call.By)
-			if a.due.Sub(a.armed) > gap/8 || a.due.Before(a.armed) {
-				a.arm(a.passed, false)
+			// A deadline that is earlier is moved on when it has come; see fill.
+			if quiet := a.silentBy(); quiet.Before(a.armed) || !a.due.After(a.passed) {
+				a.arm(quiet, a.passed, false)
 			}
 		}
 		if err := a.fill(); err != nil {
@@ -125,6 +127,7 @@ func (a *attempt) flush(out *[]byte, wrong error, events int) (ok bool) {
 		a.arrivals.note(at, events)
 	}
 	a.ans.Started = true
+	a.c.net.hearOften(before)
 	err := a.sink.Events(*out)
 	a.passed = a.c.cfg.Now()
 	a.blocked += a.passed.Sub(before)
