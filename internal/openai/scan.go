@@ -182,6 +182,17 @@ func skipWord(b []byte, i int, word string) int {
 	return bad
 }
 
+// skipText skips a string or null.
+func skipText(b []byte, i int) int {
+	if i < len(b) && b[i] == '"' {
+		return skipString(b, i)
+	}
+	if i < len(b) {
+		return skipWord(b, i, "null")
+	}
+	return bad
+}
+
 func skipObject(b []byte, i, depth int) int {
 	if depth == 0 {
 		return bad
