@@ -5,7 +5,8 @@
 //
 //	 begin: snapshot of the ledger, capacities of all miners at once
 //	   │
-//	   ▼  (whoever answered is probed at once)
+//	   ▼  (whoever answered is probed at once, and who answers later joins
+//	   │   for the rest of the period, in its first half)
 //	running ──► probes at instants that follow from the period's seed
 //	   │        counts: every attempt in the store, whoever asked
 //	   ▼ end, a short grace for outcomes on their way to the store
@@ -26,6 +27,8 @@
 //     outcomes, and probes missed while down are not made up for.
 //   - Nothing of ours costs a miner anything: a ledger, store or checker that
 //     fails, a bound that is hit or a shutdown leaves no request counted.
+//   - A probe that customers' requests leave no slot waits for one; it is
+//     neither dropped nor sent to be refused.
 //   - A miner that answers slowly or never delays no other, nor does a judge or
 //     a sample that cannot be judged delay the checks of other tasks.
 //   - Every probe goes the way of customers' requests, and is written down, and
