@@ -79,6 +79,7 @@ var layerOf = map[string]Layer{
 	"test/imports":    TestKit,
 
 	"cmd/vision":      Wiring,
+	"test/interop/go": Wiring,
 	"test/relaybench": Wiring,
 	"devnet":          Wiring,
 	"node":            Wiring,

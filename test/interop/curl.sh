@@ -1,0 +1,134 @@
+#!/usr/bin/env bash
+# curl as a client of a live devnet; run.sh runs it among other clients, with
+# the same environment. Arguments, if any, are words of scenarios to run.
+set -u -o pipefail
+
+folder=$(mktemp -d)
+trap 'rm -rf "$folder"' EXIT
+body=$folder/body head=$folder/head
+words=("$@")
+failed=0
+
+# api STATUS PATH CURL-ARGUMENTS asks with the key and fails unless the status is STATUS.
+api() {
+  local want=$1 path=$2 got
+  shift 2
+  got=$(curl -sS -N -m 30 -o "$body" -D "$head" -w '%{http_code}' -H "Authorization: Bearer ${bearer:-$VISION_KEY}" "$VISION_API$path" "$@") || return
+  [ "$got" = "$want" ] || { echo "status $got, want $want: $(head -c 600 "$body")"; return 1; }
+}
+
+# holds PYTHON is true if the expression is, of the answer a.
+holds() {
+  python3 -c 'import json,sys; a = json.load(open(sys.argv[1])); ok = eval(sys.argv[2]); sys.exit(0 if ok else f"not so: {sys.argv[2]}: {json.dumps(a)[:600]}")' "$body" "$1"
+}
+
+json() { printf '%s' "{\"model\":\"vision-ref-$1\",$2}"; }
+rivers='"messages":[{"role":"user","content":"Tell me about rivers."}]'
+
+scenario() { # NAME FUNCTION
+  local start=$EPOCHREALTIME code word=ok
+  if [ ${#words[@]} -gt 0 ]; then
+    local w found=
+    for w in "${words[@]}"; do [[ $1 == *"$w"* ]] && found=1; done
+    [ -n "$found" ] || return 0
+  fi
+  (set -e; "$2") >"$folder/log" 2>&1
+  code=$?
+  [ $code -eq 0 ] || { word=FAILED; failed=1; }
+  printf '%-6s %5.1f s  %-17s %s\n' "$word" "$(awk "BEGIN{print $EPOCHREALTIME-$start}")" curl "$1"
+  [ $code -eq 0 ] || cat "$folder/log"
+}
+
+models() {
+  api 200 /models
+  holds '{"vision-ref-chat", "vision-ref-embed"} <= {m["id"] for m in a["data"]}'
+  api 200 /models/vision-ref-chat
+  holds 'a["object"] == "model"'
+}
+
+whole() {
+  api 200 /chat/completions -d "$(json chat "$rivers,\"max_tokens\":16")"
+  holds 'a["choices"][0]["message"]["content"] and a["usage"]["completion_tokens"] <= 16'
+  grep -qi '^x-request-id: ' "$head"
+}
+
+streamed() {
+  api 200 /chat/completions -d "$(json chat "$rivers,\"max_tokens\":40,\"stream\":true,\"stream_options\":{\"include_usage\":true}")"
+  grep -qi '^content-type: text/event-stream' "$head"
+  [ "$(grep -c '^data: {' "$body")" -ge 6 ]
+  grep '^data: ' "$body" | tail -n1 | grep -xF 'data: [DONE]' >/dev/null
+  sed -n 's/^data: {/{/p' "$body" | tail -n1 >"$body.last" && mv "$body.last" "$body"
+  holds 'a["choices"] == [] and a["usage"]["completion_tokens"] > 4'
+}
+
+over_http1_0() { # no chunks: the stream ends with the connection
+  api 200 /chat/completions --http1.0 -d "$(json chat "$rivers,\"max_tokens\":8,\"stream\":true")"
+  [ "$(grep '^data: ' "$body" | tail -n1)" = 'data: [DONE]' ]
+}
+
+tools() {
+  api 200 /chat/completions -d "$(json chat "$rivers"',"tools":[{"type":"function","function":{"name":"get_weather","parameters":{"type":"object","properties":{"city":{"type":"string"}}}}}],"tool_choice":"required"')"
+  holds 'json.loads(a["choices"][0]["message"]["tool_calls"][0]["function"]["arguments"])["city"]'
+}
+
+images() {
+  api 200 /images/generations -d "$(json image '"prompt":"a heron","size":"256x256"')"
+  python3 -c 'import base64,json,sys; raw = base64.b64decode(json.load(open(sys.argv[1]))["data"][0]["b64_json"]); assert raw[:4] == b"\x89PNG" and raw[16:24] == bytes([0,0,1,0])*2' "$body"
+}
+
+embeddings() {
+  api 200 /embeddings -d "$(json embed '"input":["a heron","a river"],"encoding_format":"float"')"
+  holds '[d["index"] for d in a["data"]] == [0, 1] and len(a["data"][0]["embedding"]) > 16'
+}
+
+errors() {
+  bearer=sk-nobody-has-this-key
+  api 401 /models
+  holds 'a["error"]["code"] == "invalid_api_key"'
+  bearer=
+  api 404 /chat/completions -d '{"model":"vision-ref-chatt"}'
+  holds 'a["error"]["code"] == "model_not_found" and "vision-ref-chat" in a["error"]["message"]'
+  api 400 /chat/completions -d "$(json chat "$rivers,\"temperature\":9")"
+  holds 'a["error"]["param"] == "temperature" and a["error"]["type"] == "invalid_request_error"'
+  api 400 /chat/completions -d 'no JSON'
+  holds 'a["error"]["message"]'
+  api 405 /chat/completions -X DELETE
+  api 404 /nothing-here
+  holds 'a["error"]["code"] == "unknown_url"'
+}
+
+rate_limit() {
+  bearer=$VISION_LIMITED_KEY
+  for _ in $(seq "$VISION_LIMIT"); do api 200 /models; done
+  api 429 /models
+  holds 'a["error"]["code"] == "rate_limit_exceeded"'
+  [ "$(tr -d '\r' <"$head" | sed -nE 's/^retry-after: ([0-9]+)$/\1/Ip')" -ge 1 ]
+  tr -d '\r' <"$head" | grep -ixF 'x-ratelimit-remaining-requests: 0' >/dev/null
+}
+
+canceled() { curl -fsS -m 5 "$VISION_METRICS" | awk '/^vision_gateway_attempts_total\{.*status="canceled".*vision-ref-chat"/ || /^vision_gateway_attempts_total\{.*vision-ref-chat".*status="canceled"/ {n += $NF} END {print n + 0}'; }
+
+cancel() {
+  local before i
+  before=$(canceled)
+  # curl gives up after half of an answer that takes more than a second.
+  ! api 200 /chat/completions -m 0.5 -d "$(json chat "$rivers,\"stream\":true,\"seed\":14,\"temperature\":1.3,\"max_tokens\":400")"
+  for i in $(seq 50); do
+    [ "$(canceled)" -gt "$before" ] && break
+    [ "$i" -lt 50 ]
+    sleep 0.1
+  done
+  api 200 /chat/completions -d "$(json chat "$rivers,\"max_tokens\":4")"
+}
+
+scenario 'models: list, retrieve' models
+scenario 'chat: whole' whole
+scenario 'chat: streamed, with usage' streamed
+scenario 'chat: streamed over HTTP/1.0' over_http1_0
+scenario 'tools: forced' tools
+scenario 'images: generate, of the size asked for' images
+scenario 'embeddings: lists keep their order' embeddings
+scenario 'errors: a wrong key, no such model, bad requests' errors
+scenario 'rate limit: status 429 with retry-after' rate_limit
+scenario 'cancel: in mid-stream; the next request is served' cancel
+exit $failed

@@ -1,0 +1,181 @@
+// The official Node SDK.
+import assert from 'node:assert/strict';
+import OpenAI from 'openai';
+import {
+  API, CHAT, COMPLETION, EMBED, IMAGE, KEY, LIMIT, LIMITED_KEY, LONG, PARIS, RIVERS, WEATHER_SCHEMA,
+  atOnce, cosine, fails, main, pngSize, serverNotices, untilRefused,
+} from './scenarios.js';
+
+// No retries: what the first answer says is what is tested.
+const client = (options = {}) => new OpenAI({ baseURL: API, apiKey: KEY, maxRetries: 0, timeout: 30_000, ...options });
+const openai = client();
+
+const rivers = [{ role: 'user', content: RIVERS }];
+const paris = [{ role: 'user', content: PARIS }];
+const weather = { type: 'function', function: { name: 'get_weather', description: 'The weather somewhere', parameters: WEATHER_SCHEMA } };
+
+await main('openai-node', [
+  ['models: list, retrieve', async () => {
+    const names = [];
+    for await (const model of openai.models.list()) names.push(model.id);
+    for (const name of [CHAT, COMPLETION, IMAGE, EMBED]) assert(names.includes(name), name);
+    assert.equal((await openai.models.retrieve(CHAT)).id, CHAT);
+  }],
+
+  ['chat: whole', async () => {
+    const { data: answer, response } = await openai.chat.completions
+      .create({ model: CHAT, messages: rivers, max_completion_tokens: 24, seed: 7, stop: ['\n\n'], logprobs: true, top_logprobs: 2 })
+      .withResponse();
+    assert.ok(response.headers.get('x-request-id'));
+    assert.ok(answer.choices[0].message.content.trim());
+    assert.ok(['stop', 'length'].includes(answer.choices[0].finish_reason));
+    assert.equal(answer.choices[0].logprobs.content.length, answer.usage.completion_tokens);
+    assert.equal(answer.usage.total_tokens, answer.usage.prompt_tokens + answer.usage.completion_tokens);
+  }],
+
+  ['chat: streamed, with usage', async () => {
+    const stream = await openai.chat.completions.create({
+      model: CHAT, messages: rivers, max_tokens: 60, stream: true, stream_options: { include_usage: true },
+    });
+    const chunks = [];
+    const arrivals = [];
+    for await (const chunk of stream) {
+      chunks.push(chunk);
+      arrivals.push(performance.now());
+    }
+    const texts = chunks.filter((c) => c.choices[0]?.delta.content);
+    assert(texts.length >= 5, 'not a stream but a lump');
+    assert(arrivals.at(-1) - arrivals[0] > 100, 'what a server paces came at once');
+    assert.equal(new Set(chunks.map((c) => c.id)).size, 1);
+    assert.equal(chunks.filter((c) => c.choices[0]?.finish_reason).length, 1);
+    const { usage, choices } = chunks.at(-1);
+    assert.equal(choices.length, 0);
+    assert(usage.completion_tokens >= texts.length && usage.completion_tokens <= 60);
+    assert.equal(usage.total_tokens, usage.prompt_tokens + usage.completion_tokens);
+  }],
+
+  ["chat: streamed, the SDK's accumulator", async () => {
+    const deltas = [];
+    const runner = openai.chat.completions.stream({ model: CHAT, messages: rivers, max_tokens: 24 });
+    runner.on('content', (delta) => deltas.push(delta));
+    const answer = await runner.finalChatCompletion();
+    assert.ok(answer.choices[0].message.content);
+    assert.equal(answer.choices[0].message.content, deltas.join(''));
+  }],
+
+  ['tools: forced, the result sent back', async () => {
+    const request = { model: CHAT, max_tokens: 200, tools: [weather] };
+    const answer = await openai.chat.completions.create({
+      ...request, messages: paris, tool_choice: { type: 'function', function: { name: 'get_weather' } },
+    });
+    const [call] = answer.choices[0].message.tool_calls;
+    assert.equal(call.function.name, 'get_weather');
+    assert.equal(typeof JSON.parse(call.function.arguments).city, 'string');
+    const after = await openai.chat.completions.create({
+      ...request, max_tokens: 24,
+      messages: [...paris, answer.choices[0].message, { role: 'tool', tool_call_id: call.id, content: '{"degrees":21}' }],
+    });
+    assert.ok(after.choices[0].message.content.trim());
+  }],
+
+  ['tools: streamed', async () => {
+    const runner = openai.chat.completions.stream({ model: CHAT, messages: paris, max_tokens: 200, tools: [weather], tool_choice: 'required' });
+    const [call] = (await runner.finalChatCompletion()).choices[0].message.tool_calls;
+    assert.equal(call.function.name, 'get_weather');
+    assert.equal(typeof JSON.parse(call.function.arguments).city, 'string');
+  }],
+
+  ['tools: the SDK runs a function and sends its result', async () => {
+    const asked = [];
+    const runner = openai.chat.completions.runTools({
+      model: CHAT, messages: paris, max_tokens: 200,
+      tool_choice: { type: 'function', function: { name: 'get_weather' } },
+      tools: [{
+        type: 'function',
+        function: { name: 'get_weather', parse: JSON.parse, parameters: WEATHER_SCHEMA, function: ({ city }) => { asked.push(city); return '21 degrees'; } },
+      }],
+    });
+    await runner.done(); // with a function that is forced the SDK asks once
+    assert.equal(asked.length, 1);
+  }],
+
+  ['completions: whole and streamed', async () => {
+    const answer = await openai.completions.create({ model: COMPLETION, prompt: 'The river', max_tokens: 16 });
+    assert.ok(answer.choices[0].text);
+    let texts = 0;
+    for await (const chunk of await openai.completions.create({ model: COMPLETION, prompt: 'The river', max_tokens: 32, stream: true })) {
+      if (chunk.choices[0]?.text) texts++;
+    }
+    assert(texts >= 5);
+  }],
+
+  ['images: generate, of the size asked for', async () => {
+    for (const size of ['256x256', '512x512']) {
+      const picture = await openai.images.generate({ model: IMAGE, prompt: 'a heron by a river', size, response_format: 'b64_json' });
+      assert.equal(pngSize(Buffer.from(picture.data[0].b64_json, 'base64')), size);
+    }
+  }],
+
+  ['embeddings: base64 and float agree, lists keep their order', async () => {
+    const input = ['a heron by a river', 'the price of copper', 'a heron by a river'];
+    const decoded = await openai.embeddings.create({ model: EMBED, input }); // the SDK asks for base64 by itself
+    const [first, other, again] = decoded.data.map((d) => d.embedding);
+    assert(first.length > 16 && cosine(first, again) > 0.999999 && cosine(first, other) < 0.99);
+    const floats = await openai.embeddings.create({ model: EMBED, input: input[0], encoding_format: 'float' });
+    assert(cosine(first, floats.data[0].embedding) > 0.99999);
+  }],
+
+  ['errors: a wrong key, no such model, bad parameters', async () => {
+    let e = await fails(client({ apiKey: 'sk-nobody-has-this-key' }).models.list());
+    assert(e instanceof OpenAI.AuthenticationError && e.code === 'invalid_api_key', e);
+    e = await fails(openai.chat.completions.create({ model: 'vision-ref-chatt', messages: rivers }));
+    assert(e instanceof OpenAI.NotFoundError && e.code === 'model_not_found' && e.message.includes(CHAT), e);
+    for (const wrong of [{ max_tokens: -1 }, { temperature: 9 }, { top_p: 2 }, { messages: [] }]) {
+      for (const stream of [false, true]) {
+        e = await fails(openai.chat.completions.create({ model: CHAT, messages: rivers, stream, ...wrong }));
+        assert(e instanceof OpenAI.BadRequestError, e);
+        assert.equal(e.param, Object.keys(wrong)[0]);
+        assert.equal(e.type, 'invalid_request_error');
+      }
+    }
+  }],
+
+  ['rate limit: RateLimitError with retry-after', async () => {
+    const limited = client({ apiKey: LIMITED_KEY });
+    const e = await untilRefused(() => limited.models.list());
+    assert(e instanceof OpenAI.RateLimitError && e.status === 429 && e.code === 'rate_limit_exceeded', e);
+    const after = Number(e.headers.get('retry-after'));
+    assert(after >= 1 && after <= 60, `retry-after is ${after}`);
+    assert.equal(e.headers.get('x-ratelimit-limit-requests'), String(LIMIT));
+  }],
+
+  ['cancel: in mid-stream; the next request is served', async () => {
+    for (const how of ['abort', 'break']) {
+      await serverNotices(async () => {
+        const stream = await openai.chat.completions.create({ model: CHAT, messages: rivers, stream: true, max_tokens: 400, ...LONG });
+        let n = 0;
+        for await (const chunk of stream) {
+          assert.equal(chunk.object, 'chat.completion.chunk');
+          if (++n < 3) continue;
+          if (how === 'break') break; // which the SDK takes for a wish to abort
+          stream.controller.abort();
+        }
+        assert(n >= 3 && n < 50, `${n} chunks`);
+      });
+    }
+    assert.ok((await openai.chat.completions.create({ model: CHAT, messages: rivers, max_tokens: 4 })).choices.length);
+  }],
+
+  ['concurrency: 8 streams of one client', async () => {
+    const ask = async (seed) => {
+      let text = '';
+      for await (const c of await openai.chat.completions.create({ model: CHAT, messages: rivers, seed, max_tokens: 24, stream: true })) {
+        text += c.choices[0]?.delta.content ?? '';
+      }
+      return text;
+    };
+    const together = await atOnce(8, ask);
+    assert(new Set(together).size > 4);
+    assert.equal(await ask(3), together[3], 'streams got mixed up');
+  }],
+]);

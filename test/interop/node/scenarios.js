@@ -1,0 +1,115 @@
+// Runs the scenarios of one client of the API, and says how each went. A suite
+// is a table, as scenarios.py in ../python has it; the environment is the same.
+
+const env = (name) => {
+  if (!process.env[name]) throw new Error(`${name} is not set: run test/interop/run.sh`);
+  return process.env[name];
+};
+
+export const API = env('VISION_API');
+export const KEY = env('VISION_KEY');
+export const LIMITED_KEY = env('VISION_LIMITED_KEY');
+export const LIMIT = Number(env('VISION_LIMIT'));
+export const CHAT = 'vision-ref-chat';
+export const COMPLETION = 'vision-ref-completion';
+export const IMAGE = 'vision-ref-image';
+export const EMBED = 'vision-ref-embed';
+export const RIVERS = 'Tell me about rivers.';
+export const PARIS = 'What is the weather in Paris?';
+
+// With this seed and temperature the answer to RIVERS takes over a second.
+export const LONG = { seed: 14, temperature: 1.3 };
+
+export const WEATHER_SCHEMA = {
+  type: 'object',
+  properties: { city: { type: 'string' } },
+  required: ['city'],
+  additionalProperties: false,
+};
+
+const timeout = 60_000; // ms, for one scenario
+
+// main runs a client's scenarios, [name, function] each, or those whose names
+// contain one of the arguments.
+export async function main(client, table) {
+  let failed = false;
+  for (const [name, run] of table) {
+    const words = process.argv.slice(2);
+    if (words.length > 0 && !words.some((w) => name.includes(w))) continue;
+    const start = performance.now();
+    let why = '';
+    let timer;
+    const late = new Promise((_, reject) => {
+      timer = setTimeout(() => reject(new Error(`not done after ${timeout} ms`)), timeout);
+    });
+    try {
+      await Promise.race([run(), late]);
+    } catch (e) {
+      why = `${e?.stack ?? e}\n${e?.cause ? `cause: ${e.cause?.stack ?? e.cause}\n` : ''}`;
+      failed = true;
+    }
+    clearTimeout(timer);
+    const took = ((performance.now() - start) / 1000).toFixed(1).padStart(5);
+    process.stdout.write(`${(why ? 'FAILED' : 'ok').padEnd(6)} ${took} s  ${client.padEnd(17)} ${name}\n${why}`);
+  }
+  process.exitCode = failed ? 1 : 0;
+  setTimeout(() => process.exit(), 5000).unref(); // whatever a client left open
+}
+
+// metric sums a metric of the gateway over the series whose labels contain all of these.
+async function metric(name, ...labels) {
+  const text = await (await fetch(env('VISION_METRICS'), { signal: AbortSignal.timeout(5000) })).text();
+  return text
+    .split('\n')
+    .filter((line) => line.startsWith(`${name}{`) && labels.every((l) => line.includes(l)))
+    .reduce((sum, line) => sum + Number(line.slice(line.lastIndexOf(' '))), 0);
+}
+
+const canceled = () => metric('vision_gateway_attempts_total', 'status="canceled"', `task="${CHAT}"`);
+
+// serverNotices checks that the gateway counts as canceled what cancel breaks off.
+export async function serverNotices(cancel) {
+  const before = await canceled();
+  await cancel();
+  for (let i = 0; i < 50; i++) {
+    if ((await canceled()) > before) return;
+    await new Promise((resolve) => setTimeout(resolve, 100));
+  }
+  throw new Error('5 s after the cancellation the gateway knows of none');
+}
+
+// fails gives the error that a promise is rejected with.
+export async function fails(promise) {
+  let answer;
+  try {
+    answer = await promise;
+  } catch (e) {
+    return e;
+  }
+  throw new Error(`no error, but ${JSON.stringify(answer)?.slice(0, 300)}`);
+}
+
+// untilRefused calls until the limited key is refused, and gives that error.
+export async function untilRefused(call) {
+  for (let i = 0; i < LIMIT + 2; i++) {
+    try {
+      await call();
+    } catch (e) {
+      if (i >= LIMIT) return e;
+      throw new Error(`request ${i + 1} was refused, of ${LIMIT} that are allowed`, { cause: e });
+    }
+  }
+  throw new Error(`${LIMIT + 2} requests passed, ${LIMIT} are allowed`);
+}
+
+export const atOnce = (n, ask) => Promise.all(Array.from({ length: n }, (_, i) => ask(i)));
+
+export function pngSize(raw) {
+  if (raw.subarray(1, 4).toString('latin1') !== 'PNG') throw new Error('not a PNG');
+  return `${raw.readUInt32BE(16)}x${raw.readUInt32BE(20)}`;
+}
+
+export function cosine(a, b) {
+  const dot = (x, y) => x.reduce((sum, v, i) => sum + v * y[i], 0);
+  return dot(a, b) / Math.sqrt(dot(a, a) * dot(b, b));
+}

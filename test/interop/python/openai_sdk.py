@@ -1,0 +1,217 @@
+"""The official Python SDK."""
+
+import asyncio
+import base64
+import json
+import math
+import time
+
+import openai
+import pydantic
+
+from scenarios import *
+
+
+def client(key=KEY, **options):
+    options.setdefault("max_retries", 0)  # what the first answer says is what is tested
+    options.setdefault("timeout", 30)
+    return openai.OpenAI(base_url=API, api_key=key, **options)
+
+
+class Weather(pydantic.BaseModel):
+    city: str
+    days: int
+
+
+@scenario("models: list, retrieve")
+def models():
+    names = {m.id for m in client().models.list()}
+    assert {CHAT, COMPLETION, IMAGE, EMBED} <= names, names
+    model = client().models.retrieve(CHAT)
+    assert (model.id, model.object) == (CHAT, "model")
+
+
+@scenario("chat: whole")
+def chat():
+    answer = client().chat.completions.create(model=CHAT, messages=RIVERS, max_tokens=24, temperature=0.7, seed=7)
+    assert answer.object == "chat.completion" and answer.model == CHAT
+    assert answer.choices[0].message.role == "assistant" and answer.choices[0].message.content.strip()
+    assert answer.choices[0].finish_reason in ("stop", "length")
+    assert 0 < answer.usage.completion_tokens <= 24
+    assert answer.usage.total_tokens == answer.usage.prompt_tokens + answer.usage.completion_tokens
+
+
+@scenario("chat: parts, system prompt, stop, logprobs, headers")
+def chat_options():
+    raw = client().chat.completions.with_raw_response.create(
+        model=CHAT, max_completion_tokens=16, logprobs=True, top_logprobs=2, stop=["\n\n"], n=1, user="somebody",
+        presence_penalty=0.1, frequency_penalty=0.1, top_p=0.9, metadata={"a": "b"}, store=False,
+        messages=[{"role": "system", "content": "Be brief."}, {"role": "user", "content": [
+            {"type": "text", "text": "Tell me about"}, {"type": "text", "text": "rivers."}]}])
+    assert raw.headers.get("x-request-id")
+    answer = raw.parse()
+    tokens = answer.choices[0].logprobs.content
+    assert len(tokens) == answer.usage.completion_tokens and all(t.logprob <= 0 and len(t.top_logprobs) == 2 for t in tokens)
+
+
+@scenario("chat: a seed repeats an answer on any miner")
+def seeds():
+    def ask(_):
+        return client().chat.completions.create(
+            model=CHAT, messages=RIVERS, max_tokens=24, temperature=1, seed=11).choices[0].message.content
+    assert len(set(at_once(4, ask))) == 1
+
+
+@scenario("chat: streamed, with usage")
+def chat_streamed():
+    chunks, arrivals = [], []
+    for c in client().chat.completions.create(
+            model=CHAT, messages=RIVERS, max_tokens=60, stream=True, stream_options={"include_usage": True}):
+        chunks.append(c)
+        arrivals.append(time.monotonic())
+    texts = [c for c in chunks if c.choices and c.choices[0].delta.content]
+    assert len(texts) >= 5, "not a stream but a lump"
+    assert arrivals[-1] - arrivals[0] > 0.1, "what a server paces came at once"
+    assert {c.object for c in chunks} == {"chat.completion.chunk"} and {c.model for c in chunks} == {CHAT}
+    assert len({c.id for c in chunks}) == 1
+    assert [c.choices[0].delta.role for c in chunks if c.choices and c.choices[0].delta.role] == ["assistant"]
+    (finish,) = [c.choices[0].finish_reason for c in chunks if c.choices and c.choices[0].finish_reason]
+    assert finish in ("stop", "length")
+    usage = chunks[-1].usage
+    assert chunks[-1].choices == [] and all(c.usage is None for c in chunks[:-1])
+    assert len(texts) <= usage.completion_tokens <= 60 and usage.prompt_tokens > 0
+    assert usage.total_tokens == usage.prompt_tokens + usage.completion_tokens
+    unasked = client().chat.completions.create(model=CHAT, messages=RIVERS, max_tokens=8, stream=True)
+    assert all(c.usage is None for c in unasked)
+
+
+@scenario("chat: streamed, the SDK's accumulator")
+def chat_accumulated():
+    with client().chat.completions.stream(model=CHAT, messages=RIVERS, max_tokens=400, seed=3) as stream:
+        deltas = [e.delta for e in stream if e.type == "content.delta"]
+        answer = stream.get_final_completion()
+    assert answer.choices[0].message.content == "".join(deltas) != ""
+
+
+@scenario("chat: streamed, asyncio")
+def chat_async():
+    async def ask():
+        async with openai.AsyncOpenAI(base_url=API, api_key=KEY, max_retries=0, timeout=30) as c:
+            stream = await c.chat.completions.create(model=CHAT, messages=RIVERS, max_tokens=16, stream=True)
+            return "".join([x.choices[0].delta.content or "" async for x in stream if x.choices])
+    assert asyncio.run(ask())
+
+
+@scenario("tools: forced, the result sent back")
+def tools():
+    answer = client().chat.completions.create(
+        model=CHAT, messages=PARIS, max_tokens=200, tools=[WEATHER], tool_choice=FORCED)
+    (call,) = answer.choices[0].message.tool_calls
+    assert (call.type, call.function.name) == ("function", "get_weather") and call.id
+    assert isinstance(json.loads(call.function.arguments)["city"], str)
+    after = client().chat.completions.create(
+        model=CHAT, max_tokens=24, tools=[WEATHER],
+        messages=[*PARIS, answer.choices[0].message, {"role": "tool", "tool_call_id": call.id, "content": '{"degrees": 21}'}])
+    assert after.choices[0].message.content.strip() and not after.choices[0].message.tool_calls
+
+
+@scenario("tools: streamed")
+def tools_streamed():
+    name, arguments, finish = "", "", None
+    for chunk in client().chat.completions.create(
+            model=CHAT, messages=PARIS, max_tokens=200, stream=True, tools=[WEATHER], tool_choice="required", parallel_tool_calls=False):
+        if not chunk.choices:
+            continue
+        finish = chunk.choices[0].finish_reason or finish
+        for call in chunk.choices[0].delta.tool_calls or []:
+            name += call.function.name or ""
+            arguments += call.function.arguments or ""
+    assert name == "get_weather" and "city" in json.loads(arguments)
+    assert finish in ("tool_calls", "stop")
+
+
+@scenario("completions: whole and streamed")
+def completions():
+    answer = client().completions.create(model=COMPLETION, prompt="The river", max_tokens=16)
+    assert answer.choices[0].text and answer.choices[0].finish_reason in ("stop", "length")
+    chunks = list(client().completions.create(
+        model=COMPLETION, prompt="The river", max_tokens=32, stream=True, stream_options={"include_usage": True}))
+    assert len([c for c in chunks if c.choices and c.choices[0].text]) >= 5
+    assert chunks[0].object == "text_completion" and chunks[-1].usage.completion_tokens > 0
+
+
+@scenario("images: generate, of the size asked for")
+def images():
+    for size in ("256x256", "512x512"):
+        picture = client().images.generate(model=IMAGE, prompt="a heron by a river", size=size, response_format="b64_json")
+        assert png_size(base64.b64decode(picture.data[0].b64_json, validate=True)) == size
+        assert picture.created > 0
+
+
+@scenario("embeddings: base64 and float agree, lists keep their order")
+def embeddings():
+    def cosine(a, b):
+        return sum(x * y for x, y in zip(a, b)) / math.sqrt(sum(x * x for x in a) * sum(y * y for y in b))
+    texts = ["a heron by a river", "the price of copper", "a heron by a river"]
+    decoded = client().embeddings.create(model=EMBED, input=texts)  # the SDK asks for base64 by itself
+    assert [d.index for d in decoded.data] == [0, 1, 2] and decoded.usage.prompt_tokens > 0
+    first, other, again = (d.embedding for d in decoded.data)
+    assert len(first) > 16 and cosine(first, again) > 0.999999 and cosine(first, other) < 0.99
+    floats = client().embeddings.create(model=EMBED, input=texts[0], encoding_format="float").data[0].embedding
+    assert len(floats) == len(first) and cosine(first, floats) > 0.99999
+
+
+@scenario("errors: a wrong key, no such model, bad parameters")
+def errors():
+    e = raises(openai.AuthenticationError, client(key="sk-nobody-has-this-key").models.list)
+    assert e.status_code == 401 and e.code == "invalid_api_key"
+    e = raises(openai.NotFoundError, client().chat.completions.create, model="vision-ref-chatt", messages=RIVERS)
+    assert e.code == "model_not_found" and CHAT in e.message, "the nearest name helps"
+    raises(openai.NotFoundError, client().models.retrieve, "no-such-model")
+    for wrong in ({"max_tokens": -1}, {"max_tokens": 10**6}, {"temperature": 9}, {"top_p": 2}, {"messages": []}):
+        for stream in (False, True):
+            e = raises(openai.BadRequestError, client().chat.completions.create,
+                       **{"model": CHAT, "messages": RIVERS, "stream": stream, **wrong})
+            assert e.param == next(iter(wrong)) and e.type == "invalid_request_error", e
+    e = raises(openai.BadRequestError, client().images.generate, model=IMAGE, prompt="a heron", size="1x1")
+    assert e.param == "size"
+    e = raises(openai.BadRequestError, client().embeddings.create, model=EMBED, input="")
+    assert e.param == "input"
+
+
+@scenario("rate limit: RateLimitError with retry-after")
+def rate_limit():
+    limited = client(key=LIMITED_KEY)
+    e = until_refused(openai.RateLimitError, lambda: limited.models.list())
+    assert e.status_code == 429 and e.code == "rate_limit_exceeded"
+    assert 1 <= int(e.response.headers["retry-after"]) <= 60
+    assert e.response.headers["x-ratelimit-limit-requests"] == str(LIMIT)
+    assert e.response.headers["x-ratelimit-remaining-requests"] == "0"
+
+
+@scenario("cancel: in mid-stream; the next request is served")
+def cancel():
+    with client() as c:
+        def cancel():
+            stream = c.chat.completions.create(model=CHAT, messages=RIVERS, stream=True, **LONG)
+            for _, chunk in zip(range(3), stream):
+                assert chunk.object == "chat.completion.chunk"
+            stream.close()
+        for _ in range(3):
+            server_notices(cancel)
+        assert c.chat.completions.create(model=CHAT, messages=RIVERS, max_tokens=4).choices
+
+
+@scenario("concurrency: 8 streams of one client")
+def concurrency():
+    c = client()
+    def ask(i):
+        stream = c.chat.completions.create(model=CHAT, messages=RIVERS, seed=i, max_tokens=24, temperature=1, stream=True)
+        return "".join(x.choices[0].delta.content or "" for x in stream if x.choices)
+    together = at_once(8, ask)
+    assert len(set(together)) > 4
+    assert ask(3) == together[3], "streams got mixed up"
+
+
+if __name__ == "__main__":
+    main("openai-python")

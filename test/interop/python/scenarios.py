@@ -1,0 +1,128 @@
+"""Runs the scenarios of one client of the API, and says how each went.
+
+A client's suite is a table: functions marked with @scenario("name"), run in
+their order, each bounded in time, one line of output each:
+
+    ok      0.4 s  openai-python   streams
+
+Where the devnet is comes from the environment: VISION_API, VISION_KEY,
+VISION_METRICS, and VISION_LIMITED_KEY with its VISION_LIMIT of requests a minute.
+"""
+
+import os
+import signal
+import struct
+import sys
+import time
+import traceback
+import urllib.request
+from concurrent.futures import ThreadPoolExecutor
+
+API, KEY = os.environ["VISION_API"], os.environ["VISION_KEY"]
+LIMITED_KEY, LIMIT = os.environ["VISION_LIMITED_KEY"], int(os.environ["VISION_LIMIT"])
+CHAT, COMPLETION, IMAGE, EMBED = "vision-ref-chat", "vision-ref-completion", "vision-ref-image", "vision-ref-embed"
+
+RIVERS = [{"role": "user", "content": "Tell me about rivers."}]
+PARIS = [{"role": "user", "content": "What is the weather in Paris?"}]
+LONG = {"seed": 14, "temperature": 1.3, "max_tokens": 400}  # with these the answer to RIVERS takes over a second
+
+WEATHER_SCHEMA = {"type": "object", "properties": {"city": {"type": "string"}}, "required": ["city"], "additionalProperties": False}
+WEATHER = {"type": "function", "function": {"name": "get_weather", "description": "The weather somewhere", "parameters": WEATHER_SCHEMA}}
+FORCED = {"type": "function", "function": {"name": "get_weather"}}
+
+TIMEOUT = 60  # seconds for one scenario
+
+_table = []
+
+
+def scenario(name):
+    def add(function):
+        _table.append((name, function))
+        return function
+    return add
+
+
+class TookTooLong(Exception):
+    pass
+
+
+def _expired(*_):
+    raise TookTooLong(f"not done after {TIMEOUT} s")
+
+
+def main(client):
+    """Runs all scenarios, or those whose names contain one of the arguments."""
+    signal.signal(signal.SIGALRM, _expired)
+    failed = 0
+    for name, function in _table:
+        if len(sys.argv) > 1 and not any(word in name for word in sys.argv[1:]):
+            continue
+        start, why = time.monotonic(), ""
+        signal.alarm(TIMEOUT)
+        try:
+            function()
+        except Exception:
+            why = traceback.format_exc()
+            failed += 1
+        finally:
+            signal.alarm(0)
+        print(f"{'FAILED' if why else 'ok':<6} {time.monotonic() - start:5.1f} s  {client:<17} {name}\n{why}", end="", flush=True)
+    sys.stdout.flush()
+    os._exit(1 if failed else 0)  # whatever threads a client left
+
+
+def raises(kind, function, *args, **kwargs):
+    """Gives the error of that kind that a call ends with."""
+    try:
+        answer = function(*args, **kwargs)
+    except kind as e:
+        return e
+    raise AssertionError(f"no {kind.__name__}, but {answer!r}")
+
+
+def metric(name, **labels):
+    """Sums the gateway's metric over the series with these labels."""
+    total = 0
+    with urllib.request.urlopen(os.environ["VISION_METRICS"], timeout=5) as answer:
+        for line in answer.read().decode().splitlines():
+            series, _, value = line.rpartition(" ")
+            if series.split("{")[0] == name and all(f'{k}="{v}"' in series for k, v in labels.items()):
+                total += float(value)
+    return total
+
+
+def _canceled():
+    return metric("vision_gateway_attempts_total", status="canceled", task=CHAT)
+
+
+def server_notices(cancel):
+    """Checks that the gateway counts as canceled what cancel breaks off."""
+    before = _canceled()
+    cancel()
+    for _ in range(50):
+        if _canceled() > before:
+            return
+        time.sleep(0.1)
+    raise AssertionError("5 s after the cancellation the gateway knows of none")
+
+
+def at_once(n, function):
+    """Calls function(0) to function(n - 1) at the same time and gives the results."""
+    with ThreadPoolExecutor(n) as pool:
+        return list(pool.map(function, range(n)))
+
+
+def until_refused(kind, call):
+    """Calls until the limited key is refused, and checks when: neither before nor long after its limit."""
+    for i in range(LIMIT + 2):
+        try:
+            call()
+        except kind as e:
+            assert i >= LIMIT, f"request {i + 1} was refused, of {LIMIT} that are allowed"
+            return e
+    raise AssertionError(f"{LIMIT + 2} requests passed, {LIMIT} are allowed")
+
+
+def png_size(raw):
+    assert raw[:8] == b"\x89PNG\r\n\x1a\n" and raw[12:16] == b"IHDR", raw[:16]
+    return "%dx%d" % struct.unpack(">II", raw[16:24])
