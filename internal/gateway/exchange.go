@@ -182,6 +182,9 @@ func (x *exchange) generate(kind task.Kind) error {
 		return err
 	}
 	x.event.BytesIn = len(b.bytes)
+	if err := x.unfold(&b, kind); err != nil {
+		return err
+	}
 	t, kind, err := x.find(b.bytes, kind)
 	if err != nil {
 		return err
@@ -191,7 +194,7 @@ func (x *exchange) generate(kind task.Kind) error {
 	if err != nil {
 		return err
 	}
-	req, err := kind.Parse(asked, t)
+	req, err := x.request(kind, &b, asked, t)
 	if err != nil {
 		return x.named(err)
 	}
@@ -281,6 +284,9 @@ func (x *exchange) fail(err error) {
 	h := x.w.Header()
 	if after := openai.RetryAfter(e); after != "" {
 		h["Retry-After"] = []string{after}
+	}
+	if e.Code == openai.QuotaCode {
+		h["X-Should-Retry"] = []string{"false"} // what the official clients look for
 	}
 	if x.g.draining.Load() || e.Kind == fault.TooLarge || x.event.Status == http.StatusRequestTimeout {
 		h["Connection"] = []string{"close"}

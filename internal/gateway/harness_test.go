@@ -236,9 +236,27 @@ type fixture struct {
 	*Gateway
 	store *fakeStore
 	relay *fakeRelay
-	log   *bytes.Buffer
+	log   *logged
 	url   string
 	http  *http.Client
+}
+
+// logged is a log that may be read while it is written to.
+type logged struct {
+	mu  sync.Mutex
+	buf bytes.Buffer
+}
+
+func (l *logged) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.buf.Write(p)
+}
+
+func (l *logged) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.buf.String()
 }
 
 type sampleAll struct{}
@@ -260,7 +278,7 @@ func newFixture(t testing.TB, change func(*Config), steps ...step) *fixture {
 				Addr: "192.0.2.1:1", Capacity: 1e9, Slots: 64})
 		}
 	}
-	f := &fixture{store: store, relay: &fakeRelay{steps: steps}, log: &bytes.Buffer{}}
+	f := &fixture{store: store, relay: &fakeRelay{steps: steps}, log: &logged{}}
 	config := Config{
 		Catalogue: func() *task.Catalogue { return c }, Board: dispatch.NewBoard(), Relay: f.relay, Keys: store, Periods: store,
 		Recorder: store, Sampler: sampleAll{}, Log: slog.New(slog.NewTextHandler(f.log, nil)),

@@ -17,6 +17,7 @@ import (
 	"vision/internal/dispatch"
 	"vision/internal/gateway"
 	"vision/internal/hotkey"
+	"vision/internal/ledger"
 	"vision/internal/relay"
 	"vision/internal/sampling"
 	"vision/internal/scorer"
@@ -136,7 +137,11 @@ func (v *Validator) addGateway() error {
 	if err != nil {
 		return err
 	}
+	purses := ledger.NewPurses(v.store)
+	v.group.Add(daemon.Component{Name: "purses", Serve: func(ctx context.Context) error { return v.keepPurses(ctx, purses) }})
 	g, err := gateway.New(gateway.Config{
+		Books:     v.store,
+		Purses:    purses,
 		Pages:     pages,
 		Catalogue: v.Catalogue.Catalogue,
 		Board:     v.board,
@@ -178,6 +183,20 @@ func (v *Validator) addGateway() error {
 			return errors.Join(g.Stop(ctx), server.Close())
 		},
 	})
+	return nil
+}
+
+// keepPurses keeps purses filled until ctx ends, and then gives back what they
+// have on lease. What cannot be given back, closing the store does.
+func (v *Validator) keepPurses(ctx context.Context, purses *ledger.Purses) error {
+	tick := time.NewTicker(200 * time.Millisecond)
+	defer tick.Stop()
+	purses.Run(ctx, tick.C)
+	last, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
+	defer cancel()
+	if err := purses.Close(last); err != nil {
+		v.Log.Warn("cannot give leases back; closing the database does", "err", err)
+	}
 	return nil
 }
 

@@ -67,13 +67,21 @@ func Shown(err error) fault.Error {
 		Message: "The server failed to handle the request. Trying again may help."}
 }
 
+// QuotaCode is the code, and the type, of an error that says that money has run
+// out. Its status is that of limits, but trying again does not help.
+const QuotaCode = "insufficient_quota"
+
 // AppendError appends err as clients of OpenAI read errors.
 func AppendError(dst []byte, err error) []byte {
 	shown := Shown(err)
 	dst = append(dst, `{"error":{"message":`...)
 	dst = AppendString(dst, shown.Message)
 	dst = append(dst, `,"type":"`...)
-	dst = append(dst, typeOf(shown.Kind)...)
+	if shown.Code == QuotaCode {
+		dst = append(dst, QuotaCode...)
+	} else {
+		dst = append(dst, typeOf(shown.Kind)...)
+	}
 	dst = append(dst, `","param":`...)
 	dst = appendOrNull(dst, shown.Param)
 	dst = append(dst, `,"code":`...)

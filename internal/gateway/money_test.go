@@ -1,0 +1,464 @@
+package gateway
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"vision/internal/apikey"
+	"vision/internal/ledger"
+	"vision/internal/outcome"
+	"vision/internal/relay"
+	"vision/internal/task"
+)
+
+// fakeBooks keep one prepaid project's money. What its receipts charge is in the
+// fakeStore.
+type fakeBooks struct {
+	mu       sync.Mutex
+	left     map[ledger.Pot]ledger.Amount
+	projects []apikey.Project
+	prices   int
+	alive    int
+	asked    ledger.UsageQuery
+}
+
+const project = 3
+
+func (b *fakeBooks) Lease(_ context.Context, asks []ledger.Ask) ([]ledger.Grant, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	grants := make([]ledger.Grant, len(asks))
+	for i, a := range asks {
+		got := ledger.Share(b.left[a.Pot], a, false)
+		b.left[a.Pot] -= got
+		grants[i] = ledger.Grant{Amount: got, Left: b.left[a.Pot]}
+	}
+	return grants, nil
+}
+
+func (b *fakeBooks) GiveBack(_ context.Context, parts []ledger.Part) error {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for _, p := range parts {
+		b.left[p.Pot] += p.Amount
+	}
+	return nil
+}
+
+func (b *fakeBooks) Wanted(context.Context) ([]ledger.Pot, error) { return nil, nil }
+
+func (b *fakeBooks) Projects(context.Context) ([]apikey.Project, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return append([]apikey.Project(nil), b.projects...), nil
+}
+
+func (b *fakeBooks) Balances(context.Context) ([]ledger.Balance, error) {
+	return []ledger.Balance{{Project: 1, Free: 9}, {Project: project, Free: 40, Leased: 2}}, nil
+}
+
+func (b *fakeBooks) Usage(_ context.Context, q ledger.UsageQuery) ([]ledger.Usage, error) {
+	b.asked = q
+	return []ledger.Usage{{Task: "talker-8b", Day: time.Date(2026, 11, 2, 0, 0, 0, 0, time.UTC), Unit: task.Token, Requests: 2, Partial: 1,
+		Work: task.Work{Units: 10, Prompt: 6}, Cost: 5, Charged: 5}}, nil
+}
+
+func (b *fakeBooks) SavePrices(_ context.Context, prices map[string]task.Price, _ time.Time) ([]ledger.PriceChange, error) {
+	b.prices++
+	return nil, nil
+}
+
+func (b *fakeBooks) Beat(context.Context, time.Time, time.Time) (int, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.alive, nil
+}
+
+// bank is a fixture whose customer's project has money.
+type bank struct {
+	*fixture
+	books  *fakeBooks
+	purses *ledger.Purses
+	had    ledger.Amount
+}
+
+// prepaid makes one. Prices are 1,000 and 2,000 micro-credits for a thousand
+// units of prompt and output: one and two for a unit.
+func prepaid(t testing.TB, balance ledger.Amount, change func(*apikey.Key), steps ...step) *bank {
+	t.Helper()
+	b := &bank{had: balance, books: &fakeBooks{left: map[ledger.Pot]ledger.Amount{{Kind: ledger.ProjectPot, ID: project}: balance},
+		projects: []apikey.Project{{ID: project, Name: "shop", Kind: apikey.Prepaid}}, alive: 1}}
+	b.purses = ledger.NewPurses(b.books)
+	tick := time.NewTicker(5 * time.Millisecond)
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan struct{})
+	go func() {
+		b.purses.Run(ctx, tick.C)
+		close(done)
+	}()
+	all := tasks()
+	for i := range all {
+		all[i].Price = task.Price{Prompt: 1000, Output: 2000}
+	}
+	c, err := task.NewCatalogue(all)
+	if err != nil {
+		t.Fatal(err)
+	}
+	b.fixture = serve(t, func(config *Config) {
+		config.Catalogue = func() *task.Catalogue { return c }
+		config.Books, config.Purses = b.books, b.purses
+		store := config.Keys.(*fakeStore)
+		store.keys[0].Project, store.keys[0].Root = project, store.keys[0].ID
+		if change != nil {
+			change(&store.keys[0])
+		}
+	}, steps...)
+	t.Cleanup(func() { // before the fixture's own
+		f := b.fixture
+		f.http.CloseIdleConnections()
+		stop(t, f)
+		cancel()
+		<-done
+		tick.Stop()
+		if err := b.purses.Close(context.Background()); err != nil {
+			t.Error(err)
+		}
+		var charged ledger.Amount
+		for _, r := range b.receipts() {
+			if err := r.Check(); err != nil {
+				t.Error(err)
+			}
+			charged += r.Charged
+		}
+		if left := b.books.left[ledger.Pot{Kind: ledger.ProjectPot, ID: project}]; left+charged != b.had || left < 0 {
+			t.Errorf("of %d micro-credits %d are left and %d were charged", b.had, left, charged)
+		}
+	})
+	return b
+}
+
+func (b *bank) receipts() (list []ledger.Receipt) {
+	for _, e := range b.store.recorded() {
+		if e.Receipt != nil {
+			list = append(list, *e.Receipt)
+		}
+	}
+	return list
+}
+
+// leaving plays a miner whose customer leaves after n chunks.
+func leaving(n int) step {
+	return func(ctx context.Context, c relay.Call, s relay.Sink) relay.Answer {
+		send(s, n)
+		return relay.Answer{Started: true, Work: task.Work{Units: int64(n), Prompt: 3},
+			Outcome: outcome.Outcome{Status: outcome.Canceled, Reason: outcome.CallerGone}}
+	}
+}
+
+func TestReceipts(t *testing.T) {
+	type want struct {
+		status  int
+		class   ledger.Class
+		units   int64
+		charged ledger.Amount // 3 + 2 for each unit; 0: there is no receipt
+	}
+	for name, test := range map[string]struct {
+		body  string
+		steps []step
+		want
+	}{
+		"whole":                  {chatBody, []step{ok(4)}, want{200, ledger.Complete, 4, 11}},
+		"streamed":               {streamed, []step{ok(4)}, want{200, ledger.Complete, 4, 11}},
+		"after a failure":        {streamed, []step{failing(outcome.Failed, 0, badGateway), ok(4)}, want{200, ledger.Complete, 4, 11}},
+		"failed":                 {chatBody, []step{failing(outcome.Failed, 0, badGateway)}, want{status: 502}},
+		"truncated by the miner": {streamed, []step{failing(outcome.Failed, 5, truncated)}, want{status: 200}},
+		"our own error":          {chatBody, []step{failing(outcome.Ours, 0, internal)}, want{status: 500}},
+		"busy":                   {chatBody, []step{busy(time.Second)}, want{status: 503}},
+		"refused":                {chatBody, []step{refusing(400)}, want{status: 400}},
+		"left a stream":          {streamed, []step{leaving(5)}, want{200, ledger.Partial, 5, 13}},
+		"left before any output": {streamed, []step{leaving(0)}, want{status: 400}},
+		"left a whole answer": {chatBody, []step{func(context.Context, relay.Call, relay.Sink) relay.Answer {
+			return relay.Answer{Work: task.Work{Units: 9}, Outcome: outcome.Outcome{Status: outcome.Canceled, Reason: outcome.CallerGone}}
+		}}, want{status: 400}},
+		"a miner claims more": {chatBody, []step{func(_ context.Context, c relay.Call, _ relay.Sink) relay.Answer {
+			return relay.Answer{Work: task.Work{Units: 1 << 40, Prompt: 1 << 40}, Body: []byte("{}")}
+		}}, want{200, ledger.Complete, 256, 0}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			b := prepaid(t, 1_000_000, nil, test.steps...)
+			if r := b.do(t, "POST", chatPath, test.body); r.status != test.status {
+				t.Errorf("status %d, want %d: %s", r.status, test.status, r.body)
+			}
+			list := b.receipts()
+			if test.units == 0 {
+				if len(list) > 0 {
+					t.Errorf("there is a receipt: %+v", list)
+				}
+				return
+			}
+			if len(list) != 1 {
+				t.Fatalf("%d receipts, want one", len(list))
+			}
+			r := list[0]
+			if test.charged > 0 && r.Charged != test.charged || r.Class != test.class || r.Work.Units != test.units || r.Project != project || r.Key != 7 {
+				t.Errorf("%+v", r)
+			}
+		})
+	}
+}
+
+// What a response says that was used is what its receipt says, to the unit.
+func TestUsageIsTheReceipts(t *testing.T) {
+	for _, body := range []string{chatBody, streamed} {
+		b := prepaid(t, 1_000_000, nil, ok(6))
+		r := b.do(t, "POST", chatPath, body)
+		var usage struct {
+			Usage struct {
+				Prompt     int64 `json:"prompt_tokens"`
+				Completion int64 `json:"completion_tokens"`
+			}
+		}
+		for line := range strings.Lines(r.body) {
+			line = strings.TrimPrefix(line, "data: ")
+			if strings.Contains(line, `"usage":{`) {
+				if err := json.Unmarshal([]byte(line), &usage); err != nil {
+					t.Fatal(err)
+				}
+			}
+		}
+		w := b.receipts()[0].Work
+		if w.Units != 6 || w.Prompt != 3 || usage.Usage.Completion != w.Units || usage.Usage.Prompt != w.Prompt {
+			t.Errorf("the response says %+v, the receipt %+v", usage.Usage, w)
+		}
+	}
+}
+
+func TestFreeProjectsGetReceipts(t *testing.T) {
+	b := prepaid(t, 0, nil, ok(4))
+	b.books.mu.Lock()
+	b.books.projects[0].Kind = apikey.Free
+	b.books.mu.Unlock()
+	if err := b.readKeys(context.Background()); err != nil {
+		t.Fatal(err)
+	}
+	if r := b.do(t, "POST", chatPath, chatBody); r.status != 200 {
+		t.Fatalf("%d %s", r.status, r.body)
+	}
+	if list := b.receipts(); len(list) != 1 || list[0].Cost != 11 || list[0].Charged != 0 {
+		t.Errorf("%+v", list)
+	}
+}
+
+// A request that could cost more than there is is not sent to a miner, and
+// clients that see the answer do not try again by themselves.
+func TestNotEnoughMoney(t *testing.T) {
+	b := prepaid(t, 300, nil, ok(4)) // 256 tokens of output alone may cost 512
+	for _, body := range []string{chatBody, streamed} {
+		r := b.do(t, "POST", chatPath, body)
+		if e := r.failure(t); r.status != 429 || e.Code != "insufficient_quota" || e.Type != "insufficient_quota" || r.header.Get("X-Should-Retry") != "false" {
+			t.Errorf("%d %v %s", r.status, r.header, r.body)
+		}
+	}
+	if n := len(b.relay.called()); n > 0 {
+		t.Errorf("%d attempts were made", n)
+	}
+	small := strings.Replace(chatBody, `{"model"`, `{"max_tokens":10,"model"`, 1)
+	if r := b.do(t, "POST", chatPath, small); r.status != 200 {
+		t.Errorf("a request that the balance covers: %d %s", r.status, r.body)
+	}
+}
+
+// 64 clients spend one key's last money at once. Each request may cost 20+ and
+// does cost 11; there is enough for some of them, and never less than none.
+func TestLastMoneyAtOnce(t *testing.T) {
+	const balance = 1000
+	b := prepaid(t, balance, nil, ok(4))
+	body := strings.Replace(chatBody, `{"model"`, `{"max_tokens":4,"model"`, 1)
+	var served, refused atomic.Int64
+	var wg sync.WaitGroup
+	for range 64 {
+		wg.Go(func() {
+			for range 8 {
+				switch r := b.do(t, "POST", chatPath, body); r.status {
+				case 200:
+					served.Add(1)
+				case 429:
+					refused.Add(1)
+				default:
+					t.Errorf("%d %s", r.status, r.body)
+				}
+			}
+		})
+	}
+	wg.Wait()
+	if n := int64(len(b.receipts())); n != served.Load() || n == 0 || refused.Load() == 0 || n*11 > balance {
+		t.Errorf("%d served, %d refused, %d receipts", served.Load(), refused.Load(), n)
+	}
+}
+
+// What could not be recorded costs nothing; what may have been is not spent twice.
+func TestRecordFailsAndMoney(t *testing.T) {
+	b := prepaid(t, 1_000_000, nil, ok(4))
+	b.store.lost = errors.New("the disk is full")
+	if r := b.do(t, "POST", chatPath, chatBody); r.status != 500 {
+		t.Fatalf("%d %s", r.status, r.body)
+	}
+	b.store.lost, b.store.unsure = nil, fmt.Errorf("sync: %w", ledger.ErrUnknown)
+	if r := b.do(t, "POST", chatPath, chatBody); r.status != 500 {
+		t.Fatalf("%d %s", r.status, r.body)
+	}
+	b.store.unsure = nil
+	if n := len(b.receipts()); n != 1 {
+		t.Errorf("%d receipts, want the one that was written", n)
+	}
+}
+
+func TestTokenLimit(t *testing.T) {
+	b := prepaid(t, 1_000_000, func(k *apikey.Key) { k.TokensPerMinute = 300 }, ok(4))
+	r := b.do(t, "POST", chatPath, chatBody) // may take 256 and some 4
+	if r.status != 200 || r.header.Get("X-Ratelimit-Limit-Tokens") != "300" || r.header.Get("X-Ratelimit-Remaining-Tokens") != "40" {
+		t.Fatalf("%d %v", r.status, r.header)
+	}
+	// It took 7: there is room for another.
+	if r = b.do(t, "POST", chatPath, chatBody); r.status != 200 {
+		t.Fatalf("what was not used did not come back: %d %s", r.status, r.body)
+	}
+	failed := b.relay
+	failed.mu.Lock()
+	failed.steps = []step{failing(outcome.Failed, 0, badGateway)}
+	failed.mu.Unlock()
+	for range 3 {
+		if r = b.do(t, "POST", chatPath, chatBody); r.status != 502 {
+			t.Fatalf("a failure was counted: %d %s", r.status, r.body)
+		}
+	}
+	b.keys.find(apikey.HashOf(secret)).tokens.TakeN(time.Now(), 200)
+	r = b.do(t, "POST", chatPath, chatBody)
+	if e := r.failure(t); r.status != 429 || e.Code != "rate_limit_exceeded" || r.header.Get("Retry-After") == "" {
+		t.Errorf("%d %v %s", r.status, r.header, r.body)
+	}
+}
+
+func TestConcurrencyLimit(t *testing.T) {
+	at, leave := make(chan struct{}, 2), make(chan struct{})
+	b := prepaid(t, 1_000_000, func(k *apikey.Key) { k.Concurrent = 2 }, func(ctx context.Context, c relay.Call, s relay.Sink) relay.Answer {
+		at <- struct{}{}
+		<-leave
+		return ok(4)(ctx, c, s)
+	})
+	var wg sync.WaitGroup
+	for range 2 {
+		wg.Go(func() {
+			if r := b.do(t, "POST", chatPath, streamed); r.status != 200 {
+				t.Errorf("%d %s", r.status, r.body)
+			}
+		})
+		<-at
+	}
+	r := b.do(t, "POST", chatPath, chatBody)
+	if e := r.failure(t); r.status != 429 || e.Code != "concurrency_limit_exceeded" {
+		t.Errorf("a third request: %d %s", r.status, r.body)
+	}
+	close(leave)
+	wg.Wait()
+	if r := b.do(t, "POST", chatPath, chatBody); r.status != 200 {
+		t.Errorf("after the two: %d %s", r.status, r.body)
+	}
+}
+
+func TestKeysAndWhatTheyMay(t *testing.T) {
+	past := time.Now().Add(-time.Second)
+	for name, test := range map[string]struct {
+		key    func(*apikey.Key)
+		status int
+		code   string
+	}{
+		"scoped to it":      {func(k *apikey.Key) { k.Tasks = apikey.ScopeOf("painter", "talker-8b") }, 200, ""},
+		"scoped to another": {func(k *apikey.Key) { k.Tasks = apikey.ScopeOf("painter") }, 403, "model_not_allowed"},
+		"expired":           {func(k *apikey.Key) { k.Expires = past }, 401, "expired_api_key"},
+		"revoked":           {func(k *apikey.Key) { k.Revoked = past }, 401, "invalid_api_key"},
+		"rotated, in grace": {func(k *apikey.Key) { k.Revoked = time.Now().Add(time.Hour) }, 200, ""},
+		"spend limit":       {func(k *apikey.Key) { k.SpendLimit = 100 }, 429, "insufficient_quota"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			b := prepaid(t, 1_000_000, test.key, ok(4))
+			r := b.do(t, "POST", chatPath, chatBody)
+			if r.status != test.status || test.code != "" && r.failure(t).Code != test.code {
+				t.Errorf("%d %s", r.status, r.body)
+			}
+		})
+	}
+}
+
+func TestArchivedProject(t *testing.T) {
+	b := prepaid(t, 1_000_000, nil, ok(4))
+	b.books.mu.Lock()
+	b.books.projects[0].Archived = time.Now()
+	b.books.mu.Unlock()
+	if err := b.readKeys(context.Background()); err != nil {
+		t.Fatal(err)
+	}
+	if r := b.do(t, "POST", chatPath, chatBody); r.status != 403 || r.failure(t).Code != "project_archived" {
+		t.Errorf("%d %s", r.status, r.body)
+	}
+}
+
+// A key made in another's place has no limits of its own, and several gateways
+// share a key's limits.
+func TestLimitsAreShared(t *testing.T) {
+	const other = "sk-the-key-in-the-first-ones-place"
+	b := prepaid(t, 1_000_000, func(k *apikey.Key) { k.PerMinute = 4 }, ok(4))
+	b.books.alive = 2
+	b.store.mu.Lock()
+	next := b.store.keys[0]
+	next.ID, next.RotatedFrom, next.Hash = 8, 7, apikey.HashOf(other)
+	b.store.keys[0].Revoked = time.Now().Add(time.Hour)
+	b.store.keys = append(b.store.keys, next)
+	b.store.mu.Unlock()
+	if err := b.readKeys(context.Background()); err != nil {
+		t.Fatal(err)
+	}
+	if r := b.do(t, "POST", chatPath, chatBody); r.status != 200 || r.header.Get("X-Ratelimit-Limit-Requests") != "2" {
+		t.Fatalf("%d %v", r.status, r.header)
+	}
+	for i, want := range []int{200, 429} {
+		if r := b.do(t, "POST", chatPath, chatBody, "Authorization", "Bearer "+other); r.status != want {
+			t.Errorf("request %d of the new key: %d, want %d", i, r.status, want)
+		}
+	}
+}
+
+func TestUsageEndpoint(t *testing.T) {
+	b := prepaid(t, 1_000_000, nil, ok(4))
+	r := b.do(t, "GET", usagePath+"?from=2026-11-01&to=2026-12-01&by=day,model,key", "")
+	want := `{"object":"usage","project":"shop","kind":"prepaid","balance":42,"from":"2026-11-01","to":"2026-12-01","data":[` +
+		`{"day":"2026-11-02","model":"talker-8b","unit":"token","requests":2,"partial":1,"prompt_tokens":6,"units":10,"cost":5,"charged":5}]}`
+	if r.status != 200 || r.body != want {
+		t.Errorf("%d %s\nwant %s", r.status, r.body, want)
+	}
+	if b.books.asked.Project != project || b.books.asked.By != ledger.ByDay|ledger.ByTask|ledger.ByKey {
+		t.Errorf("asked for %+v", b.books.asked)
+	}
+	for _, query := range []string{"?from=yesterday", "?by=weather", "?of=project", "?from=2026-12-01&to=2026-11-01", "?from=2020-01-01", "?%zz"} {
+		if r := b.do(t, "GET", usagePath+query, ""); r.status != 400 || r.failure(t).Message == "" {
+			t.Errorf("%s: %d %s", query, r.status, r.body)
+		}
+	}
+	if r := b.do(t, http.MethodPost, usagePath, ""); r.status != 405 {
+		t.Errorf("POST: %d", r.status)
+	}
+	if r := b.do(t, "GET", usagePath, "", "Authorization", "Bearer sk-wrong"); r.status != 401 {
+		t.Errorf("with a wrong key: %d", r.status)
+	}
+	if b.books.prices != 1 {
+		t.Errorf("the prices of one catalogue were noted %d times", b.books.prices)
+	}
+}
