@@ -27,13 +27,9 @@ func account(ctx context.Context, conn *sql.Conn, a ledger.Account) (id int64, b
 	return id, balance, err
 }
 
-// lastTransfer is the greatest ID that a transfer was given.
+// lastTransfer is the greatest ID of a transfer.
 func lastTransfer(ctx context.Context, from querier) (int64, error) {
-	list, err := query(ctx, from, integer, `SELECT seq FROM sqlite_sequence WHERE name = 'transfers'`)
-	if err != nil || len(list) == 0 {
-		return 0, err
-	}
-	return list[0], nil
+	return one(ctx, from, integer, `SELECT coalesce(max(id), 0) FROM transfers`)
 }
 
 // transfer books a transaction. It gives store.ErrInsufficient if the source

@@ -3,17 +3,34 @@ package sqlite
 import (
 	"context"
 	"database/sql"
+	"database/sql/driver"
+	"errors"
 	"fmt"
+	"slices"
+	"strings"
 
 	"vision/internal/ledger"
 	"vision/internal/task"
 )
 
-const (
+// batch is how many receipts are written by one statement, where there are as
+// many: half of a statement's cost does not depend on its rows.
+const batch = 32
+
+var (
+	receiptRow = `(` + strings.Repeat(`?, `, 15) + `?)`
+	chargeRow  = `(?, ?, 5, ?, 2, ?, ?, ?, '', '')`
+
 	// A request that has a receipt is not charged again.
-	insertReceipt = `INSERT INTO receipts VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING`
-	insertCharge  = `INSERT INTO transfers VALUES (?, ?, 5, ?, 2, ?, ?, ?, ?, '')`
-	addUsage      = `INSERT INTO usage VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET
+	insertReceipt  = `INSERT INTO receipts VALUES ` + receiptRow + ` ON CONFLICT DO NOTHING`
+	insertReceipts = `INSERT INTO receipts VALUES ` + receiptRow + strings.Repeat(`, `+receiptRow, batch-1)
+	insertCharge   = `INSERT INTO transfers VALUES ` + chargeRow
+	insertCharges  = `INSERT INTO transfers VALUES ` + chargeRow + strings.Repeat(`, `+chargeRow, batch-1)
+)
+
+const (
+	insertCover = `INSERT INTO transfers VALUES (?, ?, 7, 1, ?, ?, ?, '', ?, '')`
+	addUsage    = `INSERT INTO usage VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET
 		requests = requests + excluded.requests, partial = partial + excluded.partial, prompt = prompt + excluded.prompt,
 		units = units + excluded.units, cost = cost + excluded.cost, charged = charged + excluded.charged`
 )
@@ -29,10 +46,12 @@ func (m *mover) book(ctx context.Context, conn *sql.Conn, process string) error 
 		return fmt.Errorf("look up the leases of %s: %w", process, err)
 	}
 	err := conn.Raw(func(any) error {
-		for i := range m.owed {
-			if err := b.receipt(m.insert, &m.owed[i]); err != nil {
-				return fmt.Errorf("book the receipt %s: %w", m.owed[i].Request, err)
+		for left := m.owed; len(left) > 0; {
+			n := min(batch, len(left))
+			if err := b.receipts(m.insert, left[:n]); err != nil {
+				return fmt.Errorf("book the receipts from %s on: %w", left[0].Request, err)
 			}
+			left = left[n:]
 		}
 		return b.sums(m.insert)
 	})
@@ -96,6 +115,90 @@ func (b *booking) load(receipts []ledger.Receipt) (err error) {
 	return nil
 }
 
+// receipts writes up to a batch of receipts and their charges.
+func (b *booking) receipts(in *inserter, list []ledger.Receipt) error {
+	if len(list) == batch {
+		if done, err := b.together(in, list); done || err != nil {
+			return err
+		}
+	}
+	for i := range list {
+		if err := b.receipt(in, &list[i]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// together writes a batch by one statement each for receipts and charges. It
+// does nothing, and says so, where a receipt needs to be looked at: because its
+// request has one, or its lease cannot pay.
+func (b *booking) together(in *inserter, list []ledger.Receipt) (done bool, err error) {
+	var charges int64
+	var due [batch]ledger.Amount // by lease, in the order of their first receipts
+	var leases [batch]*leased
+	n := 0
+	for i := range list {
+		r := &list[i]
+		var charge int64
+		if r.Charged > 0 {
+			charges++
+			charge = b.last + charges
+			lease := b.leases[r.Project]
+			k := slices.Index(leases[:n], lease)
+			if k < 0 {
+				k, n = n, n+1
+				leases[k] = lease
+			}
+			if due[k] += r.Charged; due[k] > lease.balance {
+				return false, nil
+			}
+		}
+		in.manyReceipts.set(i*16, receiptValues(r, charge))
+	}
+	if _, err := in.manyReceipts.run(b.ctx); err != nil {
+		if constraint(err) {
+			return false, nil // the statement has done nothing
+		}
+		return false, err
+	}
+	if charges == batch {
+		for i := range list {
+			in.manyCharges.set(i*6, b.chargeValues(&list[i], b.last+1+int64(i)))
+		}
+		if _, err := in.manyCharges.run(b.ctx); err != nil {
+			return false, err
+		}
+		b.last += charges
+	}
+	for i := range list {
+		r := &list[i]
+		if r.Charged > 0 && charges < batch {
+			b.last++
+			if _, err := in.charge.exec(b.ctx, b.chargeValues(r, b.last)...); err != nil {
+				return false, err
+			}
+		}
+		b.count(r)
+	}
+	return true, nil
+}
+
+// constraint says that a row was there already, or breaks a rule.
+func constraint(err error) bool {
+	var code interface{ Code() int }
+	return errors.As(err, &code) && code.Code()&0xff == 19
+}
+
+func receiptValues(r *ledger.Receipt, charge int64) []driver.Value {
+	return []driver.Value{r.Request, r.Project, r.Key, r.Task, nanos(r.At), string(r.Unit), r.Work.Prompt, r.Work.Units,
+		r.Price.Prompt, r.Price.Output, int64(r.Cost), int64(r.Charged), int64(r.Class), r.Miner[:], int64(r.Tries), charge}
+}
+
+func (b *booking) chargeValues(r *ledger.Receipt, id int64) []driver.Value {
+	return []driver.Value{id, nanos(r.At), b.leases[r.Project].account, int64(r.Charged), r.Project, r.Request}
+}
+
 // receipt writes a receipt and its charge.
 func (b *booking) receipt(in *inserter, r *ledger.Receipt) error {
 	var charge int64
@@ -107,8 +210,7 @@ func (b *booking) receipt(in *inserter, r *ledger.Receipt) error {
 			charge++ // the cover comes first
 		}
 	}
-	added, err := in.receipt.exec(b.ctx, r.Request, r.Project, r.Key, r.Task, nanos(r.At), string(r.Unit), r.Work.Prompt, r.Work.Units,
-		r.Price.Prompt, r.Price.Output, int64(r.Cost), int64(r.Charged), int64(r.Class), r.Miner[:], int64(r.Tries), charge)
+	added, err := in.receipt.exec(b.ctx, receiptValues(r, charge)...)
 	if err != nil {
 		return err
 	}
@@ -122,13 +224,10 @@ func (b *booking) receipt(in *inserter, r *ledger.Receipt) error {
 		}
 	}
 	if r.Charged > 0 {
-		if _, err := in.transfer.exec(b.ctx, charge, nanos(r.At), lease.account, int64(r.Charged), r.Project, r.Request, ""); err != nil {
+		if _, err := in.charge.exec(b.ctx, b.chargeValues(r, charge)...); err != nil {
 			return err
 		}
 		b.last = charge
-		lease.balance -= r.Charged
-		b.earned += r.Charged
-		b.spent[r.Key] += r.Charged
 	}
 	b.count(r)
 	return nil
@@ -137,13 +236,8 @@ func (b *booking) receipt(in *inserter, r *ledger.Receipt) error {
 // cover makes up for a lease that cannot pay: what was acknowledged is booked,
 // and no balance goes below 0.
 func (b *booking) cover(in *inserter, r *ledger.Receipt, lease *leased, missing ledger.Amount) error {
-	s, err := prepare(b.ctx, in.receipt.raw, `INSERT INTO transfers VALUES (?, ?, 7, 1, ?, ?, ?, '', ?, '')`, 6)
-	if err != nil {
-		return err
-	}
-	defer s.close()
 	b.last++
-	if _, err := s.exec(b.ctx, b.last, nanos(r.At), lease.account, int64(missing), r.Project, "for the charge of "+r.Request); err != nil {
+	if _, err := in.cover.exec(b.ctx, b.last, nanos(r.At), lease.account, int64(missing), r.Project, "for the charge of "+r.Request); err != nil {
 		return err
 	}
 	lease.balance += missing
@@ -151,7 +245,13 @@ func (b *booking) cover(in *inserter, r *ledger.Receipt, lease *leased, missing 
 	return nil
 }
 
+// count adds a receipt that was written to the sums.
 func (b *booking) count(r *ledger.Receipt) {
+	if r.Charged > 0 {
+		b.leases[r.Project].balance -= r.Charged
+		b.earned += r.Charged
+		b.spent[r.Key] += r.Charged
+	}
 	row := usageRow{r.Project, dayOf(nanos(r.At)), r.Key, r.Task, string(r.Unit)}
 	u := b.usage[row]
 	if u == nil {

@@ -260,7 +260,9 @@ func (m *mover) forget(ctx context.Context) error {
 // inserter holds the statements that write entries.
 type inserter struct {
 	outcome, sample, body, features, answer *statement
-	receipt, transfer, usage                *statement // see booking.go
+
+	receipt, charge, cover, usage *statement // see booking.go
+	manyReceipts, manyCharges     *statement
 
 	deflated bytes.Buffer // a sample's bodies
 	deflate  *flate.Writer
@@ -280,7 +282,10 @@ func newInserter(ctx context.Context, raw any) (*inserter, error) {
 		{&in.features, 9, `INSERT INTO features VALUES (NULL, ?, ?, ?, ?, ?, ?, ?, ?, ?)`},
 		{&in.answer, 7, `UPDATE claims SET process = '', dropped = ?, status = ?, content_type = ?, body = ? WHERE key = ? AND name = ? AND request = ?`},
 		{&in.receipt, 16, insertReceipt},
-		{&in.transfer, 7, insertCharge},
+		{&in.manyReceipts, 16 * batch, insertReceipts},
+		{&in.charge, 6, insertCharge},
+		{&in.manyCharges, 6 * batch, insertCharges},
+		{&in.cover, 6, insertCover},
 		{&in.usage, 11, addUsage},
 	} {
 		s, err := prepare(ctx, raw, p.query, p.params)
@@ -295,7 +300,7 @@ func newInserter(ctx context.Context, raw any) (*inserter, error) {
 // close frees the statements, without which SQLite would keep the connection.
 func (in *inserter) close() error {
 	var errs []error
-	for _, s := range []*statement{in.outcome, in.sample, in.body, in.features, in.answer, in.receipt, in.transfer, in.usage} {
+	for _, s := range []*statement{in.outcome, in.sample, in.body, in.features, in.answer, in.receipt, in.manyReceipts, in.charge, in.manyCharges, in.cover, in.usage} {
 		if s != nil {
 			errs = append(errs, s.close())
 		}

@@ -125,7 +125,6 @@ func (w *writer) close() error {
 // statement is prepared on the driver itself: about half the cost of
 // database/sql for the rows that come by the thousand.
 type statement struct {
-	raw  any // the connection
 	stmt driver.Stmt
 	args []driver.NamedValue
 }
@@ -135,7 +134,7 @@ func prepare(ctx context.Context, raw any, query string, params int) (*statement
 	if err != nil {
 		return nil, err
 	}
-	s := &statement{raw: raw, stmt: stmt, args: make([]driver.NamedValue, params)}
+	s := &statement{stmt: stmt, args: make([]driver.NamedValue, params)}
 	for i := range s.args {
 		s.args[i].Ordinal = i + 1
 	}
@@ -144,9 +143,18 @@ func prepare(ctx context.Context, raw any, query string, params int) (*statement
 
 // exec takes values of the types that drivers take, int64 for all integers.
 func (s *statement) exec(ctx context.Context, values ...driver.Value) (driver.Result, error) {
+	s.set(0, values)
+	return s.run(ctx)
+}
+
+// set gives the parameters from one on their values, for run.
+func (s *statement) set(from int, values []driver.Value) {
 	for i, v := range values {
-		s.args[i].Value = v
+		s.args[from+i].Value = v
 	}
+}
+
+func (s *statement) run(ctx context.Context) (driver.Result, error) {
 	return s.stmt.(driver.StmtExecContext).ExecContext(ctx, s.args)
 }
 

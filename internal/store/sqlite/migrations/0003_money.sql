@@ -35,7 +35,7 @@ INSERT INTO accounts VALUES (1, 0, '', 0, 0), (2, 1, '', 0, 0), (3, 2, '', 1, 0)
 
 -- The ledger: each row moves an amount from source to target.
 CREATE TABLE transfers (
-  id        INTEGER PRIMARY KEY AUTOINCREMENT,
+  id        INTEGER PRIMARY KEY, -- from 1 on without a gap: rows are never deleted
   at        INTEGER NOT NULL,
   kind      INTEGER NOT NULL, -- 1 deposit, 2 adjust, 3 lease, 4 return, 5 charge, 6 refund, 7 cover
   source    INTEGER NOT NULL,
