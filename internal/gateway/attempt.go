@@ -8,6 +8,7 @@ import (
 	"vision/internal/fault"
 	"vision/internal/openai"
 	"vision/internal/outcome"
+	"vision/internal/proto"
 	"vision/internal/relay"
 	"vision/internal/task"
 )
@@ -22,6 +23,9 @@ func (x *exchange) attempts(t *task.Task, kind task.Kind, req task.Request) erro
 	*call = relay.Call{
 		ID: x.id, Key: x.event.Key, Source: outcome.Organic, Task: t, Kind: kind, Request: req,
 		Payload: g.Relay.Payload(x.id, req, t),
+	}
+	if len(call.Payload) > proto.MaxRequest {
+		return fault.New(fault.TooLarge, "request_too_large", "The request, with its pictures, has more than the %d bytes that miners are sent.", proto.MaxRequest)
 	}
 	stream := req.Stream()
 	tried := x.tried[:0]
@@ -119,7 +123,7 @@ func (x *exchange) note(last bool) {
 func (x *exchange) finish(call *relay.Call, a *relay.Answer, entries []outcome.Entry) error {
 	a.Work = x.paid(a.Work)
 	x.event.Prompt, x.event.Work, x.event.First = a.Work.Prompt, a.Work.Units, a.Outcome.FirstOutput
-	x.event.Reason = a.Outcome.Reason
+	x.event.Reason, x.event.Blocked = a.Outcome.Reason, a.Outcome.Blocked
 	receipt, err := x.receipt(call, a)
 	if err != nil {
 		return fault.Wrap(err, fault.Internal, "no_receipt", "write the receipt")

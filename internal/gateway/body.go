@@ -58,17 +58,23 @@ func (b *body) giveBack() {
 // bodies together have no memory left.
 func (b *body) grow(most int) bool {
 	size := min(2*cap(b.bytes), most+1)
-	if size > keptBody {
-		more := int64(size) - b.large
-		if b.from.held.Add(more) > b.from.most {
-			b.from.held.Add(-more)
-			return false
-		}
-		b.large = int64(size)
+	if size > keptBody && !b.charge(int64(size)-b.large) {
+		return false
 	}
 	next := make([]byte, len(b.bytes), size)
 	copy(next, b.bytes)
 	b.bytes = next
+	return true
+}
+
+// charge counts memory that is given back with the body; false if there is none
+// left for it.
+func (b *body) charge(bytes int64) bool {
+	if b.from.held.Add(bytes) > b.from.most {
+		b.from.held.Add(-bytes)
+		return false
+	}
+	b.large += bytes
 	return true
 }
 
@@ -84,9 +90,7 @@ func (b *body) read(r *http.Request, rc *http.ResponseController, now time.Time,
 	timed := rc.SetReadDeadline(now.Add(l.BodyRead)) == nil
 	for {
 		if len(b.bytes) == cap(b.bytes) && !b.grow(l.Body) {
-			e := fault.New(fault.Unavailable, "overloaded", "Too many large requests are under way.")
-			e.RetryAfter = 2 * time.Second
-			return e
+			return tooManyLarge()
 		}
 		n, err := r.Body.Read(b.bytes[len(b.bytes):cap(b.bytes)])
 		b.bytes = b.bytes[:len(b.bytes)+n]

@@ -39,6 +39,9 @@ type Config struct {
 	Past PastSource
 	// Recorder makes outcomes durable.
 	Recorder Recorder
+	// Fetcher fetches pictures that requests link to. It may be nil: such
+	// requests are refused.
+	Fetcher Fetcher
 	// Sampler decides which answers are kept to be checked. It may be nil: none.
 	Sampler Sampler
 	// Observer is told of every request and attempt, for metrics. It may be nil.

@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"runtime"
 	"slices"
 	"sync/atomic"
 	"time"
@@ -24,6 +25,7 @@ type Gateway struct {
 	keys    keyring
 	guesses guesses
 	bodies  bodies
+	turns   chan struct{}   // one for each large body that may be parsed at once
 	priced  *task.Catalogue // whose prices are noted
 	started int64           // Unix seconds, for what has to say when a model was made
 
@@ -49,6 +51,7 @@ func New(c Config) (*Gateway, error) {
 	g.kinds[responsesPath] = task.Chat{}
 	g.guesses.perMinute = g.Limits.Guesses
 	g.bodies.most = g.Limits.BodyMemory
+	g.turns = make(chan struct{}, max(2, runtime.GOMAXPROCS(0)))
 	g.started = g.Now().Unix()
 	g.base, g.abort = context.WithCancelCause(context.Background())
 	return g, nil

@@ -56,6 +56,7 @@ var layerOf = map[string]Layer{
 	"chain/private":  Adapter,
 	"checker/remote": Adapter,
 	"hotkey/wallet":  Adapter,
+	"imagefetch":     Adapter,
 	"nowait":         Adapter,
 	"store/journal":  Adapter,
 	"store/sqlite":   Adapter,
