@@ -71,6 +71,19 @@ tools() {
   holds 'json.loads(a["choices"][0]["message"]["tool_calls"][0]["function"]["arguments"])["city"]'
 }
 
+schema() {
+  api 200 /chat/completions -d "$(json chat "$rivers"',"response_format":{"type":"json_schema","json_schema":{"name":"w","strict":true,"schema":{"type":"object","properties":{"city":{"type":"string"}},"required":["city"],"additionalProperties":false}}}')"
+  holds 'list(json.loads(a["choices"][0]["message"]["content"])) == ["city"]'
+}
+
+responses() {
+  api 200 /responses -d "$(json chat '"input":"Tell me about rivers.","max_output_tokens":16')"
+  holds 'a["object"] == "response" and a["output"][0]["content"][0]["text"] and a["usage"]["output_tokens"] <= 16'
+  api 200 /responses -d "$(json chat '"input":"Tell me about rivers.","max_output_tokens":16,"stream":true')"
+  [ "$(grep -c '^event: response.output_text.delta' "$body")" -ge 5 ]
+  grep '^event: ' "$body" | tail -n1 | grep -xE 'event: response\.(completed|incomplete)' >/dev/null
+}
+
 images() {
   api 200 /images/generations -d "$(json image '"prompt":"a heron","size":"256x256"')"
   python3 -c 'import base64,json,sys; raw = base64.b64decode(json.load(open(sys.argv[1]))["data"][0]["b64_json"]); assert raw[:4] == b"\x89PNG" and raw[16:24] == bytes([0,0,1,0])*2' "$body"
@@ -126,6 +139,8 @@ scenario 'chat: whole' whole
 scenario 'chat: streamed, with usage' streamed
 scenario 'chat: streamed over HTTP/1.0' over_http1_0
 scenario 'tools: forced' tools
+scenario 'schema: JSON of a schema' schema
+scenario 'responses: whole, streamed' responses
 scenario 'images: generate, of the size asked for' images
 scenario 'embeddings: lists keep their order' embeddings
 scenario 'errors: a wrong key, no such model, bad requests' errors

@@ -62,10 +62,25 @@ await main('langchain-js', [
     assert.equal(typeof whole.tool_calls[0].args.city, 'string');
   }],
 
-  ['schema: structured output by a function', async () => {
-    const answer = await chat({ maxTokens: 200 })
-      .withStructuredOutput(z.object({ city: z.string() }), { name: 'place', method: 'functionCalling' })
-      .invoke(PARIS);
+  ['schema: structured output by a function, by a schema', async () => {
+    for (const method of ['functionCalling', 'jsonSchema']) {
+      const answer = await chat({ maxTokens: 200 }).withStructuredOutput(z.object({ city: z.string() }), { name: 'place', method }).invoke(PARIS);
+      assert.equal(typeof answer.city, 'string', method);
+    }
+  }],
+
+  ['responses: whole, streamed, tools, schema', async () => {
+    const model = chat({ maxTokens: 200, useResponsesApi: true });
+    const whole = await model.invoke([new SystemMessage('Be brief.'), new HumanMessage(RIVERS)]);
+    assert(whole.text.trim() && whole.usage_metadata.output_tokens > 0);
+    let streamed;
+    for await (const chunk of await model.stream(RIVERS)) streamed = streamed ? streamed.concat(chunk) : chunk;
+    assert.ok(streamed.text.trim());
+    const asked = new HumanMessage(PARIS);
+    const call = await model.bindTools([weather], { tool_choice: 'get_weather' }).invoke([asked]);
+    const after = await model.bindTools([weather]).invoke([asked, call, await weather.invoke(call.tool_calls[0])]);
+    assert.ok(after.text.trim());
+    const answer = await model.withStructuredOutput(z.object({ city: z.string() }), { name: 'place' }).invoke(PARIS);
     assert.equal(typeof answer.city, 'string');
   }],
 

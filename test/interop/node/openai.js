@@ -1,6 +1,8 @@
 // The official Node SDK.
 import assert from 'node:assert/strict';
 import OpenAI from 'openai';
+import { zodResponseFormat, zodTextFormat } from 'openai/helpers/zod';
+import { z } from 'zod';
 import {
   API, CHAT, COMPLETION, EMBED, IMAGE, KEY, LIMIT, LIMITED_KEY, LONG, PARIS, RIVERS, WEATHER_SCHEMA,
   atOnce, cosine, fails, main, pngSize, serverNotices, untilRefused,
@@ -13,6 +15,8 @@ const openai = client();
 const rivers = [{ role: 'user', content: RIVERS }];
 const paris = [{ role: 'user', content: PARIS }];
 const weather = { type: 'function', function: { name: 'get_weather', description: 'The weather somewhere', parameters: WEATHER_SCHEMA } };
+
+const Weather = z.object({ city: z.string(), days: z.number() });
 
 await main('openai-node', [
   ['models: list, retrieve', async () => {
@@ -97,6 +101,67 @@ await main('openai-node', [
     });
     await runner.done(); // with a function that is forced the SDK asks once
     assert.equal(asked.length, 1);
+  }],
+
+  ['schema: parsed by the SDK, whole and streamed', async () => {
+    const request = { model: CHAT, messages: paris, response_format: zodResponseFormat(Weather, 'weather') };
+    const answer = await openai.chat.completions.parse(request);
+    Weather.parse(answer.choices[0].message.parsed);
+    const streamed = await openai.chat.completions.stream(request).finalChatCompletion();
+    Weather.parse(streamed.choices[0].message.parsed);
+  }],
+
+  ['responses: whole', async () => {
+    const answer = await openai.responses.create({ model: CHAT, instructions: 'Be brief.', input: RIVERS, max_output_tokens: 24 });
+    assert.ok(answer.output_text.trim());
+    assert.ok(['completed', 'incomplete'].includes(answer.status));
+    assert(answer.usage.output_tokens > 0 && answer.usage.output_tokens <= 24);
+    const talk = await openai.responses.create({
+      model: CHAT, max_output_tokens: 16, input: [{ role: 'user', content: RIVERS }, ...answer.output, { role: 'user', content: 'Go on.' }],
+    });
+    assert.ok(talk.output_text.trim());
+  }],
+
+  ['responses: streamed', async () => {
+    let text = '';
+    let deltas = 0;
+    let last;
+    for await (const event of await openai.responses.create({ model: CHAT, input: RIVERS, max_output_tokens: 60, stream: true })) {
+      if (event.type === 'response.output_text.delta') {
+        text += event.delta;
+        deltas++;
+      }
+      last = event;
+    }
+    assert(deltas >= 5, 'not a stream but a lump');
+    assert.ok(['response.completed', 'response.incomplete'].includes(last.type), last.type);
+    assert.equal(last.response.output[0].content[0].text, text);
+    const helper = openai.responses.stream({ model: CHAT, input: RIVERS, max_output_tokens: 24 });
+    assert.ok((await helper.finalResponse()).output_text.trim());
+  }],
+
+  ['responses: tools: forced, the result sent back; schema', async () => {
+    const request = { model: CHAT, tools: [{ type: 'function', name: 'get_weather', parameters: WEATHER_SCHEMA, strict: true }] };
+    const { output: [call] } = await openai.responses.create({ ...request, input: paris, tool_choice: { type: 'function', name: 'get_weather' } });
+    assert.equal(call.type, 'function_call');
+    assert.equal(typeof JSON.parse(call.arguments).city, 'string');
+    const after = await openai.responses.create({
+      ...request, max_output_tokens: 24,
+      input: [...paris, call, { type: 'function_call_output', call_id: call.call_id, output: '{"degrees":21}' }],
+    });
+    assert.ok(after.output_text.trim());
+    const parsed = await openai.responses.parse({ model: CHAT, input: PARIS, text: { format: zodTextFormat(Weather, 'weather') } });
+    Weather.parse(parsed.output_parsed);
+  }],
+
+  ['responses: errors: no such model, bad parameters, no state', async () => {
+    let e = await fails(openai.responses.create({ model: 'no-such-model', input: RIVERS }));
+    assert(e instanceof OpenAI.NotFoundError && e.code === 'model_not_found', e);
+    for (const wrong of [{ temperature: 9 }, { max_output_tokens: -1 }, { previous_response_id: 'resp_1' }]) {
+      e = await fails(openai.responses.create({ model: CHAT, input: RIVERS, ...wrong }));
+      assert(e instanceof OpenAI.BadRequestError, e);
+      assert.equal(e.param, Object.keys(wrong)[0]);
+    }
   }],
 
   ['completions: whole and streamed', async () => {

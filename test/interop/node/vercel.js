@@ -2,7 +2,7 @@
 // that are compatible with it.
 import assert from 'node:assert/strict';
 import {
-  APICallError, NoObjectGeneratedError, Output, embed, embedMany, generateImage, generateText, isStepCount, streamText, tool,
+  APICallError, Output, embed, embedMany, generateImage, generateText, isStepCount, streamText, tool,
 } from 'ai';
 import { createOpenAI } from '@ai-sdk/openai';
 import { createOpenAICompatible } from '@ai-sdk/openai-compatible';
@@ -30,6 +30,7 @@ const weather = (asked) => tool({
 });
 
 const languages = { // title: a key's model
+  'openai, responses': (key) => openai(key)(CHAT), // the provider's default
   'openai, chat': (key) => openai(key).chat(CHAT),
   'compatible': (key) => compatible(key)(CHAT),
 };
@@ -75,6 +76,16 @@ const language = ([title, model]) => [
     for await (const part of stream.fullStream) kinds.add(part.type);
     for (const kind of ['tool-input-start', 'tool-input-delta', 'tool-call', 'tool-result']) assert(kinds.has(kind), `no ${kind}`);
     assert.equal(asked.length, 1);
+  }],
+
+  [`${title}: schema: an object, whole and streamed`, async () => {
+    const output = Output.object({ schema: z.object({ city: z.string(), days: z.number() }) });
+    const whole = await generateText({ ...once, model: model(), prompt: PARIS, output });
+    assert(typeof whole.output.city === 'string' && typeof whole.output.days === 'number', JSON.stringify(whole.output));
+    const stream = streamText({ ...once, model: model(), prompt: PARIS, output });
+    let last;
+    for await (const part of stream.partialOutputStream) last = part;
+    assert(typeof last.city === 'string' && typeof last.days === 'number', JSON.stringify(last));
   }],
 
   [`${title}: errors: a wrong key, no such model, a bad parameter`, async () => {

@@ -86,10 +86,27 @@ def tools_streamed():
     assert call["name"] == "get_weather" and isinstance(call["args"]["city"], str)
 
 
-@scenario("schema: structured output by a function")
-def schema_by_function():
-    place = chat(max_tokens=200).with_structured_output(Place, method="function_calling").invoke("What is the weather in Paris?")
-    assert isinstance(place, Place)
+@scenario("schema: structured output by a function, by a schema")
+def schema():
+    for method in ("function_calling", "json_schema"):
+        place = chat(max_tokens=200).with_structured_output(Place, method=method).invoke("What is the weather in Paris?")
+        assert isinstance(place, Place), method
+
+
+@scenario("responses: whole, streamed, tools, schema")
+def responses():
+    model = chat(max_tokens=200, use_responses_api=True)
+    whole = model.invoke([SystemMessage("Be brief."), HumanMessage(ASKED)])
+    assert whole.text.strip() and whole.usage_metadata["output_tokens"] > 0
+    total = None
+    for chunk in model.stream(ASKED):
+        total = chunk if total is None else total + chunk
+    assert total.text.strip()
+    asked = HumanMessage("What is the weather in Paris?")
+    call = model.bind_tools([get_weather], tool_choice="get_weather").invoke([asked])
+    after = model.bind_tools([get_weather]).invoke([asked, call, get_weather.invoke(call.tool_calls[0])])
+    assert after.text.strip()
+    assert isinstance(model.with_structured_output(Place).invoke("What is the weather in Paris?"), Place)
 
 
 @scenario("completions: whole and streamed")

@@ -9,11 +9,17 @@ import os
 os.environ["LITELLM_LOCAL_MODEL_COST_MAP"] = "True"  # or importing it fetches a list of prices
 
 import litellm
+import pydantic
 
 from scenarios import *
 
 litellm.suppress_debug_info = True
 litellm.telemetry = False
+
+
+class Place(pydantic.BaseModel):
+    city: str
+    days: int
 
 
 def options(model, key=KEY, **more):
@@ -63,6 +69,26 @@ def tools_streamed():
     chunks = list(complete(PARIS, max_tokens=200, tools=[WEATHER], tool_choice="required", stream=True))
     (call,) = litellm.stream_chunk_builder(chunks).choices[0].message.tool_calls
     assert call.function.name == "get_weather" and "city" in json.loads(call.function.arguments)
+
+
+@scenario("schema: JSON of a schema, whole and streamed")
+def schema():
+    for stream in (False, True):
+        answer = complete(PARIS, response_format=Place, stream=stream)
+        if stream:
+            answer = litellm.stream_chunk_builder(list(answer))
+        Place.model_validate_json(answer.choices[0].message.content)
+
+
+@scenario("responses: whole, streamed, tools")
+def responses():
+    answer = litellm.responses(input="Tell me about rivers.", max_output_tokens=24, **options(CHAT))
+    assert answer.output[0].content[0].text.strip() and 0 < answer.usage.output_tokens <= 24
+    kinds = [e.type for e in litellm.responses(input="Tell me about rivers.", max_output_tokens=24, stream=True, **options(CHAT))]
+    assert kinds.count("response.output_text.delta") >= 5 and kinds[-1] in ("response.completed", "response.incomplete"), kinds
+    tool = {"type": "function", "name": "get_weather", "parameters": WEATHER_SCHEMA}
+    (call,) = litellm.responses(input="What is the weather in Paris?", tools=[tool], tool_choice="required", **options(CHAT)).output
+    assert call.type == "function_call" and "city" in json.loads(call.arguments)
 
 
 @scenario("completions: whole")

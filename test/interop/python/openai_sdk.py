@@ -130,6 +130,78 @@ def tools_streamed():
     assert finish in ("tool_calls", "stop")
 
 
+@scenario("schema: parsed by the SDK, whole and streamed")
+def schema():
+    answer = client().chat.completions.parse(model=CHAT, messages=PARIS, response_format=Weather)
+    assert isinstance(answer.choices[0].message.parsed, Weather)
+    with client().chat.completions.stream(model=CHAT, messages=PARIS, response_format=Weather) as stream:
+        parsed = stream.get_final_completion().choices[0].message.parsed
+    assert isinstance(parsed, Weather)
+    plain = client().chat.completions.create(
+        model=CHAT, messages=[{"role": "user", "content": "Answer in JSON."}], response_format={"type": "json_object"})
+    assert isinstance(json.loads(plain.choices[0].message.content), dict)
+
+
+@scenario("responses: whole")
+def responses():
+    answer = client().responses.create(model=CHAT, instructions="Be brief.", input="Tell me about rivers.", max_output_tokens=24)
+    assert answer.output_text.strip() and answer.object == "response" and answer.model == CHAT
+    assert answer.status in ("completed", "incomplete") and 0 < answer.usage.output_tokens <= 24
+    if answer.status == "incomplete":
+        assert answer.incomplete_details.reason == "max_output_tokens"
+    talk = client().responses.create(model=CHAT, max_output_tokens=16, input=[
+        {"role": "user", "content": [{"type": "input_text", "text": "Tell me about rivers."}]},
+        *answer.output, {"role": "user", "content": "Go on."}])
+    assert talk.output_text.strip()
+
+
+@scenario("responses: streamed")
+def responses_streamed():
+    events = list(client().responses.create(model=CHAT, input="Tell me about rivers.", max_output_tokens=60, stream=True))
+    assert [e.sequence_number for e in events] == list(range(len(events)))
+    assert events[0].type == "response.created" and events[-1].type in ("response.completed", "response.incomplete")
+    deltas = [e.delta for e in events if e.type == "response.output_text.delta"]
+    assert len(deltas) >= 5, "not a stream but a lump"
+    assert "".join(deltas) == events[-1].response.output_text
+    with client().responses.stream(model=CHAT, input="Tell me about rivers.") as stream:
+        for _ in stream:
+            pass
+        assert stream.get_final_response().output_text.strip()
+
+
+@scenario("responses: tools: forced, the result sent back; streamed")
+def responses_tools():
+    tool = {"type": "function", "name": "get_weather", "parameters": WEATHER_SCHEMA, "strict": True}
+    asked = {"role": "user", "content": "What is the weather in Paris?"}
+    def ask(**more):
+        return client().responses.create(model=CHAT, input=[asked], tools=[tool], tool_choice={"type": "function", "name": "get_weather"}, **more)
+    answer = ask()
+    (call,) = answer.output
+    assert call.type == "function_call" and call.name == "get_weather" and "city" in json.loads(call.arguments)
+    after = client().responses.create(model=CHAT, tools=[tool], max_output_tokens=24, input=[
+        asked, call, {"type": "function_call_output", "call_id": call.call_id, "output": '{"degrees": 21}'}])
+    assert after.output_text.strip()
+    events = list(ask(stream=True))
+    arguments = "".join(e.delta for e in events if e.type == "response.function_call_arguments.delta")
+    assert arguments == events[-1].response.output[0].arguments and "city" in json.loads(arguments)
+
+
+@scenario("responses: schema: parsed by the SDK")
+def responses_schema():
+    answer = client().responses.parse(model=CHAT, input="What is the weather in Paris?", text_format=Weather)
+    assert isinstance(answer.output_parsed, Weather)
+
+
+@scenario("responses: errors: no such model, bad parameters, no state")
+def responses_errors():
+    ask = client().responses.create
+    assert raises(openai.NotFoundError, ask, model="no-such-model", input="x").code == "model_not_found"
+    for param, wrong in (("temperature", 9), ("max_output_tokens", -1), ("previous_response_id", "resp_1"), ("input", [])):
+        for stream in (False, True):
+            e = raises(openai.BadRequestError, ask, **{"model": CHAT, "input": "x", "stream": stream, param: wrong})
+            assert e.param == param, e
+
+
 @scenario("completions: whole and streamed")
 def completions():
     answer = client().completions.create(model=COMPLETION, prompt="The river", max_tokens=16)
@@ -197,8 +269,14 @@ def cancel():
             for _, chunk in zip(range(3), stream):
                 assert chunk.object == "chat.completion.chunk"
             stream.close()
-        for _ in range(3):
-            server_notices(cancel)
+        server_notices(cancel)
+
+        def cancel_response():
+            stream = c.responses.create(model=CHAT, input="Tell me about rivers.", stream=True)
+            for _ in range(6):
+                next(stream)
+            stream.close()
+        server_notices(cancel_response)
         assert c.chat.completions.create(model=CHAT, messages=RIVERS, max_tokens=4).choices
 
 
