@@ -461,9 +461,12 @@ func FuzzParse(f *testing.F) {
 	f.Add(uint8(5), []byte(`{"prompt":"a","images":[{"image_url":"`+given+`"}],"mask":"https://x/y"}`))
 	f.Add(uint8(6), []byte(`{"image":"`+given+`","size":"128x128"}`))
 	f.Add(uint8(7), []byte(`{"prompt":"a","image":"`+given+`","adapter_strength":0.5,"control_strength":1,"size":"auto"}`))
+	f.Add(uint8(0), []byte(`{"messages":[{"role":"user","content":[{"type":"text","text":"a"},{"type":"image_url","image_url":{"url":"`+given+`","detail":"low"}}]},
+		{"role":"assistant","refusal":"no","tool_calls":[{"id":"c","type":"function","function":{"name":"f","arguments":" {} "}}]},{"role":"tool","tool_call_id":"c","content":"1"}],"reasoning_effort":"low"}`))
 	f.Fuzz(func(t *testing.T, which uint8, in []byte) {
 		kind := Kinds()[int(which)%len(Kinds())]
 		tk, _ := taskOf(t, kind.Name())
+		tk.Model.Images = tk.Model.Images || kind == Kind(Chat{})
 		r, err := kind.Parse(in, tk)
 		if err != nil {
 			if fault.KindOf(err) != fault.Invalid {

@@ -99,7 +99,7 @@ func (t *turns) item(at string, v []byte) error {
 	case "reasoning": // was for the model that wrote it; a chat has no place for it
 		return nil
 	case "item_reference":
-		return unsupported(at, "responses are not stored; send the item itself")
+		return unsupported(at, "responses are not stored; send the item itself (clients do so if told that store is false)")
 	}
 	return unsupported(at+".type", "input may hold items of the types message, function_call, function_call_output and reasoning")
 }
