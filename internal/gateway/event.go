@@ -27,6 +27,7 @@ type Event struct {
 	Work     int64         // units
 	Charged  ledger.Amount // to a prepaid project
 	First    time.Duration // of the last attempt, to its first output
+	Blocked  time.Duration // of the last attempt, spent waiting for the customer to read
 	Total    time.Duration // of the request
 	Err      error         // with its cause, for our log; nil for success
 }
@@ -55,6 +56,9 @@ func (x *exchange) report() {
 		slog.Duration("first", e.First), slog.Duration("total", e.Total))
 	if e.Miner != nil {
 		attrs = append(attrs, slog.String("miner", e.Miner.Name()))
+	}
+	if e.Blocked >= time.Millisecond { // less is writing
+		attrs = append(attrs, slog.Duration("blocked", e.Blocked))
 	}
 	if e.Code != "" {
 		attrs = append(attrs, slog.String("code", e.Code))

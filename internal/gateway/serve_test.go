@@ -156,6 +156,7 @@ func TestRecorderFails(t *testing.T) {
 				!strings.Contains(r.body, `data: {"error":{"message":`) || !strings.HasSuffix(r.body, "\n\n") {
 				t.Errorf("%d %s", r.status, r.body)
 			}
+			stop(t, f) // the stream's goroutine logs after the response
 			if !strings.Contains(f.log.String(), "level=WARN") || !strings.Contains(f.log.String(), "not_recorded") {
 				t.Errorf("log:\n%s", f.log)
 			}
