@@ -41,7 +41,8 @@ type snapshot struct {
 // field is the contenders of one task, ascending by miner.
 type field struct {
 	seats []Seat
-	usual *usual // outlives the period
+	keys  []uint64 // of the seats' miners; see near
+	usual *usual   // outlives the period
 }
 
 func (f *field) find(miner hotkey.ID) (*Seat, bool) {
@@ -88,8 +89,10 @@ func (b *Board) Set(p period.Period, contenders []period.Contender) {
 	for name, f := range next.fields {
 		slices.SortStableFunc(f.seats, func(a, b Seat) int { return cmp.Or(a.Miner.Compare(b.Miner), cmp.Compare(a.Addr, b.Addr)) })
 		f.seats = slices.CompactFunc(f.seats, func(a, b Seat) bool { return a.Miner == b.Miner })
+		f.keys = make([]uint64, len(f.seats))
 		for i := range f.seats {
 			s := &f.seats[i]
+			s.usual, f.keys[i] = f.usual, keyOf(s.Miner)
 			s.record = b.recordOf(old, name, s.Miner)
 			s.record.absent = 0
 			if anew {
@@ -143,23 +146,49 @@ func (b *Board) retire(old, next *snapshot, anew bool) {
 // when nobody may be asked now, with how long to wait before asking again.
 // u1 and u2 are uniform random numbers; tried are the miners not to pick.
 func (b *Board) Acquire(task string, stream bool, now time.Time, u1, u2 uint64, tried []hotkey.ID) (*Seat, time.Duration) {
+	return b.AcquireNear(task, stream, now, u1, u2, tried, 0)
+}
+
+// AcquireNear is Acquire for a request whose prompt begins with a prefix, by a
+// secret hash of it: it prefers the miner that was asked for the same prefix
+// before, whose cache may hold it (see near). 0 stands for none.
+func (b *Board) AcquireNear(task string, stream bool, now time.Time, u1, u2 uint64, tried []hotkey.ID, prefix uint64) (*Seat, time.Duration) {
 	f := b.now.Load().fields[task]
 	if f == nil {
 		return nil, refusedMax
 	}
 	q := query{now: now.UnixNano(), stream: stream, usual: f.usual, tried: tried}
-	for {
+	for races := 0; ; races++ {
 		i := pick(f.seats, &q, u1, u2)
 		if i < 0 {
 			return nil, f.opens(&q)
 		}
-		s := &f.seats[i]
-		if n := s.record.inFlight.Add(1); s.Slots <= 0 || n <= s.Slots {
+		if prefix != 0 && len(f.seats) > 1 {
+			if j := f.near(&q, prefix, Cost(f.seats[i].state(&q))); j >= 0 {
+				i = j
+			}
+		}
+		if s := &f.seats[i]; f.begin(s, &q, races >= mostRaces) {
 			return s, 0
 		}
-		s.record.inFlight.Add(-1) // another request took the last slot first
-		u1, u2 = mix(u1), mix(u2)
+		u1, u2 = mix(u1), mix(u2) // another request was first
 	}
+}
+
+// mostRaces is how often another miner is looked for because others became
+// trials first. Then whoever is picked is asked: it is the least bad.
+const mostRaces = 4
+
+// begin counts a request at a seat as begun, if it may begin: a slot is free,
+// and a trial, if one is due, is not another request; anyway does not mind.
+func (f *field) begin(s *Seat, q *query, anyway bool) bool {
+	n := s.record.inFlight.Add(1)
+	if s.Slots > 0 && n > s.Slots || !s.record.breaker.admit(q.now) && !anyway {
+		s.record.inFlight.Add(-1)
+		return false
+	}
+	f.usual.load.Add(1)
+	return true
 }
 
 // Another says whether somebody may be asked besides the miners tried.
@@ -191,6 +220,7 @@ func (f *field) opens(q *query) time.Duration {
 // Release ends what Acquire began and learns from how it ended. retryAfter is
 // what the miner said with a 429; 0 if it said nothing.
 func (b *Board) Release(s *Seat, o outcome.Outcome, retryAfter time.Duration) {
+	lower(&s.usual.load)
 	b.end(s.record, &o, retryAfter)
 }
 
@@ -200,6 +230,7 @@ type Begun struct {
 	Spent bool // we have used up the miner's capacity, so that it may well answer 429
 
 	record *record
+	load   *atomic.Int64 // that it was counted in as well; nil: none
 }
 
 // TryBegin counts one of the validator's own requests as begun, which somebody
@@ -227,7 +258,8 @@ func (b *Board) TryBegin(task string, miner hotkey.ID, free bool) (Begun, bool) 
 		return Begun{}, false
 	}
 	r.probes.Add(1)
-	return Begun{Spent: s.spent(u), record: r}, true
+	u.load.Add(1)
+	return Begun{Spent: s.spent(u), record: r, load: &u.load}, true
 }
 
 // recordBefore gives the record of a contender that is not on the Board, or
@@ -250,6 +282,9 @@ func (b *Board) recordBefore(task string, miner hotkey.ID) (*Seat, *usual, *reco
 // Ended ends what TryBegin began, once, and learns from how it ended.
 func (b *Board) Ended(p Begun, o outcome.Outcome, retryAfter time.Duration) {
 	lower(&p.record.probes)
+	if p.load != nil {
+		lower(p.load)
+	}
 	b.end(p.record, &o, retryAfter)
 }
 
@@ -272,11 +307,11 @@ func (b *Board) Replay(o outcome.Outcome) {
 func (b *Board) end(r *record, o *outcome.Outcome, retryAfter time.Duration) {
 	lower(&r.inFlight)
 	b.charge(r, o)
-	u := &usual{}
 	if f := b.now.Load().fields[o.Task]; f != nil {
-		u = f.usual
+		r.note(o, f.usual, retryAfter)
+	} else {
+		r.note(o, new(usual), retryAfter)
 	}
-	r.note(o, u, retryAfter)
 }
 
 // lower counts one down, never below 0.
@@ -351,4 +386,12 @@ func (b *Board) Seats(task string, f func(*Seat)) {
 			f(&field.seats[i])
 		}
 	}
+}
+
+// Trips is how many breakers have opened in a task so far.
+func (b *Board) Trips(task string) int64 {
+	if f := b.now.Load().fields[task]; f != nil {
+		return f.usual.trips.Load()
+	}
+	return 0
 }

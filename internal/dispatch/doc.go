@@ -10,11 +10,21 @@
 //
 // What a candidate may be asked is its Standing:
 //
-//	Ready   a slot is free and capacity is left
-//	Spare   its capacity is used up, or it failed several times in a row:
-//	        asked only when nobody is Ready
-//	Closed  all its slots are taken, or it answered 429 a moment ago: not
-//	        asked, for its refusal would be our doing
+//	Ready    a slot is free and capacity is left
+//	Spare    its capacity is used up: asked only when nobody is Ready
+//	Tripped  it failed again and again, so that its breaker holds requests
+//	         back: asked only when nobody is Spare either
+//	Closed   all its slots are taken, or it answered 429 a moment ago: not
+//	         asked, for its refusal would be our doing
+//
+// So a task all of whose miners fail is not refused outright: the least bad of
+// two of them is asked, for what is known of them is old, and this shows soonest
+// that one is back. A Budget keeps retries from multiplying such an outage.
+//
+// A request whose prompt begins like an earlier one's prefers the miner that
+// was asked then, whose cache may hold the beginning, as long as it is as good
+// as any (see near). A request that is late may be put to a second miner,
+// if one has much free (Late, AcquireSpare).
 //
 // The validator's own requests choose their miners themselves, but begin and
 // end on the Board like others: none is sent where customers' requests take the

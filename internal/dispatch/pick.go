@@ -20,9 +20,10 @@ type State struct {
 type Standing uint8
 
 const (
-	Ready  Standing = iota // may be asked
-	Spare                  // only when nobody is Ready
-	Closed                 // not now
+	Ready   Standing = iota // may be asked
+	Spare                   // only when nobody is Ready
+	Tripped                 // only when nobody is Spare either
+	Closed                  // not now
 )
 
 const (
@@ -112,10 +113,12 @@ func best(seats []Seat, q *query) (Standing, int) {
 			count[s]++
 		}
 	}
-	if count[Ready] > 0 {
-		return Ready, count[Ready]
+	for s, n := range count {
+		if n > 0 {
+			return Standing(s), n
+		}
 	}
-	return Spare, count[Spare]
+	return Closed, 0
 }
 
 // nth gives the n-th seat of a standing that is not excluded.

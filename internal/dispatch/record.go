@@ -20,34 +20,31 @@ const (
 	// noWait stands for the usual wait while nobody has been asked, seconds.
 	noWait = 1
 
-	recent       = 0.1  // weight of the newest outcome in a miner's averages
-	recentUsual  = 0.02 // the same in a task's
-	forgetAfter  = 10 * time.Minute
-	refusedMin   = time.Second // back-off after a 429
-	refusedMax   = 30 * time.Second
-	failuresTrip = 3 // failures in a row that make a miner Spare
-	failedMin    = time.Second
-	failedMax    = 30 * time.Second
+	recent      = 0.1  // weight of the newest outcome in a miner's averages
+	recentUsual = 0.02 // the same in a task's
+	forgetAfter = 10 * time.Minute
+	refusedMin  = time.Second // back-off after a 429
+	refusedMax  = 30 * time.Second
 )
 
 // record is what was seen of one miner in one task. It outlives periods.
 type record struct {
+	// What is read to pick comes first: it fits into a cache line.
 	inFlight atomic.Int64
-	probes   atomic.Int64  // of inFlight, the validator's own
 	used     atomic.Int64  // units consumed this period
-	whole    atomic.Int64  // those of them in answers that were good
 	first    atomic.Uint64 // average time to a stream's first output, bits of seconds; 0 is unknown
 	pace     atomic.Uint64 // average time of a whole answer per unit, bits of seconds; 0 is unknown
 	success  atomic.Uint64 // average of good (1) and bad (0) answers, as bits
 	seen     atomic.Int64  // when the last outcome came, Unix nanoseconds
 	refused  atomic.Int64  // Closed until then
-	tripped  atomic.Int64  // Spare until then
+	breaker  breaker
+	probes   atomic.Int64 // of inFlight, the validator's own
+	whole    atomic.Int64 // of used, those in answers that were good
 
 	name atomic.Pointer[string] // the miner's address as text
 
 	mu       sync.Mutex // serialises updates of all but inFlight and used; guards the rest
 	answers  int        // good or bad so far
-	failures int        // in a row
 	refusals int        // in a row
 	absent   int        // periods without this contender; guarded by Board.mu instead
 }
@@ -60,9 +57,13 @@ func newRecord() *record {
 
 // usual is what is normal in one task: averages over all its miners.
 type usual struct {
-	first average // seconds to a stream's first output
-	pace  average // seconds per unit of a whole answer
-	work  average // units of an answer
+	first  average // seconds to a stream's first output
+	pace   average // seconds per unit of a whole answer
+	work   average // units of an answer
+	firsts quantile
+	paces  quantile
+	load   atomic.Int64 // requests under way at seats on the Board
+	trips  atomic.Int64 // breakers that opened so far
 }
 
 // average is an exponentially decaying mean that any goroutine may add to.
@@ -88,16 +89,20 @@ func (a *average) add(x, weight float64) {
 
 // note updates the averages with how an attempt ended.
 func (r *record) note(o *outcome.Outcome, u *usual, retryAfter time.Duration) {
-	if o.Status == outcome.Ours {
-		return
-	}
 	end := o.End()
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	if r.breaker.note(o, end) {
+		u.trips.Add(1)
+	}
+	if o.Status == outcome.Ours {
+		return
+	}
 	r.seen.Store(max(r.seen.Load(), end.UnixNano()))
 	if o.Stream && o.FirstOutput > 0 {
 		r.first.Store(blend(r.first.Load(), o.FirstOutput.Seconds(), recent))
 		u.first.add(o.FirstOutput.Seconds(), recentUsual)
+		u.firsts.add(o.FirstOutput.Seconds())
 	}
 	switch o.Status {
 	case outcome.Canceled:
@@ -108,27 +113,24 @@ func (r *record) note(o *outcome.Outcome, u *usual, retryAfter time.Duration) {
 			r.judge(0)
 		case outcome.OurOverload:
 			r.leave(end, retryAfter)
+		case outcome.Hedged:
+			r.noteHedged(o, u)
 		}
 	case outcome.OK:
 		if o.Work > 0 && o.Total > 0 && o.Blocked <= o.Total/10 { // else its pace is not known
 			pace := o.Total.Seconds() / float64(o.Work)
 			r.pace.Store(blend(r.pace.Load(), pace, recent))
 			u.pace.add(pace, recentUsual)
+			u.paces.add(pace)
 			u.work.add(float64(o.Work), recentUsual)
 		}
 		r.judge(1)
-		r.failures, r.refusals = 0, 0
-		r.tripped.Store(0)
+		r.refusals = 0
 	case outcome.RateLimited:
 		r.judge(0)
 		r.leave(end, retryAfter)
 	case outcome.Failed:
 		r.judge(0)
-		r.failures++
-		if r.failures >= failuresTrip {
-			wait := backOff(failedMin, failedMax, r.failures-failuresTrip)
-			r.tripped.Store(end.Add(wait).UnixNano())
-		}
 	}
 }
 

@@ -2,6 +2,7 @@ package dispatch
 
 import (
 	"math"
+	"time"
 
 	"vision/internal/hotkey"
 )
@@ -16,6 +17,7 @@ type Seat struct {
 	Slots    int64 // requests at once; 0 is unknown
 
 	record *record
+	usual  *usual // its task's, as long as the seat is on the Board
 }
 
 // InFlight is how many requests it is serving for us.
@@ -47,6 +49,9 @@ func (s *Seat) Name() string {
 	return name
 }
 
+// Breaker is the state of its breaker in the task.
+func (s *Seat) Breaker(now time.Time) BreakerState { return s.record.breaker.state(now.UnixNano()) }
+
 func (s *Seat) full() bool { return s.Slots > 0 && s.record.inFlight.Load() >= s.Slots }
 
 func (s *Seat) standing(q *query) Standing {
@@ -54,7 +59,9 @@ func (s *Seat) standing(q *query) Standing {
 	switch {
 	case r.refused.Load() > q.now || s.full():
 		return Closed
-	case r.tripped.Load() > q.now || s.left(q.usual) <= 0:
+	case r.breaker.holds(q.now):
+		return Tripped
+	case s.left(q.usual) <= 0:
 		return Spare
 	}
 	return Ready

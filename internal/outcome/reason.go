@@ -15,4 +15,6 @@ const (
 	// CutShort: the miner was given up earlier than its task lets it take, to
 	// leave time for another or because others had used it up.
 	CutShort = "cut_short"
+	// Hedged: another miner was asked as well, and spoke first.
+	Hedged = "hedged"
 )
