@@ -1,0 +1,29 @@
+#!/usr/bin/env bash
+# Validates /openapi.json and compares the real answers of a devnet with it.
+# Needs python3 with venv; the validators are installed into a temporary
+# folder, at the versions that are locked here. Takes about half a minute.
+set -u -o pipefail
+cd "$(dirname "$0")" || exit 1
+source ../devnet.sh
+trap stop_all EXIT
+
+vision=$scratch/vision
+(cd ../.. && go build -o "$vision" ./cmd/vision) || fail "build the program"
+python3 -m venv "$scratch/python" || fail "make a virtual environment"
+"$scratch/python/bin/pip" install --quiet --disable-pip-version-check -r requirements.txt || fail "install the validators"
+
+start_devnet --period 30s --miners 3
+export VISION_API=$api VISION_KEY=$key VISION_LIMIT=2
+new_key() { "$vision" key create --data "$scratch/data" "$@" | head -n1; }
+VISION_LIMITED_KEY=$(new_key --name limited --per-minute "$VISION_LIMIT") && later=$(new_key --name later) || fail "create keys"
+export VISION_LIMITED_KEY
+
+# Keys are read all at once: when the later one works, the limited one does.
+for _ in $(seq 50); do
+  code=$(curl -s -o "$scratch/answer" -w '%{http_code}' -m 10 -H "Authorization: Bearer $later" "$api/models")
+  [ "$code" = 200 ] && break
+  sleep 0.1
+done
+
+"$scratch/python/bin/python" check.py || fail "the API is not what its description says"
+stop_devnet
