@@ -78,6 +78,7 @@ func textPrompt(p *parsing, name string, v []byte) error {
 	p.key(name)
 	before := len(p.out)
 	p.out = openai.AppendCanonical(p.out, v)
+	p.r.head = [2]int{before, len(p.out) - 1}
 	p.r.features.PromptBytes = len(p.out) - before - 2
 	p.r.features.Turns = 1
 	return nil

@@ -25,6 +25,7 @@ func messages(p *parsing, name string, v []byte) error {
 	}
 	p.key(name)
 	p.out = append(p.out, '[')
+	p.r.head[0] = len(p.out)
 	n := 0
 	for e := range openai.Elements(v) {
 		if n == maxTurns {
@@ -40,6 +41,9 @@ func messages(p *parsing, name string, v []byte) error {
 	}
 	if n == 0 {
 		return fault.BadParam(name, "messages is empty: give at least one message.")
+	}
+	if p.r.head[1] == 0 { // nothing is the user's
+		p.r.head[1] = len(p.out)
 	}
 	p.out = append(p.out, ']')
 	p.r.features.Turns = n
@@ -186,6 +190,9 @@ func (t *turn) write(p *parsing) error {
 	}
 	p.r.features.PromptBytes += len(p.out) - before
 	p.out = append(p.out, '}')
+	if t.role == "user" && p.r.head[1] == 0 {
+		p.r.head[1] = len(p.out)
+	}
 	return nil
 }
 

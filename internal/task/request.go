@@ -22,6 +22,7 @@ type request struct {
 
 	payload []byte // for the miner, but for the seed
 	hole    int    // where in payload the seed belongs; -1 for kinds without one
+	head    [2]int // where in payload the prefix is; nowhere if empty
 }
 
 func (r *request) Stream() bool         { return r.stream }
