@@ -96,9 +96,38 @@ func (j *Journal) Ended(name string) (bool, error) {
 	return true, nil
 }
 
-// Forget removes what a process that has Ended left.
+// Processes lists the names of the processes that announced themselves and
+// have left their file: those that live, and those that ended without Close.
+func (j *Journal) Processes() ([]string, error) {
+	entries, err := os.ReadDir(j.dir)
+	if err != nil {
+		return nil, fmt.Errorf("look for processes: %w", err)
+	}
+	var names []string
+	for _, entry := range entries {
+		if name, ok := strings.CutSuffix(entry.Name(), processSuffix); ok {
+			names = append(names, name)
+		}
+	}
+	return names, nil
+}
+
+// Forget removes what a process that has Ended left. It does nothing to one
+// that lives.
 func (j *Journal) Forget(name string) error {
-	if err := os.Remove(j.processPath(name)); err != nil && !errors.Is(err, os.ErrNotExist) {
+	path := j.processPath(name)
+	f, err := os.OpenFile(path, os.O_RDWR, 0)
+	if errors.Is(err, os.ErrNotExist) {
+		return nil
+	}
+	if err == nil {
+		var free bool
+		if free, err = lock(f); err == nil && free {
+			err = os.Remove(path) // while the lock is held, so that it is not a newer one that goes
+		}
+		err = errors.Join(err, f.Close())
+	}
+	if err != nil {
 		return fmt.Errorf("forget the process %s: %w", name, err)
 	}
 	return nil

@@ -62,7 +62,7 @@ func (d *decoder) receipt(o *outcome.Outcome) *ledger.Receipt {
 
 func appendAnswer(b []byte, a *outcome.Answer, left *int) []byte {
 	body := a.Body
-	dropped := len(body) > *left
+	dropped := a.Dropped || len(body) > *left
 	if dropped {
 		body = nil
 	}

@@ -15,7 +15,10 @@ import (
 	"vision/internal/outcome"
 )
 
-const childEnv = "VISION_TEST_RECORD_UNTIL_KILLED"
+const (
+	childEnv = "VISION_TEST_RECORD_UNTIL_KILLED"
+	payerEnv = "VISION_TEST_PAY_UNTIL_KILLED" // project, key
+)
 
 // child records outcomes as fast as it can, with several callers, and prints
 // each one's request after it was acknowledged.
@@ -83,10 +86,10 @@ func TestKill(t *testing.T) {
 }
 
 // killed runs a child, kills it at a random moment and gives what it acknowledged.
-func killed(t *testing.T, path string) (ids []string) {
+func killed(t *testing.T, path string, env ...string) (ids []string) {
 	t.Helper()
 	cmd := exec.Command(os.Args[0])
-	cmd.Env = append(os.Environ(), childEnv+"="+path)
+	cmd.Env = append(append(os.Environ(), childEnv+"="+path), env...)
 	cmd.Stderr = os.Stderr
 	out, err := cmd.StdoutPipe()
 	if err != nil {

@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"vision/internal/ledger"
@@ -212,8 +213,12 @@ func (m *mover) reap(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	var errs []error
-	for _, name := range names {
+	// Some announced themselves and ended before they took anything.
+	announced, err := m.journal.Processes()
+	errs := []error{err}
+	names = append(names, announced...)
+	slices.Sort(names)
+	for _, name := range slices.Compact(names) {
 		if name == m.journal.Name() {
 			continue
 		}

@@ -10,6 +10,7 @@ import (
 	"testing/fstest"
 	"time"
 
+	"vision/internal/apikey"
 	"vision/internal/store"
 )
 
@@ -74,7 +75,10 @@ func TestUpgradedEqualsFresh(t *testing.T) {
 	keys, err := s.Keys(ctx)
 	if err != nil || len(keys) != 1 || keys[0].Name != "first customer" {
 		t.Errorf("keys of the old database: %v, %v", keys, err)
+	} else if k := keys[0]; k.Project != apikey.DefaultProject || k.Root != k.ID || k.SpendLimit != 0 || !k.Valid(time.Now()) || !k.Tasks.Allows("any") {
+		t.Errorf("a key of the old database has become %+v", k)
 	}
+	verified(t, "after the upgrade", s)
 	p, err := s.LastPeriod(ctx)
 	if err != nil || p.Seed != 1<<64-1 {
 		t.Errorf("period of the old database: %v, %v", p, err)

@@ -343,6 +343,9 @@ func TestRecordOfFirstVersion(t *testing.T) {
 func FuzzRecord(f *testing.F) {
 	e := entry(1)
 	f.Add(appendEntries(nil, []outcome.Entry{e}))
+	paid := receipted("req-1", 2, 3)
+	paid.Answer = &outcome.Answer{Key: 3, Name: "once", Request: "req-1", Status: 200, ContentType: "application/json", Body: []byte("{}")}
+	f.Add(appendEntries(nil, []outcome.Entry{e, paid}))
 	f.Add(firstRecord)
 	f.Add([]byte{version, 0xff, 0xff, 0xff, 0xff, 0x0f})
 	f.Fuzz(func(t *testing.T, record []byte) {

@@ -17,6 +17,9 @@ import (
 
 func TestMain(m *testing.M) {
 	if dir := os.Getenv(childEnv); dir != "" {
+		if who := os.Getenv(payerEnv); who != "" {
+			os.Exit(payer(dir, who))
+		}
 		os.Exit(child(dir))
 	}
 	goleak.VerifyTestMain(m)
