@@ -12,13 +12,13 @@
 #
 # Needs Go, curl, npm, and python3 with venv. The clients' versions are locked
 # here, Node's own too: the newest clients want a newer one than distributions
-# have. What is installed is kept in ~/.cache/vision-interop under the hash of
-# its lock, and installed again where it is missing.
+# have. What is installed is kept in ~/.cache.
 #
 # Time on 2 cores: about a minute, and 3 more to install.
 set -u -o pipefail
 cd "$(dirname "$0")" || exit 1
 source ../devnet.sh
+source ../packages.sh
 trap stop_all EXIT
 only=("$@")
 
@@ -29,52 +29,16 @@ wanted() { # CLIENT...
   return 1
 }
 
-cache=${XDG_CACHE_HOME:-${HOME:-$scratch}/.cache}/vision-interop
-mkdir -p "$cache" || fail "make the folder $cache"
-
-# installed NAME COMMAND LOCKS... sets folder to where COMMAND FOLDER has
-# installed what the files LOCKS name, now or at an earlier time.
-installed() {
-  local name=$1 command=$2 start=$SECONDS tag
-  shift 2
-  tag=$(cat "$@" - <<<"$(uname -sm) $(python3 -VV) $(python3 -c 'import sys; print(sys.base_prefix)')" | sha256sum | cut -c1-16)
-  folder=$cache/$name-$tag
-  exec 9>"$cache/$name.lock" && flock -w 600 9 || fail "wait for another run that installs $name"
-  if [ ! -e "$folder/complete" ]; then
-    rm -rf "$folder" && mkdir "$folder" && "$command" "$folder" "$1" && touch "$folder/complete" || fail "install $name"
-    echo "installed $name in $((SECONDS - start)) s"
-  fi
-  touch "$folder"
-  exec 9>&-
-  find "$cache" -mindepth 1 -maxdepth 1 -type d -mtime +14 -exec rm -rf {} + # what no lock has named for two weeks
-}
-
-install_python() { # FOLDER REQUIREMENTS
-  python3 -m venv "$1" || return
-  timeout 900 "$1/bin/python" -m pip install --quiet --disable-pip-version-check --no-deps -r "$2" && "$1/bin/python" -m pip check
-}
-
-install_node() { # FOLDER PACKAGE-LOCK
-  cp "$(dirname "$2")"/{package.json,package-lock.json,.npmrc} "$1" || return
-  # What npm says of an old Node does not matter: another runs the clients.
-  (cd "$1" && timeout 600 npm ci --silent --ignore-scripts) && "$1"/node_modules/node-linux-*/bin/node --version
-}
-
 vision=$scratch/vision
 (cd ../.. && go build -o "$vision" ./cmd/vision && go build -o "$scratch/openai-go" ./test/interop/go) || fail "build the programs"
-if wanted openai-py langchain-py; then
-  installed python install_python python/requirements.txt
-  python=$folder/bin/python
-fi
-if wanted litellm; then
-  installed litellm install_python python/litellm.txt
-  litellm=$folder/bin/python
-fi
+if wanted litellm; then python_packages interop-litellm python/litellm.txt && litellm=$python; fi
+if wanted openai-py langchain-py; then python_packages interop-python python/requirements.txt; fi
 if wanted openai-node vercel langchain-js; then
-  installed node install_node node/package-lock.json
-  node=$(ls "$folder"/node_modules/node-linux-*/bin/node)
+  node_packages interop-node node/package-lock.json
+  node=$(echo "$modules"/node-linux-*/bin/node)
+  [ -x "$node" ] || fail "find a Node for $(uname -m) among the packages"
   # Modules are looked for beside the script.
-  mkdir "$scratch/node" && cp node/*.js node/package.json "$scratch/node" && ln -s "$folder/node_modules" "$scratch/node" || fail "lay out the Node clients"
+  mkdir "$scratch/node" && cp node/*.js node/package.json "$scratch/node" && ln -s "$modules" "$scratch/node" || fail "lay out the Node clients"
 fi
 
 ops=127.0.0.1:$(python3 -c 'import socket; print(socket.create_server(("127.0.0.1", 0)).getsockname()[1])')
