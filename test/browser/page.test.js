@@ -171,7 +171,7 @@ test('the access point going away is told of', async () => {
 
 test('the code follows the chosen model, and is copied as it is', async () => {
   const { page, context, done } = await visit(browser)
-  await context.overridePermissions(origin, ['clipboard-read', 'clipboard-write'])
+  await context.overridePermissions(origin, ['clipboard-read', 'clipboard-sanitized-write'])
   const image = await modelAt('/v1/images/generations')
   await page.select('#code-model', image)
   assert.equal(await page.$eval('#model', (e) => e.value), image)

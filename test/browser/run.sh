@@ -21,7 +21,7 @@ export VISION_SOURCE=$scratch/source # a place where go run finds the SDK, and n
 mkdir "$VISION_SOURCE" && cp ../../go.mod ../../go.sum "$VISION_SOURCE" || fail "copy the module's versions"
 
 python3 -m venv "$scratch/python" || fail "make a virtual environment"
-"$scratch/python/bin/pip" install --quiet --disable-pip-version-check -r ../interop/python/requirements.txt || fail "install the Python SDK"
+"$scratch/python/bin/pip" install --quiet --disable-pip-version-check -r requirements.txt || fail "install the Python SDK"
 export PYTHON=$scratch/python/bin/python
 mkdir "$scratch/test" && cp ./*.js package.json package-lock.json "$scratch/test" && (cd "$scratch/test" && npm ci --silent) || fail "install the packages"
 

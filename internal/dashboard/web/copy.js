@@ -3,8 +3,11 @@ import { byId } from './dom.js'
 import { say } from './say.js'
 
 async function put(text) {
-  if (navigator.clipboard) return navigator.clipboard.writeText(text)
-  // Over plain HTTP there is no clipboard but by a selection.
+  try {
+    return await navigator.clipboard.writeText(text)
+  } catch {
+    // Over plain HTTP, or where that is forbidden, there is only a selection.
+  }
   const area = document.createElement('textarea')
   area.value = text
   area.className = 'hidden'
