@@ -12,7 +12,9 @@
 //
 // A directory holds any number of segments. A segment belongs to the process
 // that created it, shown by a lock that the system drops when the process
-// ends, however it ends. Adopt takes over segments without an owner.
+// ends, however it ends. Adopt takes over segments without an owner. A process
+// with more at stake than records announces itself by a locked file, NAME.process;
+// others learn from it, and from what is left of its segments, that it has Ended.
 //
 // Invariants: Append returns nil only after its record is in the file, in
 // front of which every other byte is valid; an error means that the record is

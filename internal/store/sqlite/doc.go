@@ -8,6 +8,11 @@
 //	                                            and the journal's position
 //	everything else ─► BEGIN IMMEDIATE … COMMIT on the one writing connection
 //
+// Receipts come with outcomes, and are booked by the transaction that moves
+// them, to the leases of the process that wrote the segment. A process that has
+// something on lease keeps a file locked beside its segments; when it has ended
+// and its segments are gone, whoever looks first returns its leases.
+//
 // Files: NAME (the database), NAME-wal and NAME-shm (SQLite's), and the
 // directory NAME-outcomes (the journal). They belong together: copy or move
 // all or none.
