@@ -28,21 +28,39 @@ func (x *exchange) attempts(t *task.Task, kind task.Kind, req task.Request) erro
 		return fault.New(fault.TooLarge, "request_too_large", "The request, with its pictures, has more than the %d bytes that miners are sent.", proto.MaxRequest)
 	}
 	stream := req.Stream()
-	tried := x.tried[:0]
-	seat, wait := g.Board.Acquire(t.Name, stream, now, g.Random(), g.Random(), tried)
+	lane := g.lanes.of(t.Name, &g.Routing)
+	lane.earn(now)
+	x.asked = x.tried[:0]
+	prefix := g.Routing.prefix(req)
+	seat, wait := g.Board.AcquireNear(t.Name, stream, now, g.Random(), g.Random(), nil, prefix)
 	if seat == nil {
 		return nobody(t, wait)
 	}
 	for {
-		call.Try = len(tried)
-		tried = append(tried, seat.Miner)
-		call.Last = len(tried) >= g.Limits.Tries || !g.Board.Another(t.Name, now, tried)
+		call.Try = len(x.asked)
+		x.asked = append(x.asked, seat.Miner)
+		more := len(x.asked) < g.Limits.Tries && g.Board.Another(t.Name, now, x.asked)
+		call.Last = !more || !lane.retries.Has(now)
 		d := deadlinesOf(now, by, t, kind, req, call.Last)
 		call.FirstBy, call.By = d.firstBy, d.by
-		x.attempt(seat, d)
+		x.asking = now
+		x.tell(seat)
+		x.aim(call, seat)
+		if late := x.late(lane); late > 0 {
+			x.raced(seat, d, lane, by, late)
+		} else {
+			x.try(x.r.Context(), seat, d, call, answer, nil)
+		}
+		now = g.Now()
+		x.waited, x.asking = x.waited+now.Sub(x.asking), time.Time{}
+		x.count(answer)
 		var next *dispatch.Seat
-		if now = g.Now(); !call.Last && x.another(answer) && by.Sub(now) >= least {
-			next, _ = g.Board.Acquire(t.Name, stream, now, g.Random(), g.Random(), tried)
+		if more && x.another(answer) && by.Sub(now) >= least {
+			if x.event.Denied = call.Last || !lane.retries.Spend(now); !x.event.Denied {
+				if next, _ = g.Board.AcquireNear(t.Name, stream, now, g.Random(), g.Random(), x.asked, prefix); next == nil {
+					lane.retries.GiveBack()
+				}
+			}
 		}
 		x.note(next == nil)
 		if next == nil {
@@ -52,31 +70,31 @@ func (x *exchange) attempts(t *task.Task, kind task.Kind, req task.Request) erro
 	}
 }
 
-// attempt makes the call to one miner, into x.answer, and gives its slot back.
-func (x *exchange) attempt(seat *dispatch.Seat, d deadlines) {
-	g, call, answer := x.g, &x.call, &x.answer
-	x.event.Miner = seat
-	x.event.Tries = call.Try + 1
-	if !g.Anonymous && !x.begun {
-		h := x.w.Header()
-		h["X-Vision-Miner"] = []string{seat.Name()}
-		h["X-Vision-Tries"] = tries[call.Try]
-	}
+// aim says in a call whom it is for.
+func (x *exchange) aim(call *relay.Call, seat *dispatch.Seat) {
 	call.Peer = relay.Peer{Miner: seat.Miner, Addr: seat.Addr}
-	call.Keep = g.Sampler != nil && g.Sampler.Keep(call.ID, call.Task.Name, seat.Miner)
+	call.Keep = x.g.Sampler != nil && x.g.Sampler.Keep(call.ID, call.Task.Name, seat.Miner)
+}
+
+// try makes the call to one miner, into answer, and gives its slot back. In a
+// race two run at once, and r is its part in it.
+func (x *exchange) try(ctx context.Context, seat *dispatch.Seat, d deadlines, call *relay.Call, answer *relay.Answer, r *racer) {
+	g := x.g
 	*answer = relay.Answer{}
 	answer.Outcome.Task, answer.Outcome.Miner, answer.Outcome.Status = call.Task.Name, seat.Miner, outcome.Ours
 	defer func() { // a panic of the relay's must not keep the slot
 		g.Board.Release(seat, answer.Outcome, answer.RetryAfter)
 	}()
-	ctx := x.r.Context()
 	overloaded := g.Board.Overloaded(call.Task.Name, seat)
-	*answer = g.Relay.Do(ctx, *call, x)
+	if r == nil {
+		*answer = g.Relay.Do(ctx, *call, x)
+	} else {
+		*answer = g.Relay.Do(ctx, *call, r)
+		r.settle(answer)
+	}
 	relay.Excuse(answer, overloaded)
 	switch o := &answer.Outcome; {
-	case o.Status == outcome.OK:
-	case o.Reason == outcome.Refused:
-		x.refusals++
+	case o.Status == outcome.OK, o.Reason == outcome.Refused, o.Reason == outcome.Hedged:
 	case context.Cause(ctx) == relay.ErrShutdown:
 		if o.Status == outcome.Canceled {
 			o.Status, o.Reason = outcome.Ours, "shutdown"
@@ -91,13 +109,6 @@ func (x *exchange) attempt(seat *dispatch.Seat, d deadlines) {
 	}
 }
 
-var tries = func() (all [maxTries][]string) {
-	for i := range all {
-		all[i] = []string{string(rune('1' + i))}
-	}
-	return all
-}()
-
 // least is the time that another try must have at the least.
 const least = 200 * time.Millisecond
 
@@ -110,6 +121,13 @@ func (x *exchange) another(a *relay.Answer) bool {
 	// One more miner may know better than the one that finds fault with the
 	// request. What two find fault with is not asked of all the others.
 	return x.refusals < 2
+}
+
+// count counts an attempt that found fault with the request.
+func (x *exchange) count(a *relay.Answer) {
+	if a.Outcome.Reason == outcome.Refused {
+		x.refusals++
+	}
 }
 
 // note adds an attempt to what will be recorded of the request.
@@ -128,12 +146,18 @@ func (x *exchange) finish(call *relay.Call, a *relay.Answer, entries []outcome.E
 	if err != nil {
 		return fault.Wrap(err, fault.Internal, "no_receipt", "write the receipt")
 	}
-	entries[len(entries)-1].Receipt = receipt
+	last := &entries[len(entries)-1]
+	last.Receipt = receipt
+	var ending []byte
+	if x.claim != nil && a.Outcome.Status == outcome.OK {
+		ending = x.ending(call, a)
+		last.Answer = x.remember(ending)
+	}
 	// The customer's leaving does not undo what the miner did.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(x.r.Context()), x.g.Limits.Record)
 	err = x.g.Recorder.Record(ctx, entries...)
 	cancel()
-	x.settle(receipt, err)
+	x.settle(last, err)
 	if err != nil {
 		return fault.Wrap(err, fault.Internal, "not_recorded", "record %d outcomes", len(entries))
 	}
@@ -141,26 +165,32 @@ func (x *exchange) finish(call *relay.Call, a *relay.Answer, entries []outcome.E
 		return x.why(a)
 	}
 	x.event.Status = 200
+	if ending == nil {
+		ending = x.ending(call, a)
+	}
 	if !call.Request.Stream() {
-		body := a.Body
-		if x.dialect != nil {
-			body = x.dialect.Answer(body)
-		}
-		x.respond(200, body)
+		x.respond(200, ending)
 		return nil
-	}
-	out := x.out[:0]
-	if x.dialect != nil {
-		x.stream()
-		x.write(x.dialect.End(out, a.Work), true)
-		return nil
-	}
-	if call.Request.Wants().Usage {
-		out = openai.AppendUsageChunk(out, a.Meta, a.Work.Prompt, a.Work.Units)
 	}
 	x.stream()
-	x.write(openai.AppendDone(out), true)
+	x.write(ending, true)
 	return nil
+}
+
+// ending is a good answer, or what ends it if it was streamed.
+func (x *exchange) ending(call *relay.Call, a *relay.Answer) []byte {
+	out := x.out[:0]
+	switch {
+	case x.dialect != nil && call.Request.Stream():
+		return x.dialect.End(out, a.Work)
+	case x.dialect != nil:
+		return x.dialect.Answer(a.Body)
+	case !call.Request.Stream():
+		return a.Body
+	case call.Request.Wants().Usage:
+		out = openai.AppendUsageChunk(out, a.Meta, a.Work.Prompt, a.Work.Units)
+	}
+	return openai.AppendDone(out)
 }
 
 // why is what the customer is told of a request that came to nothing.

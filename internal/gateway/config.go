@@ -55,13 +55,19 @@ type Config struct {
 	Random func() uint64
 	// Every is how often Keys and Periods are read. Default: a second.
 	Every time.Duration
-	// Anonymous leaves out the headers that name the miner and count the tries.
+	// Anonymous leaves out the X-Vision headers: the miner, the tries, and the
+	// time in the gateway.
 	Anonymous bool
+	// Routing is what is done for a request over and above asking one miner.
+	Routing Routing
 	// Books are the projects that pay, with their receipts, read every second
 	// with Keys. It may be nil: nobody pays, and there is no usage to be asked for.
 	Books Books
 	// Purses hold what requests of prepaid projects may cost. Wanted with Books.
 	Purses Purses
+	// Claims keep answers for customers who send a request again. They may be
+	// nil: idempotency keys are passed over.
+	Claims Claims
 	// Pages are served beside the API. It may be nil: nothing but the API is.
 	Pages Pages
 	// Limits bound what strangers may use up.
@@ -143,7 +149,7 @@ func (c *Config) Check() error {
 	if l.Tries < 0 || l.Tries > maxTries {
 		errs = append(errs, fmt.Errorf("gateway: tries is %d, want 1 to %d", l.Tries, maxTries))
 	}
-	return errors.Join(errs...)
+	return errors.Join(append(errs, c.Routing.check())...)
 }
 
 // maxTries bounds Limits.Tries.
@@ -161,6 +167,7 @@ func (c Config) filled() Config {
 			*v = d
 		}
 	}
+	c.Routing.fill()
 	l := &c.Limits
 	or(&l.Body, 8<<20)
 	or(&l.Requests, 16384)

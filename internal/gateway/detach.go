@@ -49,8 +49,12 @@ func (x *exchange) detach() {
 	w := &wire{conn: c, header: x.w.Header()}
 	w.out.Of(c.Conn)
 	x.w, x.rc = w, http.NewResponseController(w)
+	gone := cancel
+	if x.claim != nil {
+		gone = func() {}
+	}
 	early, _ := unread.Reader.Peek(unread.Reader.Buffered())
-	c.detached(early, cancel)
+	c.detached(early, gone)
 	go x.finishDetached(w, cancel)
 }
 

@@ -28,6 +28,7 @@ type exchange struct {
 	arrived time.Time
 	holder  *holder // once authenticated
 	bill    bill
+	claim   *claim  // nil: it has no idempotency key
 	dialect dialect // nil: the kind's own API
 	event   Event
 	later   bool // what is left to do is postponed; see detach
@@ -43,6 +44,10 @@ type exchange struct {
 	call   relay.Call
 	answer relay.Answer
 	tried  [maxTries]hotkey.ID
+	asked  []hotkey.ID   // of tried, those that have been asked
+	asking time.Time     // since when a miner is waited for; zero: none is
+	waited time.Duration // for miners, before that
+	told   told
 
 	entries  []outcome.Entry // of the attempts so far
 	refusals int             // of them, those that found fault with the request
@@ -198,6 +203,9 @@ func (x *exchange) generate(kind task.Kind) error {
 	if err != nil {
 		return x.named(err)
 	}
+	if answered, err := x.once(b.bytes); answered || err != nil {
+		return err
+	}
 	b.giveBack() // a Request holds nothing of the body it was read from
 	x.event.Stream = req.Stream()
 	if err := x.reserve(t, req); err != nil {
@@ -246,6 +254,7 @@ func (x *exchange) end() {
 		return
 	}
 	x.release()
+	x.unclaim()
 	if _, detached := x.w.(*wire); !detached && !x.extended.IsZero() { // a wire does that itself, once its end is sent
 		x.rc.SetWriteDeadline(time.Time{}) // for the connection's next request
 	}
@@ -305,6 +314,7 @@ var (
 // respond writes a whole response.
 func (x *exchange) respond(status int, body []byte) {
 	h := x.w.Header()
+	x.tellTime()
 	h["Content-Type"] = isJSON
 	h["Content-Length"] = []string{strconv.Itoa(len(body))}
 	x.begun = true
@@ -320,6 +330,13 @@ func (x *exchange) Events(p []byte) error {
 		x.out = x.dialect.Events(x.out[:0], p)
 		p = x.out
 	}
+	if x.claim != nil {
+		x.claim.note(p)
+		if !x.broken {
+			x.write(p, true)
+		}
+		return nil // it goes on without its customer
+	}
 	return x.write(p, true)
 }
 
@@ -330,6 +347,7 @@ func (x *exchange) stream() {
 	}
 	x.begun, x.streams = true, true
 	h := x.w.Header()
+	x.tellTime()
 	h["Content-Type"] = isEvents
 	h["Cache-Control"] = noCache
 	h["X-Accel-Buffering"] = noBuffer // for a proxy such as nginx

@@ -146,9 +146,16 @@ func (x *exchange) receipt(call *relay.Call, a *relay.Answer) (*ledger.Receipt, 
 	return r, nil
 }
 
-// settle ends the hold as the recording of a receipt went.
-func (x *exchange) settle(r *ledger.Receipt, err error) {
-	if r == nil || err != nil && !errors.Is(err, ledger.ErrUnknown) {
+// settle ends the hold as the recording of the request's last entry went.
+func (x *exchange) settle(e *outcome.Entry, err error) {
+	if err != nil && !errors.Is(err, ledger.ErrUnknown) {
+		return
+	}
+	if e.Answer != nil {
+		x.claim.settled = true
+	}
+	r := e.Receipt
+	if r == nil {
 		return
 	}
 	x.event.Charged = r.Charged

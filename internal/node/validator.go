@@ -140,8 +140,10 @@ func (v *Validator) addGateway() error {
 	purses := ledger.NewPurses(v.store)
 	v.group.Add(daemon.Component{Name: "purses", Serve: func(ctx context.Context) error { return v.keepPurses(ctx, purses) }})
 	g, err := gateway.New(gateway.Config{
+		Fetcher:   fetcher(v.config.Gateway.Links),
 		Books:     v.store,
 		Purses:    purses,
+		Claims:    v.store,
 		Pages:     pages,
 		Catalogue: v.Catalogue.Catalogue,
 		Board:     v.board,

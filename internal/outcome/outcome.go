@@ -132,6 +132,7 @@ type Answer struct {
 	Status      int    // HTTP
 	ContentType string
 	Body        []byte // as the customer got it, at most store.MaxAnswer bytes
+	Dropped     bool   // it was longer, and Body does not hold it
 }
 
 // Check is a checking server's verdict on a sample. A checker's own error is
