@@ -4,7 +4,7 @@
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 FUZZTIME    ?= 5s
 
-.PHONY: check build format generate tidy lint vet staticcheck vulncheck test race fuzz bench newcomer interop llama
+.PHONY: check build format generate tidy lint vet staticcheck vulncheck test race fuzz bench newcomer interop openapi browser llama
 
 check:
 	bash test/unchanged.sh $(MAKE) --no-print-directory format generate
@@ -50,6 +50,12 @@ newcomer:
 
 interop:
 	bash test/interop/run.sh
+
+openapi:
+	bash test/openapi/run.sh
+
+browser:
+	bash test/browser/run.sh
 
 llama:
 	bash test/llama/run.sh
