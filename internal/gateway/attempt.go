@@ -40,7 +40,8 @@ func (x *exchange) attempts(t *task.Task, kind task.Kind, req task.Request) erro
 		call.Try = len(x.asked)
 		x.asked = append(x.asked, seat.Miner)
 		more := len(x.asked) < g.Limits.Tries && g.Board.Another(t.Name, now, x.asked)
-		call.Last = !more || !lane.retries.Has(now)
+		starved := more && !lane.retries.Has(now)
+		call.Last = !more || starved
 		d := deadlinesOf(now, by, t, kind, req, call.Last)
 		call.FirstBy, call.By = d.firstBy, d.by
 		x.asking = now
@@ -55,8 +56,11 @@ func (x *exchange) attempts(t *task.Task, kind task.Kind, req task.Request) erro
 		x.waited, x.asking = x.waited+now.Sub(x.asking), time.Time{}
 		x.count(answer)
 		var next *dispatch.Seat
-		if more && x.another(answer) && by.Sub(now) >= least {
-			if x.event.Denied = call.Last || !lane.retries.Spend(now); !x.event.Denied {
+		if x.another(answer) && by.Sub(now) >= least {
+			switch {
+			case starved, !call.Last && !lane.retries.Spend(now):
+				x.event.Denied = true
+			case !call.Last:
 				if next, _ = g.Board.AcquireNear(t.Name, stream, now, g.Random(), g.Random(), x.asked, prefix); next == nil {
 					lane.retries.GiveBack()
 				}

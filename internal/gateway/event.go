@@ -21,6 +21,9 @@ type Event struct {
 	Reason   string // the last outcome's
 	Miner    *dispatch.Seat
 	Tries    int
+	Hedged   bool // a second miner was asked because the first was late
+	Outrun   bool // and was first
+	Denied   bool // another miner was not asked because the budget for that was used up
 	BytesIn  int
 	BytesOut int64
 	Prompt   int64         // tokens

@@ -25,6 +25,7 @@ type Gateway struct {
 	keys    keyring
 	guesses guesses
 	bodies  bodies
+	lanes   lanes
 	turns   chan struct{}   // one for each large body that may be parsed at once
 	priced  *task.Catalogue // whose prices are noted
 	started int64           // Unix seconds, for what has to say when a model was made
