@@ -7,7 +7,7 @@ import { tool } from '@langchain/core/tools';
 import { ChatOpenAI, OpenAIEmbeddings } from '@langchain/openai';
 import { z } from 'zod';
 import {
-  API, CHAT, EMBED, KEY, LIMITED_KEY, LONG, PARIS, RIVERS, atOnce, cosine, fails, main, serverNotices, untilRefused,
+  API, CHAT, EMBED, KEY, LIMITED_KEY, LONG, PARIS, PIXEL, RIVERS, atOnce, cosine, fails, main, serverNotices, untilRefused,
 } from './scenarios.js';
 
 const configuration = { baseURL: API };
@@ -82,6 +82,12 @@ await main('langchain-js', [
     assert.ok(after.text.trim());
     const answer = await model.withStructuredOutput(z.object({ city: z.string() }), { name: 'place' }).invoke(PARIS);
     assert.equal(typeof answer.city, 'string');
+  }],
+
+  ['pictures in a conversation', async () => {
+    const picture = { type: 'image_url', image_url: { url: `data:image/png;base64,${PIXEL}` } };
+    const answer = await chat({ maxTokens: 16 }).invoke([new HumanMessage({ content: [{ type: 'text', text: 'What is this?' }, picture] })]);
+    assert.ok(answer.text.trim());
   }],
 
   ['embeddings: documents and a query', async () => {

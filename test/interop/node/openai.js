@@ -4,7 +4,7 @@ import OpenAI from 'openai';
 import { zodResponseFormat, zodTextFormat } from 'openai/helpers/zod';
 import { z } from 'zod';
 import {
-  API, CHAT, COMPLETION, EMBED, IMAGE, KEY, LIMIT, LIMITED_KEY, LONG, PARIS, RIVERS, WEATHER_SCHEMA,
+  API, CHAT, COMPLETION, EMBED, IMAGE, KEY, LIMIT, LIMITED_KEY, LONG, PARIS, PIXEL, RIVERS, WEATHER_SCHEMA,
   atOnce, cosine, fails, main, pngSize, serverNotices, untilRefused,
 } from './scenarios.js';
 
@@ -162,6 +162,20 @@ await main('openai-node', [
       assert(e instanceof OpenAI.BadRequestError, e);
       assert.equal(e.param, Object.keys(wrong)[0]);
     }
+  }],
+
+  ['pictures in a conversation, by either API', async () => {
+    const url = `data:image/png;base64,${PIXEL}`;
+    const answer = await openai.chat.completions.create({
+      model: CHAT, max_tokens: 16,
+      messages: [{ role: 'user', content: [{ type: 'text', text: 'What is this?' }, { type: 'image_url', image_url: { url } }] }],
+    });
+    assert.ok(answer.choices[0].message.content.trim());
+    const response = await openai.responses.create({
+      model: CHAT, max_output_tokens: 16,
+      input: [{ role: 'user', content: [{ type: 'input_text', text: 'What is this?' }, { type: 'input_image', image_url: url, detail: 'auto' }] }],
+    });
+    assert.ok(response.output_text.trim());
   }],
 
   ['completions: whole and streamed', async () => {

@@ -27,6 +27,9 @@ export const WEATHER_SCHEMA = {
   additionalProperties: false,
 };
 
+// A picture of one pixel.
+export const PIXEL = 'iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==';
+
 const timeout = 60_000; // ms, for one scenario
 
 // main runs a client's scenarios, [name, function] each, or those whose names

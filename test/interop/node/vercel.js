@@ -8,7 +8,7 @@ import { createOpenAI } from '@ai-sdk/openai';
 import { createOpenAICompatible } from '@ai-sdk/openai-compatible';
 import { z } from 'zod';
 import {
-  API, CHAT, EMBED, IMAGE, KEY, LIMITED_KEY, LONG, PARIS, RIVERS,
+  API, CHAT, EMBED, IMAGE, KEY, LIMITED_KEY, LONG, PARIS, PIXEL, RIVERS,
   atOnce, cosine, fails, main, pngSize, serverNotices, untilRefused,
 } from './scenarios.js';
 
@@ -76,6 +76,22 @@ const language = ([title, model]) => [
     for await (const part of stream.fullStream) kinds.add(part.type);
     for (const kind of ['tool-input-start', 'tool-input-delta', 'tool-call', 'tool-result']) assert(kinds.has(kind), `no ${kind}`);
     assert.equal(asked.length, 1);
+  }],
+
+  [`${title}: a second turn, with a picture`, async () => {
+    // Responses are not stored: the provider is told so, or it would refer to the first answer by its id.
+    const options = { ...once, model: model(), maxOutputTokens: 24, providerOptions: { openai: { store: false } } };
+    const first = await generateText({ ...options, prompt: RIVERS });
+    const second = await generateText({
+      ...options,
+      messages: [
+        { role: 'user', content: RIVERS },
+        ...first.response.messages,
+        { role: 'user', content: [{ type: 'text', text: 'And this?' }, { type: 'file', data: PIXEL, mediaType: 'image/png' }] },
+      ],
+    });
+    assert.ok(second.text.trim());
+    assert(second.usage.inputTokens > first.usage.inputTokens + first.usage.outputTokens / 2);
   }],
 
   [`${title}: schema: an object, whole and streamed`, async () => {

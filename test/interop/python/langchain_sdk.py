@@ -109,6 +109,12 @@ def responses():
     assert isinstance(model.with_structured_output(Place).invoke("What is the weather in Paris?"), Place)
 
 
+@scenario("pictures in a conversation")
+def pictures():
+    answer = chat(max_tokens=16).invoke([HumanMessage(SEEN[0]["content"])])
+    assert answer.text.strip()
+
+
 @scenario("completions: whole and streamed")
 def completions():
     model = OpenAI(model=COMPLETION, base_url=API, api_key=KEY, max_retries=0, max_tokens=24)

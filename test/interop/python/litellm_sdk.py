@@ -91,6 +91,11 @@ def responses():
     assert call.type == "function_call" and "city" in json.loads(call.arguments)
 
 
+@scenario("pictures in a conversation")
+def pictures():
+    assert complete(SEEN, max_tokens=16).choices[0].message.content.strip()
+
+
 @scenario("completions: whole")
 def completions():
     answer = litellm.text_completion(**{**options(COMPLETION), "model": "text-completion-openai/" + COMPLETION}, prompt="The river", max_tokens=16)

@@ -202,6 +202,20 @@ def responses_errors():
             assert e.param == param, e
 
 
+@scenario("pictures in a conversation, by either API")
+def pictures():
+    answer = client().chat.completions.create(model=CHAT, messages=SEEN, max_tokens=16)
+    assert answer.choices[0].message.content.strip()
+    blind = client().chat.completions.create(model=CHAT, messages=[{"role": "user", "content": "What is this?"}], max_tokens=16)
+    assert answer.usage.prompt_tokens > blind.usage.prompt_tokens, "a picture costs tokens"
+    answer = client().responses.create(model=CHAT, max_output_tokens=16, input=[{"role": "user", "content": [
+        {"type": "input_text", "text": "What is this?"}, {"type": "input_image", "image_url": PIXEL, "detail": "auto"}]}])
+    assert answer.output_text.strip()
+    e = raises(openai.BadRequestError, client().chat.completions.create, model=CHAT, messages=[
+        {"role": "user", "content": [{"type": "image_url", "image_url": {"url": "data:image/png;base64,AAAA"}}]}])
+    assert e.param.startswith("messages"), e
+
+
 @scenario("completions: whole and streamed")
 def completions():
     answer = client().completions.create(model=COMPLETION, prompt="The river", max_tokens=16)
@@ -247,8 +261,10 @@ def errors():
             assert e.param == next(iter(wrong)) and e.type == "invalid_request_error", e
     e = raises(openai.BadRequestError, client().images.generate, model=IMAGE, prompt="a heron", size="1x1")
     assert e.param == "size"
-    e = raises(openai.BadRequestError, client().embeddings.create, model=EMBED, input="")
-    assert e.param == "input"
+    for wrong in ("", [], [1, 2, 3]):  # the last are tokens, of a model that is not ours
+        e = raises(openai.BadRequestError, client().embeddings.create, model=EMBED, input=wrong)
+        assert e.param == "input"
+    raises(openai.NotFoundError, client().files.list)
 
 
 @scenario("rate limit: RateLimitError with retry-after")

@@ -30,6 +30,10 @@ WEATHER_SCHEMA = {"type": "object", "properties": {"city": {"type": "string"}}, 
 WEATHER = {"type": "function", "function": {"name": "get_weather", "description": "The weather somewhere", "parameters": WEATHER_SCHEMA}}
 FORCED = {"type": "function", "function": {"name": "get_weather"}}
 
+# A picture of one pixel.
+PIXEL = "data:image/png;base64,iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
+SEEN = [{"role": "user", "content": [{"type": "text", "text": "What is this?"}, {"type": "image_url", "image_url": {"url": PIXEL}}]}]
+
 TIMEOUT = 60  # seconds for one scenario
 
 _table = []
