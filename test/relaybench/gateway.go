@@ -14,6 +14,7 @@ import (
 	"vision/internal/dispatch"
 	"vision/internal/gateway"
 	"vision/internal/hotkey"
+	"vision/internal/ledger"
 	"vision/internal/obs"
 	"vision/internal/outcome"
 	"vision/internal/period"
@@ -79,7 +80,11 @@ func startGateway(text string) (s service, err error) {
 	if err != nil {
 		return s, err
 	}
+	purses := ledger.NewPurses(st)
 	g, err := gateway.New(gateway.Config{
+		Books:     st,
+		Purses:    purses,
+		Claims:    st,
 		Catalogue: func() *task.Catalogue { return catalogue },
 		Board:     dispatch.NewBoard(),
 		Relay:     asks,
@@ -103,6 +108,13 @@ func startGateway(text string) (s service, err error) {
 	}
 	server := gateway.NewServer(g)
 	ctx, cancel := context.WithCancel(context.Background())
+	kept := make(chan struct{})
+	go func() {
+		defer close(kept)
+		tick := time.NewTicker(200 * time.Millisecond)
+		defer tick.Stop()
+		purses.Run(ctx, tick.C)
+	}()
 	follows, ended := make(chan error, 1), make(chan error, 1)
 	go func() { follows <- g.Serve(ctx) }()
 	go func() { ended <- server.Serve(g.Listener(l)) }()
@@ -116,7 +128,8 @@ func startGateway(text string) (s service, err error) {
 			err = errors.Join(err, shut(server, ended))
 			cancel()
 			client.Close()
-			return errors.Join(err, <-follows, st.Close())
+			<-kept
+			return errors.Join(err, <-follows, purses.Close(context.Background()), st.Close())
 		},
 	}, nil
 }
@@ -131,10 +144,19 @@ var bench = task.Task{
 	Price:    task.Price{Prompt: 15, Output: 30},
 }
 
-// furnish puts a key and a period with its contenders into the store.
+// furnish puts a prepaid project with money, a key with limits of every sort, and
+// a period with its contenders into the store.
 func furnish(st *sqlite.Store, addrs []string) error {
 	ctx := context.Background()
-	key := apikey.Key{Name: "relaybench", Hash: apikey.HashOf(apiKey), Hint: apikey.Hint(apiKey), PerMinute: apikey.MaxPerMinute, Created: time.Now()}
+	project, err := st.CreateProject(ctx, apikey.Project{Name: "relaybench", Kind: apikey.Prepaid, Created: time.Now()})
+	if err != nil {
+		return err
+	}
+	if _, err := st.Deposit(ctx, project.ID, 1_000_000*ledger.Credit, "first", "", time.Now()); err != nil {
+		return err
+	}
+	key := apikey.Key{Name: "relaybench", Project: project.ID, Tasks: apikey.ScopeOf(bench.Name),
+		TokensPerMinute: 1e15, Concurrent: 1e6, SpendLimit: 1_000_000 * ledger.Credit, Hash: apikey.HashOf(apiKey), Hint: apikey.Hint(apiKey), PerMinute: apikey.MaxPerMinute, Created: time.Now()}
 	if _, err := st.CreateKey(ctx, key); err != nil {
 		return err
 	}
@@ -144,7 +166,7 @@ func furnish(st *sqlite.Store, addrs []string) error {
 			Declared: 1e15, Capacity: 1e15, Share: 0.1, Probes: 10, Slots: 4096})
 	}
 	now := time.Now()
-	_, err := st.StartPeriod(ctx, period.Period{Start: now, End: now.Add(24 * time.Hour)}, contenders)
+	_, err = st.StartPeriod(ctx, period.Period{Start: now, End: now.Add(24 * time.Hour)}, contenders)
 	return err
 }
 
