@@ -30,6 +30,7 @@ var cheats = []cheat{
 	flaky,
 	truncate,
 	relays,
+	hurried,
 }
 
 // CheatNames lists the cheats.

@@ -34,6 +34,8 @@ type Options struct {
 	Cheats []string
 	// Listen is where the API is served; a free port on loopback if the port is 0.
 	Listen string
+	// PrivateLinks lets customers' requests link to pictures on this machine.
+	PrivateLinks bool
 	// Ops is where the validator's health and metrics are served; nowhere if empty.
 	Ops string
 	// Log is told what all nodes log.
@@ -214,6 +216,7 @@ func (d *Devnet) addValidator(ctx context.Context, key *hotkey.Key) (err error) 
 	c.Data, c.Period, c.Ops = d.options.Data, d.options.Period, d.options.Ops
 	c.Scorer.Keep = max(c.Scorer.Keep, 48*c.Period)
 	c.Gateway.Listen = d.options.Listen
+	c.Gateway.Links.Private = d.options.PrivateLinks
 	if d.options.Server != "" {
 		c.Checker.References = realReferences(d.options)
 		c.Checker.Timeout = 5 * time.Minute

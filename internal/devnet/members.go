@@ -146,6 +146,8 @@ func (d *Devnet) minerConfig(url string) miner.Config {
 			perSecond = 20
 		case task.Item:
 			perSecond = 10
+		case task.Kilopixel:
+			perSecond = 500
 		}
 		units := int64(perSecond * float64(slots) / 2 * d.options.Period.Seconds())
 		model := t.Name

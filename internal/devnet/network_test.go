@@ -119,7 +119,20 @@ func catalogue(t *testing.T, data string) {
 	if racing {
 		typical = map[string]int64{"chat": 2000, "completion": 2000, "text-to-image": 400, "embedding": 100}
 	}
-	text := string(config.DevnetCatalogue())
+	catalogueOf(t, data, typical)
+}
+
+// catalogueOf writes the devnet's tasks of some kinds, with what is typical of each.
+func catalogueOf(t *testing.T, data string, typical map[string]int64) {
+	t.Helper()
+	head, tasks, _ := strings.Cut(string(config.DevnetCatalogue()), "  - name:")
+	text := head
+	for entry := range strings.SplitSeq(tasks, "  - name:") {
+		_, rest, _ := strings.Cut(entry, "    kind: ")
+		if k, _, _ := strings.Cut(rest, "\n"); typical[k] > 0 {
+			text += "  - name:" + entry
+		}
+	}
 	if racing {
 		text = regexp.MustCompile(`first: \d+s, gap: \d+s, total: \d+s`).ReplaceAllString(text, "first: 60s, gap: 60s, total: 180s")
 	}

@@ -58,8 +58,28 @@ type GatewayConfig struct {
 	Body int `yaml:"body"`
 	// Anonymous leaves out the response headers that name the miner and the tries.
 	Anonymous bool `yaml:"anonymous"`
+	// Links is how pictures are fetched that requests link to.
+	Links LinksConfig `yaml:"links"`
 	// Page is what a browser is shown at the API's address.
 	Page PageConfig `yaml:"page"`
+}
+
+// LinksConfig bounds what the gateway fetches where customers say. Only public
+// addresses are connected to, after redirects as well.
+type LinksConfig struct {
+	// Fetch turns it on. Without it customers must send pictures themselves.
+	Fetch bool `yaml:"fetch"`
+	// Bytes is the most that a picture may have.
+	Bytes int64 `yaml:"bytes"`
+	// Timeout bounds one fetch, redirects included.
+	Timeout time.Duration `yaml:"timeout"`
+	// Redirects is how many are followed.
+	Redirects int `yaml:"redirects"`
+	// AtOnce is how many fetches may be under way.
+	AtOnce int `yaml:"at_once"`
+	// Private lets loopback and private addresses be fetched from too. Customers
+	// can then read what only this machine can reach: for tests alone.
+	Private bool `yaml:"private"`
 }
 
 // PageConfig is the page with models, playground, code and reference, and what
@@ -105,7 +125,8 @@ func ValidatorDefaults() ValidatorConfig {
 		Period:  time.Hour,
 		Roles:   []string{Gateway, Scorer, Checks},
 		Gateway: GatewayConfig{Listen: "127.0.0.1:8080", Tries: 3, Requests: 16384, Body: 8 << 20,
-			Page: PageConfig{Show: true, Name: "Vision", Live: true}},
+			Links: LinksConfig{Fetch: true, Bytes: 8 << 20, Timeout: 10 * time.Second, Redirects: 3, AtOnce: 32},
+			Page:  PageConfig{Show: true, Name: "Vision", Live: true}},
 		Scorer:  ScorerConfig{Probes: 256, Checks: 4, CheckRate: 0.02, Keep: 14 * 24 * time.Hour},
 		Checker: checker.Defaults(),
 	}
@@ -145,6 +166,13 @@ func (c *ValidatorConfig) Check(report func(field, format string, args ...any)) 
 	within(report, "gateway.tries", c.Gateway.Tries, 1, 8)
 	within(report, "gateway.requests", c.Gateway.Requests, 1, 1<<20)
 	within(report, "gateway.body", c.Gateway.Body, 1<<10, 8<<20)
+	links := c.Gateway.Links
+	within(report, "gateway.links.bytes", int(links.Bytes), 1<<10, 64<<20)
+	within(report, "gateway.links.redirects", links.Redirects, 0, 10)
+	within(report, "gateway.links.at_once", links.AtOnce, 1, 1<<12)
+	if links.Timeout < 100*time.Millisecond || links.Timeout > time.Minute {
+		report("gateway.links.timeout", "is %v, want 100ms to 1m", links.Timeout)
+	}
 	short(report, "gateway.page.name", c.Gateway.Page.Name, dashboard.MostName)
 	short(report, "gateway.page.notice", c.Gateway.Page.Notice, dashboard.MostNotice)
 	within(report, "scorer.probes", c.Scorer.Probes, 1, 1<<16)
