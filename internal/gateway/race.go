@@ -86,7 +86,7 @@ func (x *exchange) raced(seat *dispatch.Seat, d deadlines, l *lane, by time.Time
 		x.entries = append(x.entries, relay.Entry(r.second.call, r.second.answer, false))
 		return
 	}
-	x.event.Miner = r.second.seat
+	x.tell(r.second.seat)
 	x.event.Outrun = r.winner != nil
 	x.count(&x.answer)
 	x.note(false)
