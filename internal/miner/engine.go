@@ -67,14 +67,14 @@ func unlessGiven(members map[string]json.RawMessage, values map[string]string) {
 
 // translate writes a validator's payload for a server that calls the model by
 // another name.
-func translate(e Engine, kind task.Kind, payload []byte, model string) ([]byte, error) {
+func translate(e Engine, kind task.Kind, payload []byte, model string) (body []byte, contentType string, err error) {
 	var members map[string]json.RawMessage
 	if err := json.Unmarshal(payload, &members); err != nil {
-		return nil, err
+		return nil, "", err
 	}
 	name, err := json.Marshal(model)
 	if err != nil {
-		return nil, err
+		return nil, "", err
 	}
 	members["model"] = name
 	if k, ok := kind.(interface{ Knows(field string) bool }); ok && !e.Extras() {
@@ -85,5 +85,5 @@ func translate(e Engine, kind task.Kind, payload []byte, model string) ([]byte, 
 		}
 	}
 	e.Request(kind, members)
-	return json.Marshal(members)
+	return encode(e, kind, members)
 }

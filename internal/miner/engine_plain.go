@@ -9,7 +9,7 @@ import (
 
 // plain is any other OpenAI-compatible server, which may refuse what OpenAI's
 // own schema lacks.
-type plain struct{}
+type plain struct{ openaiForms }
 
 func (plain) Name() string     { return "openai" }
 func (plain) Spec() proto.Spec { return proto.Spec{} }

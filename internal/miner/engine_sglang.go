@@ -9,7 +9,7 @@ import (
 
 // sglang is SGLang's OpenAI-compatible server. It has no return_token_ids, so
 // its answers are judged by their text.
-type sglang struct{}
+type sglang struct{ openaiForms }
 
 func (sglang) Name() string     { return "sglang" }
 func (sglang) Spec() proto.Spec { return proto.Spec{Engine: "sglang"} }

@@ -8,7 +8,7 @@ import (
 )
 
 // vllm is vLLM's server. It gives token ids when asked by return_token_ids.
-type vllm struct{}
+type vllm struct{ openaiForms }
 
 func (vllm) Name() string     { return "vllm" }
 func (vllm) Spec() proto.Spec { return proto.Spec{Engine: "vllm", TokenIDs: true} }

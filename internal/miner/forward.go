@@ -19,7 +19,7 @@ import (
 // forward asks the model server and passes its answer on. It gives the units
 // served and why it failed, if it did.
 func (m *Miner) forward(w http.ResponseWriter, r *http.Request, q request) (int64, error) {
-	body, err := translate(q.offer.engine, q.kind, q.payload, q.offer.Model)
+	body, contentType, err := translate(q.offer.engine, q.kind, q.payload, q.offer.Model)
 	if err != nil {
 		err = fault.Wrap(err, fault.Internal, "", "write the request for the model server")
 		refuse(w, err)
@@ -34,7 +34,7 @@ func (m *Miner) forward(w http.ResponseWriter, r *http.Request, q request) (int6
 		refuse(w, err)
 		return 0, err
 	}
-	out.Header.Set("Content-Type", "application/json")
+	out.Header.Set("Content-Type", contentType)
 	if q.offer.key != "" {
 		out.Header.Set("Authorization", "Bearer "+q.offer.key)
 	}

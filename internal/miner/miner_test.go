@@ -517,14 +517,14 @@ func TestEnginesGetWhatTheyTake(t *testing.T) {
 		if !ok {
 			t.Fatalf("no engine %s", name)
 		}
-		got, err := translate(e, kind, payload, "m")
+		got, _, err := translate(e, kind, payload, "m")
 		if err != nil || !bytes.Equal(got, []byte(want)) {
 			t.Errorf("%s gets %s (%v), want %s", name, got, err, want)
 		}
 	}
 	// Fields of no task's kind go to servers that take them.
 	for _, e := range engines {
-		got, err := translate(e, kind, []byte(`{"model":"chat","seed":1,"guided_regex":"a+"}`), "m")
+		got, _, err := translate(e, kind, []byte(`{"model":"chat","seed":1,"guided_regex":"a+"}`), "m")
 		if err != nil || bytes.Contains(got, []byte("guided_regex")) != e.Extras() || e.Extras() == (e.Name() == "openai") {
 			t.Errorf("%s gets %s (%v)", e.Name(), got, err)
 		}
@@ -532,12 +532,12 @@ func TestEnginesGetWhatTheyTake(t *testing.T) {
 	// What a customer asked for stays, and other kinds have no sampling.
 	for name, want := range map[string]string{"vllm": `"repetition_penalty":1.2`, "sglang": `"repetition_penalty":1.2`, "llama.cpp": `"repeat_penalty":1.2`} {
 		e, _ := engineNamed(name)
-		got, err := translate(e, kind, []byte(`{"model":"chat","seed":1,"repetition_penalty":1.2,"top_k":5}`), "m")
+		got, _, err := translate(e, kind, []byte(`{"model":"chat","seed":1,"repetition_penalty":1.2,"top_k":5}`), "m")
 		if err != nil || !bytes.Contains(got, []byte(want)) || !bytes.Contains(got, []byte(`"top_k":5`)) {
 			t.Errorf("%s gets %s (%v), want %s in it", name, got, err, want)
 		}
 		embedding, _ := task.KindNamed("embedding")
-		if got, err := translate(e, embedding, []byte(`{"model":"x","input":["a"]}`), "m"); err != nil || string(got) != `{"input":["a"],"model":"m"}` {
+		if got, _, err := translate(e, embedding, []byte(`{"model":"x","input":["a"]}`), "m"); err != nil || string(got) != `{"input":["a"],"model":"m"}` {
 			t.Errorf("%s gets %s (%v) for vectors", name, got, err)
 		}
 	}
