@@ -32,8 +32,8 @@ var quiet = slog.New(slog.DiscardHandler)
 
 func key(n byte) *hotkey.Key { return hotkey.FromSeed([32]byte{n}) }
 
-// ledger is one in memory, with answers that a test plans.
-type ledger struct {
+// fakeLedger is one in memory, with answers that a test plans.
+type fakeLedger struct {
 	mu        sync.Mutex // guards the rest
 	neurons   []chain.Neuron
 	block     uint64
@@ -42,7 +42,7 @@ type ledger struct {
 	announced []chain.Endpoint
 }
 
-func (l *ledger) Snapshot(context.Context) (*chain.Snapshot, error) {
+func (l *fakeLedger) Snapshot(context.Context) (*chain.Snapshot, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.fail != nil {
@@ -53,7 +53,7 @@ func (l *ledger) Snapshot(context.Context) (*chain.Snapshot, error) {
 		Params: chain.Params{BlockTime: time.Second, Tempo: 10, StakeThreshold: 1000 * chain.TAO}}, l.neurons)
 }
 
-func (l *ledger) Announce(_ context.Context, _ chain.Signer, at chain.Endpoint) error {
+func (l *fakeLedger) Announce(_ context.Context, _ chain.Signer, at chain.Endpoint) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.announced = append(l.announced, at)
@@ -65,11 +65,11 @@ func (l *ledger) Announce(_ context.Context, _ chain.Signer, at chain.Endpoint) 
 	return err
 }
 
-func (l *ledger) SetWeights(context.Context, chain.Signer, chain.Weights) (chain.Receipt, error) {
+func (l *fakeLedger) SetWeights(context.Context, chain.Signer, chain.Weights) (chain.Receipt, error) {
 	return chain.Receipt{}, errors.New("not here")
 }
 
-func (l *ledger) change(f func()) {
+func (l *fakeLedger) change(f func()) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	f()
@@ -78,7 +78,7 @@ func (l *ledger) change(f func()) {
 // Only registered validators with a permit and enough stake may ask a miner.
 func TestAdmission(t *testing.T) {
 	great, small, barred, miner := key(1).ID(), key(2).ID(), key(3).ID(), key(4).ID()
-	v, err := NewView(t.Context(), &ledger{neurons: []chain.Neuron{
+	v, err := NewView(t.Context(), &fakeLedger{neurons: []chain.Neuron{
 		{UID: 0, Hotkey: great, Stake: 3000 * chain.TAO, ValidatorPermit: true},
 		{UID: 1, Hotkey: small, Stake: 999 * chain.TAO, ValidatorPermit: true},
 		{UID: 2, Hotkey: barred, Stake: 5000 * chain.TAO},
@@ -107,7 +107,7 @@ func TestAdmission(t *testing.T) {
 // A ledger that is away leaves what was known in force; then the view goes on.
 func TestViewOutlivesTheLedgersAbsence(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		l := &ledger{}
+		l := &fakeLedger{}
 		v, err := NewView(t.Context(), l, quiet)
 		if err != nil {
 			t.Fatal(err)
@@ -137,7 +137,7 @@ func TestViewOutlivesTheLedgersAbsence(t *testing.T) {
 // A miner that the ledger does not take yet tries until it does.
 func TestAnnouncingGoesOnUntilItIsTaken(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		l := &ledger{announces: []error{
+		l := &fakeLedger{announces: []error{
 			&chain.Refused{Reason: chain.NotRegistered}, errors.New("lost"),
 			&chain.Refused{Reason: chain.TooFast, RetryAfter: 40 * time.Second},
 		}}
@@ -257,7 +257,7 @@ func parts(t *testing.T) Parts {
 		t.Fatal(err)
 	}
 	k := key(1)
-	return Parts{Key: k, Ledger: &ledger{neurons: []chain.Neuron{{UID: 0, Hotkey: k.ID(), Stake: 2000 * chain.TAO, ValidatorPermit: true}}}, Catalogue: catalogue, Log: quiet}
+	return Parts{Key: k, Ledger: &fakeLedger{neurons: []chain.Neuron{{UID: 0, Hotkey: k.ID(), Stake: 2000 * chain.TAO, ValidatorPermit: true}}}, Catalogue: catalogue, Log: quiet}
 }
 
 func validatorConfig(t *testing.T) ValidatorConfig {
