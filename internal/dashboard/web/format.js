@@ -29,6 +29,9 @@ const kinds = {
   'completion': 'Completion',
   'text-to-image': 'Text to image',
   'image-to-image': 'Image to image',
+  'inpaint': 'Inpainting',
+  'upscale': 'Upscaling',
+  'avatar': 'Avatars',
   'embedding': 'Embedding',
 }
 

@@ -32,6 +32,7 @@ function show(text, kind = '') {
   note.textContent = text
   note.className = `note ${kind}`
   button.textContent = key ? 'Forget' : 'Use'
+  button.className = key ? 'quiet' : ''
   input.readOnly = key !== ''
   input.value = key
 }

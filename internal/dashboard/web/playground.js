@@ -12,6 +12,9 @@ const makers = {
   '/v1/chat/completions': chat,
   '/v1/completions': completion,
   '/v1/images/generations': picture,
+  '/v1/images/edits': picture,
+  '/v1/images/variations': picture,
+  '/v1/avatars': picture,
   '/v1/embeddings': vector,
 }
 
@@ -19,8 +22,8 @@ const panels = new Map()
 let shown = null
 
 function panelFor(model) {
-  if (!panels.has(model.path)) panels.set(model.path, makers[model.path]?.() ?? none(model))
-  return panels.get(model.path)
+  if (!panels.has(model.kind)) panels.set(model.kind, makers[model.path]?.(model.kind) ?? none(model))
+  return panels.get(model.kind)
 }
 
 function none(model) {
