@@ -73,7 +73,7 @@ type modelSpeed struct {
 	UnitsPerSecond *float64 `json:"units_per_second"`     // of one request, from its beginning to its end
 }
 
-// models answers with all models, or the one of an id.
+// models answers with the models that the key may use, or the one of an id.
 func (x *exchange) models(id string) error {
 	c := x.g.Catalogue()
 	var answer any
@@ -87,7 +87,9 @@ func (x *exchange) models(id string) error {
 	} else {
 		data := make([]model, 0, len(c.Tasks()))
 		for i := range c.Tasks() {
-			data = append(data, x.model(&c.Tasks()[i]))
+			if t := &c.Tasks()[i]; x.holder.key.Tasks.Allows(t.Name) {
+				data = append(data, x.model(t))
+			}
 		}
 		answer = struct {
 			Object string  `json:"object"`

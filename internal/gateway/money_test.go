@@ -398,6 +398,15 @@ func TestKeysAndWhatTheyMay(t *testing.T) {
 	}
 }
 
+// A key's list of models holds those that it may use.
+func TestModelsOfAScope(t *testing.T) {
+	b := prepaid(t, 1_000_000, func(k *apikey.Key) { k.Tasks = apikey.ScopeOf("painter") }, ok(4))
+	r := b.do(t, "GET", modelsPath, "")
+	if r.status != 200 || !strings.Contains(r.body, `"id":"painter"`) || strings.Contains(r.body, "talker") {
+		t.Errorf("%d %s", r.status, r.body)
+	}
+}
+
 func TestArchivedProject(t *testing.T) {
 	b := prepaid(t, 1_000_000, nil, ok(4))
 	b.books.mu.Lock()
