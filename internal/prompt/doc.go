@@ -14,6 +14,10 @@
 //	form ───┼─► opening ─► context ─► pasted material, as long as asked
 //	length ─┘
 //
+// Pictures, faces and masks are made up as well (painting.go), for requests
+// that hold one: of a photograph's kind of light, grain and compression, but
+// drawn, which whoever looks at them can tell.
+//
 // Invariants: everything is a function of the generator passed in; output is
 // valid UTF-8, never empty and never ends in a space; its length L for n bytes
 // asked satisfies |L - n| <= Slack(n).
