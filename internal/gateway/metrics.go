@@ -18,7 +18,10 @@ type Metrics struct {
 	attempts *prometheus.CounterVec
 	units    *prometheus.CounterVec
 	prompt   *prometheus.CounterVec
+	hedges   *prometheus.CounterVec
+	denied   *prometheus.CounterVec
 	bytesOut prometheus.Counter
+	charged  prometheus.Counter
 }
 
 // NewMetrics makes and registers the gateway's metrics.
@@ -37,24 +40,32 @@ func NewMetrics(to prometheus.Registerer) *Metrics {
 		attempts: counter("attempts_total", "Attempts at miners, by how they ended.", "task", "status"),
 		units:    counter("units_total", "Units of work served, in each task's own unit.", "task"),
 		prompt:   counter("prompt_tokens_total", "Prompt tokens of requests that were served.", "task"),
+		hedges:   counter("hedges_total", "Requests that a second miner was asked for because the first was late, by who was first.", "task", "first"),
+		denied:   counter("retries_denied_total", "Requests that were not put to another miner because the budget for that was used up.", "task"),
 		bytesOut: prometheus.NewCounter(prometheus.CounterOpts{Namespace: "vision", Subsystem: "gateway", Name: "response_bytes_total", Help: "Bytes of responses' bodies."}),
 	}
-	to.MustRegister(m.requests, m.seconds, m.first, m.attempts, m.units, m.prompt, m.bytesOut)
+	m.charged = prometheus.NewCounter(prometheus.CounterOpts{Namespace: "vision", Subsystem: "gateway", Name: "charged_microcredits_total", Help: "Micro-credits charged to prepaid projects."})
+	to.MustRegister(m.charged, m.requests, m.seconds, m.first, m.attempts, m.units, m.prompt, m.bytesOut, m.hedges, m.denied)
 	return m
-}
-
-// Watch registers gauges that are read from the gateway when asked for.
-func (m *Metrics) Watch(g *Gateway, to prometheus.Registerer) {
-	to.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{Namespace: "vision", Subsystem: "gateway", Name: "requests_active",
-		Help: "Requests under way."}, func() float64 { return float64(g.Active()) }))
 }
 
 // Request implements Observer.
 func (m *Metrics) Request(e *Event) {
 	m.requests.WithLabelValues(e.Path, e.Task, strconv.Itoa(e.Status)).Inc()
 	m.bytesOut.Add(float64(e.BytesOut))
+	m.charged.Add(float64(e.Charged))
 	if e.Tries == 0 {
 		return
+	}
+	if e.Denied {
+		m.denied.WithLabelValues(e.Task).Inc()
+	}
+	if e.Hedged {
+		first := "first"
+		if e.Outrun {
+			first = "second"
+		}
+		m.hedges.WithLabelValues(e.Task, first).Inc()
 	}
 	m.seconds.WithLabelValues(e.Task).Observe(e.Total.Seconds())
 	if e.First > 0 {
