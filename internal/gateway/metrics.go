@@ -9,8 +9,8 @@ import (
 	"vision/internal/outcome"
 )
 
-// Metrics is an Observer for Prometheus. Labels are the catalogue's names and
-// fixed words, never what a stranger wrote.
+// Metrics is an Observer for Prometheus. Labels are the catalogue's names,
+// fixed words, and the hotkeys of miners that fail, never what a stranger wrote.
 type Metrics struct {
 	requests *prometheus.CounterVec
 	seconds  *prometheus.HistogramVec

@@ -105,7 +105,7 @@ func (v *Validator) assemble(ctx context.Context) error {
 		judges = append(judges, &remote.Client{HTTP: v.clients.For(r.Hotkey), Base: "https://" + r.Address})
 	}
 	if v.config.has(Gateway) {
-		if err := v.addGateway(); err != nil {
+		if err := v.addGateway(ctx); err != nil {
 			return err
 		}
 	}
@@ -131,7 +131,11 @@ func (v *Validator) addChecker(ctx context.Context) (judge, error) {
 	return c, nil
 }
 
-func (v *Validator) addGateway() error {
+func (v *Validator) addGateway(ctx context.Context) error {
+	routing, err := v.routing(ctx)
+	if err != nil {
+		return err
+	}
 	metrics := gateway.NewMetrics(v.ops.Registry)
 	pages, err := v.pages()
 	if err != nil {
@@ -156,6 +160,7 @@ func (v *Validator) addGateway() error {
 		Observer:  metrics,
 		Log:       v.Log,
 		Anonymous: v.config.Gateway.Anonymous,
+		Routing:   routing,
 		Limits:    gateway.Limits{Tries: v.config.Gateway.Tries, Requests: v.config.Gateway.Requests, Body: v.config.Gateway.Body},
 	})
 	if err != nil {

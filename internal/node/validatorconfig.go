@@ -56,7 +56,17 @@ type GatewayConfig struct {
 	Requests int `yaml:"requests"`
 	// Body is the most bytes of a request.
 	Body int `yaml:"body"`
-	// Anonymous leaves out the response headers that name the miner and the tries.
+	// Retries is how many attempts beyond the first each request earns on
+	// average, (0, 1]: where all fail, miners get no more than that on top.
+	Retries float64 `yaml:"retries"`
+	// Hedge is the share of requests, [0, 0.5], that may be put to a second
+	// miner when the first is later than 19 of 20; 0 is none.
+	Hedge float64 `yaml:"hedge"`
+	// Affinity sends requests whose prompts begin alike to the same miner, as
+	// long as it is as good as others: its cache may hold the beginning.
+	Affinity bool `yaml:"affinity"`
+	// Anonymous leaves out the X-Vision response headers: the miner, the tries,
+	// the time in the gateway.
 	Anonymous bool `yaml:"anonymous"`
 	// Links is how pictures are fetched that requests link to.
 	Links LinksConfig `yaml:"links"`
@@ -124,7 +134,7 @@ func ValidatorDefaults() ValidatorConfig {
 		Durable: "normal",
 		Period:  time.Hour,
 		Roles:   []string{Gateway, Scorer, Checks},
-		Gateway: GatewayConfig{Listen: "127.0.0.1:8080", Tries: 3, Requests: 16384, Body: 8 << 20,
+		Gateway: GatewayConfig{Listen: "127.0.0.1:8080", Tries: 3, Retries: 0.2, Affinity: true, Requests: 16384, Body: 8 << 20,
 			Links: LinksConfig{Fetch: true, Bytes: 8 << 20, Timeout: 10 * time.Second, Redirects: 3, AtOnce: 32},
 			Page:  PageConfig{Show: true, Name: "Vision", Live: true}},
 		Scorer:  ScorerConfig{Probes: 256, Checks: 4, CheckRate: 0.02, Keep: 14 * 24 * time.Hour},
@@ -164,6 +174,12 @@ func (c *ValidatorConfig) Check(report func(field, format string, args ...any)) 
 	}
 	checkListen("gateway.listen", c.Gateway.Listen, report)
 	within(report, "gateway.tries", c.Gateway.Tries, 1, 8)
+	if !(c.Gateway.Retries > 0 && c.Gateway.Retries <= 1) {
+		report("gateway.retries", "is %v, want above 0, at most 1; tries: 1 turns trying again off", c.Gateway.Retries)
+	}
+	if !(c.Gateway.Hedge >= 0 && c.Gateway.Hedge <= 0.5) {
+		report("gateway.hedge", "is %v, want 0 to 0.5", c.Gateway.Hedge)
+	}
 	within(report, "gateway.requests", c.Gateway.Requests, 1, 1<<20)
 	within(report, "gateway.body", c.Gateway.Body, 1<<10, 8<<20)
 	links := c.Gateway.Links
