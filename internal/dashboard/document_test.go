@@ -223,7 +223,7 @@ func TestTheReferenceShowsAllThatTheDocumentSays(t *testing.T) {
 		t.Errorf("%d operations are shown, there are %d", n, want)
 	}
 	chat := groups[0].Operations[0]
-	if chat.Fields[0].Name != "model" || !chat.Fields[0].Required || chat.Fields[2].Name != "messages[].role" {
-		t.Errorf("the fields of a chat begin with %+v", chat.Fields[:3])
+	if chat.Fields[1].Name != "model" || !chat.Fields[1].Required || chat.Fields[3].Name != "messages[].role" || chat.Fields[0].Required {
+		t.Errorf("the fields of a chat begin with %+v", chat.Fields[:4])
 	}
 }

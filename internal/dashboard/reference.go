@@ -38,6 +38,9 @@ type property struct {
 	Required          bool
 }
 
+// places are where parameters are, as OpenAPI names them.
+var places = map[string]string{"path": "in the path", "query": "in the query", "header": "a header"}
+
 // deepest is how many levels of fields in fields are shown.
 const deepest = 3
 
@@ -126,7 +129,7 @@ func (r reader) operation(o object) operation {
 	for e := range openai.Elements(o.at("parameters")) {
 		p := r.follow(object(e))
 		in := p.text("in")
-		op.Fields = append(op.Fields, property{Name: p.text("name"), Type: r.typeOf(p.at("schema")) + ", in the " + in,
+		op.Fields = append(op.Fields, property{Name: p.text("name"), Type: r.typeOf(p.at("schema")) + ", " + places[in],
 			About: p.text("description"), Required: string(p.at("required")) == "true"})
 	}
 	if content := o.at("requestBody", "content").members(); len(content) > 0 {

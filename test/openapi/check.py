@@ -69,7 +69,7 @@ class Description:
             yield f"{e.json_path}: {e.message[:300]}"
 
 
-def send(method, path, body=None, key=KEY, announced=None):
+def send(method, path, body=None, key=KEY, announced=None, idempotency=None):
     """Gives status, headers by their lower-case names, and the body's bytes.
 
     announced is a length that is said in place of the body's; nothing is sent
@@ -79,6 +79,8 @@ def send(method, path, body=None, key=KEY, announced=None):
     headers = {} if key is None else {"Authorization": f"Bearer {key}"}
     if data is not None:
         headers["Content-Type"] = "application/json"
+    if idempotency is not None:
+        headers["Idempotency-Key"] = idempotency
     if announced is not None:
         headers["Content-Length"] = str(announced)
         data = None
@@ -228,6 +230,11 @@ def particular(d, models):
         exchange(d, "POST", path, b"{not json", want=400)
         exchange(d, "POST", path, b"", want=400)
         exchange(d, "POST", path, {}, want=413, announced=1 << 40)
+        first = exchange(d, "POST", path, {"model": chat, "messages": hello, "max_tokens": 8}, idempotency="one")
+        again = exchange(d, "POST", path, {"model": chat, "messages": hello, "max_tokens": 8}, idempotency="one")
+        if first != again:
+            mistake(path, f"an idempotency key gives {first}, then {again}")
+        exchange(d, "POST", path, {"model": chat, "messages": hello, "max_tokens": 9}, want=422, idempotency="one")
         responses = {"model": chat, "input": "Tell me about rivers.", "max_output_tokens": 16}
         if "/v1/responses" in d.doc["paths"]:
             for more in ({"include": ["message.output_text.logprobs"], "top_logprobs": 1}, {"metadata": {"a": "b"}, "temperature": 0.5}):
@@ -288,9 +295,10 @@ def main():
     exchange(d, "GET", "/v1/models", key=None, want=401)
     exchange(d, "GET", "/v1/models/" + models[0]["id"], template="/v1/models/{model}")
     exchange(d, "GET", "/v1/models/none", template="/v1/models/{model}", want=404)
-    if "/v1/usage" in d.doc["paths"]:
-        exchange(d, "GET", "/v1/usage")
-        exchange(d, "GET", "/v1/usage", key=None, want=401)
+    exchange(d, "GET", "/v1/usage")
+    exchange(d, "GET", "/v1/usage?by=day,model,key", template="/v1/usage")
+    exchange(d, "GET", "/v1/usage?by=nothing", template="/v1/usage", want=400)
+    exchange(d, "GET", "/v1/usage", key=None, want=401)
     for template, item in d.doc["paths"].items():
         kind = "/v1/chat/completions" if template == "/v1/responses" else template
         fit = [m for m in models if m["path"] == kind]

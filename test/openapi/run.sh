@@ -14,7 +14,7 @@ python3 -m venv "$scratch/python" || fail "make a virtual environment"
 
 start_devnet --period 30s --miners 3
 export VISION_API=$api VISION_KEY=$key VISION_LIMIT=2
-new_key() { "$vision" key create --data "$scratch/data" "$@" | head -n1; }
+new_key() { "$vision" key create --data "$scratch/data" "$@" >"$scratch/key" && head -n1 "$scratch/key"; }
 VISION_LIMITED_KEY=$(new_key --name limited --per-minute "$VISION_LIMIT") && later=$(new_key --name later) || fail "create keys"
 export VISION_LIMITED_KEY
 

@@ -44,8 +44,9 @@ export class Run {
   }
 
   fail(e, then) {
-    const after = e.after > 0 ? ` Try again in ${e.after} s.` : ''
-    this.error.textContent = (e.status === undefined ? 'The answer could not be read.' : e.message) + (e.message?.includes('ry again in') ? '' : after)
+    let told = e.status === undefined ? 'The answer could not be read.' : e.message
+    if (e.after > 0 && !told.includes('ry again in')) told = `${told.replace(/ ?Try again soon\.$/, '')} Try again in ${e.after} s.`
+    this.error.textContent = told
     then?.()
   }
 }
