@@ -85,8 +85,20 @@ responses() {
 }
 
 images() {
-  api 200 /images/generations -d "$(json image '"prompt":"a heron","size":"256x256"')"
+  api 200 /images/generations -d "$(json image '"prompt":"a heron","size":"256x256","steps":8')"
   python3 -c 'import base64,json,sys; raw = base64.b64decode(json.load(open(sys.argv[1]))["data"][0]["b64_json"]); assert raw[:4] == b"\x89PNG" and raw[16:24] == bytes([0,0,1,0])*2' "$body"
+}
+
+# Pictures as forms; the one given is one that was made before.
+images_given() {
+  api 200 /images/generations -d "$(json image '"prompt":"a heron","size":"256x256","steps":8')"
+  python3 -c 'import base64,json,sys; sys.stdout.buffer.write(base64.b64decode(json.load(open(sys.argv[1]))["data"][0]["b64_json"]))' "$body" >"$folder/heron.png"
+  api 200 /images/edits -F model=vision-ref-edit -F 'image=@'"$folder/heron.png;type=image/png" -F 'prompt=make it winter' -F steps=8
+  holds 'len(a["data"]) == 1 and a["data"][0]["b64_json"]'
+  api 400 /images/edits -F model=vision-ref-edit -F image=none -F 'prompt=make it winter'
+  holds 'a["error"]["param"] == "image"'
+  api 200 /images/variations -F model=vision-ref-upscale -F 'image=@'"$folder/heron.png"
+  holds 'a["data"][0]["b64_json"]'
 }
 
 embeddings() {
@@ -142,6 +154,7 @@ scenario 'tools: forced' tools
 scenario 'schema: JSON of a schema' schema
 scenario 'responses: whole, streamed' responses
 scenario 'images: generate, of the size asked for' images
+scenario 'images: edit, vary' images_given
 scenario 'embeddings: lists keep their order' embeddings
 scenario 'errors: a wrong key, no such model, bad requests' errors
 scenario 'rate limit: status 429 with retry-after' rate_limit

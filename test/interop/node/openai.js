@@ -1,11 +1,11 @@
 // The official Node SDK.
 import assert from 'node:assert/strict';
-import OpenAI from 'openai';
+import OpenAI, { toFile } from 'openai';
 import { zodResponseFormat, zodTextFormat } from 'openai/helpers/zod';
 import { z } from 'zod';
 import {
-  API, CHAT, COMPLETION, EMBED, IMAGE, KEY, LIMIT, LIMITED_KEY, LONG, PARIS, PIXEL, RIVERS, WEATHER_SCHEMA,
-  atOnce, cosine, fails, main, pngSize, serverNotices, untilRefused,
+  API, CHAT, COMPLETION, EDIT, EMBED, IMAGE, INPAINT, KEY, LIMIT, LIMITED_KEY, LONG, PARIS, PIXEL, RIVERS, UPSCALE, WEATHER_SCHEMA,
+  atOnce, cosine, fails, main, mask, picture, pngSize, serverNotices, untilRefused,
 } from './scenarios.js';
 
 // No retries: what the first answer says is what is tested.
@@ -190,9 +190,23 @@ await main('openai-node', [
 
   ['images: generate, of the size asked for', async () => {
     for (const size of ['256x256', '512x512']) {
-      const picture = await openai.images.generate({ model: IMAGE, prompt: 'a heron by a river', size, response_format: 'b64_json' });
+      const picture = await openai.images.generate({ model: IMAGE, prompt: 'a heron by a river', size, steps: 8, response_format: 'b64_json' });
       assert.equal(pngSize(Buffer.from(picture.data[0].b64_json, 'base64')), size);
     }
+  }],
+
+  ['images: edit, inpaint, vary', async () => {
+    const file = (raw) => toFile(raw, 'picture.png', { type: 'image/png' });
+    const size = (answer) => pngSize(Buffer.from(answer.data[0].b64_json, 'base64'));
+    const edited = await openai.images.edit({ model: EDIT, image: await file(picture(256)), prompt: 'make it winter', steps: 8 });
+    assert.equal(size(edited), '256x256');
+    const inpainted = await openai.images.edit({
+      model: INPAINT, image: await file(picture(256)), mask: await file(mask(256)), prompt: 'a heron', steps: 8,
+    });
+    assert.equal(size(inpainted), '256x256');
+    assert.equal(size(await openai.images.createVariation({ model: UPSCALE, image: await file(picture(64)) })), '256x256');
+    const e = await fails(openai.images.edit({ model: INPAINT, image: await file(picture(256)), prompt: 'a heron' }));
+    assert(e instanceof OpenAI.BadRequestError && e.param === 'mask', e);
   }],
 
   ['embeddings: base64 and float agree, lists keep their order', async () => {

@@ -1,6 +1,8 @@
 // Runs the scenarios of one client of the API, and says how each went. A suite
 // is a table, as scenarios.py in ../python has it; the environment is the same.
 
+import { crc32, deflateSync } from 'node:zlib';
+
 const env = (name) => {
   if (!process.env[name]) throw new Error(`${name} is not set: run test/interop/run.sh`);
   return process.env[name];
@@ -13,6 +15,9 @@ export const LIMIT = Number(env('VISION_LIMIT'));
 export const CHAT = 'vision-ref-chat';
 export const COMPLETION = 'vision-ref-completion';
 export const IMAGE = 'vision-ref-image';
+export const EDIT = 'vision-ref-edit';
+export const INPAINT = 'vision-ref-inpaint';
+export const UPSCALE = 'vision-ref-upscale';
 export const EMBED = 'vision-ref-embed';
 export const RIVERS = 'Tell me about rivers.';
 export const PARIS = 'What is the weather in Paris?';
@@ -119,3 +124,30 @@ export function cosine(a, b) {
   const dot = (x, y) => x.reduce((sum, v, i) => sum + v * y[i], 0);
   return dot(a, b) / Math.sqrt(dot(a, a) * dot(b, b));
 }
+
+// png makes a square picture of pixel(x, y), which gives red, green, blue and alpha.
+function png(side, pixel) {
+  const chunk = (kind, data) => {
+    const out = Buffer.alloc(data.length + 12);
+    out.writeUInt32BE(data.length);
+    out.write(kind, 4, 'latin1');
+    data.copy(out, 8);
+    out.writeUInt32BE(crc32(out.subarray(4, -4)), data.length + 8);
+    return out;
+  };
+  const head = Buffer.from([0, 0, 0, 0, 0, 0, 0, 0, 8, 6, 0, 0, 0]);
+  head.writeUInt32BE(side, 0);
+  head.writeUInt32BE(side, 4);
+  const rows = [];
+  for (let y = 0; y < side; y++) {
+    rows.push(0);
+    for (let x = 0; x < side; x++) rows.push(...pixel(x, y));
+  }
+  const signature = Buffer.from('\x89PNG\r\n\x1a\n', 'latin1');
+  return Buffer.concat([signature, chunk('IHDR', head), chunk('IDAT', deflateSync(Buffer.from(rows))), chunk('IEND', Buffer.alloc(0))]);
+}
+
+export const picture = (side) => png(side, (x, y) => [x % 256, y % 256, 128, 255]);
+
+// mask is transparent, to be painted, in the right half.
+export const mask = (side) => png(side, (x) => [0, 0, 0, x > side / 2 ? 0 : 255]);

@@ -8,8 +8,8 @@ import { createOpenAI } from '@ai-sdk/openai';
 import { createOpenAICompatible } from '@ai-sdk/openai-compatible';
 import { z } from 'zod';
 import {
-  API, CHAT, EMBED, IMAGE, KEY, LIMITED_KEY, LONG, PARIS, PIXEL, RIVERS,
-  atOnce, cosine, fails, main, pngSize, serverNotices, untilRefused,
+  API, CHAT, EDIT, EMBED, IMAGE, INPAINT, KEY, LIMITED_KEY, LONG, PARIS, PIXEL, RIVERS,
+  atOnce, cosine, fails, main, mask, picture, pngSize, serverNotices, untilRefused,
 } from './scenarios.js';
 
 globalThis.AI_SDK_LOG_WARNINGS = false;
@@ -34,6 +34,9 @@ const languages = { // title: a key's model
   'openai, chat': (key) => openai(key).chat(CHAT),
   'compatible': (key) => compatible(key)(CHAT),
 };
+
+// quick asks for fewer steps than a picture has by itself; providers pass on what they do not know.
+const quick = { ...once, providerOptions: { openai: { steps: 8 }, vision: { steps: 8 } } };
 
 // language makes the scenarios of one way to a language model.
 const language = ([title, model]) => [
@@ -138,9 +141,16 @@ const language = ([title, model]) => [
 // media makes the scenarios of pictures and vectors of one provider.
 const media = ([title, provider]) => [
   [`${title}: images: generate, of the size asked for`, async () => {
-    const { image } = await generateImage({ ...once, model: provider().imageModel(IMAGE), prompt: 'a heron by a river', size: '256x256' });
+    const { image } = await generateImage({ ...quick, model: provider().imageModel(IMAGE), prompt: 'a heron by a river', size: '256x256' });
     assert.equal(pngSize(Buffer.from(image.uint8Array)), '256x256');
     assert.equal(image.mediaType, 'image/png');
+  }],
+
+  [`${title}: images: edit, inpaint`, async () => {
+    for (const [name, given] of [[EDIT, { images: [picture(256)] }], [INPAINT, { images: [picture(256)], mask: mask(256) }]]) {
+      const { image } = await generateImage({ ...quick, model: provider().imageModel(name), prompt: { text: 'a heron', ...given } });
+      assert.equal(pngSize(Buffer.from(image.uint8Array)), '256x256');
+    }
   }],
 
   [`${title}: embeddings: one and many`, async () => {

@@ -2,6 +2,7 @@
 
 import asyncio
 import base64
+import io
 import json
 import math
 import os
@@ -104,8 +105,20 @@ def completions():
 
 @scenario("images: generate, of the size asked for")
 def images():
-    picture = litellm.image_generation(prompt="a heron by a river", size="256x256", **options(IMAGE))
+    picture = litellm.image_generation(prompt="a heron by a river", size="256x256", extra_body={"steps": 8}, **options(IMAGE))
     assert png_size(base64.b64decode(picture.data[0].b64_json)) == "256x256"
+
+
+@scenario("images: edit, inpaint")  # its image_variation names no model
+def images_given():
+    def size(answer):
+        return png_size(base64.b64decode(answer.data[0].b64_json))
+    def as_file(raw):
+        file = io.BytesIO(raw)
+        file.name = "picture.png"
+        return file
+    assert size(litellm.image_edit(image=as_file(picture(256)), prompt="make it winter", **options(EDIT))) == "256x256"
+    assert size(litellm.image_edit(image=as_file(picture(256)), mask=as_file(mask(256)), prompt="a heron", **options(INPAINT))) == "256x256"
 
 
 @scenario("embeddings: lists keep their order")

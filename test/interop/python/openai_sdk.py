@@ -5,6 +5,7 @@ import base64
 import json
 import math
 import time
+import warnings
 
 import openai
 import pydantic
@@ -16,6 +17,9 @@ def client(key=KEY, **options):
     options.setdefault("max_retries", 0)  # what the first answer says is what is tested
     options.setdefault("timeout", 30)
     return openai.OpenAI(base_url=API, api_key=key, **options)
+
+
+QUICK = {"steps": 8}  # of the 50 that pictures have by themselves
 
 
 class Weather(pydantic.BaseModel):
@@ -229,9 +233,23 @@ def completions():
 @scenario("images: generate, of the size asked for")
 def images():
     for size in ("256x256", "512x512"):
-        picture = client().images.generate(model=IMAGE, prompt="a heron by a river", size=size, response_format="b64_json")
+        picture = client().images.generate(model=IMAGE, prompt="a heron by a river", size=size, response_format="b64_json", extra_body=QUICK)
         assert png_size(base64.b64decode(picture.data[0].b64_json, validate=True)) == size
         assert picture.created > 0
+
+
+@scenario("images: edit, inpaint, vary")
+def images_given():
+    def size(answer):
+        return png_size(base64.b64decode(answer.data[0].b64_json, validate=True))
+    edited = client().images.edit(model=EDIT, image=("heron.png", picture(256), "image/png"), prompt="make it winter", n=2, size="256x256", extra_body=QUICK)
+    assert size(edited) == "256x256" and len(edited.data) == 2
+    assert size(client().images.edit(model=INPAINT, image=picture(256), mask=mask(256), prompt="a heron", extra_body=QUICK)) == "256x256"
+    with warnings.catch_warnings(action="ignore", category=DeprecationWarning):
+        assert size(client().images.create_variation(model=UPSCALE, image=picture(64))) == "256x256"
+    for param, model, wrong in (("mask", INPAINT, {"image": picture(256)}), ("image", EDIT, {"image": b"not a picture"})):
+        e = raises(openai.BadRequestError, client().images.edit, model=model, prompt="a heron", **wrong)
+        assert e.param == param, e
 
 
 @scenario("embeddings: base64 and float agree, lists keep their order")
@@ -245,6 +263,7 @@ def embeddings():
     assert len(first) > 16 and cosine(first, again) > 0.999999 and cosine(first, other) < 0.99
     floats = client().embeddings.create(model=EMBED, input=texts[0], encoding_format="float").data[0].embedding
     assert len(floats) == len(first) and cosine(first, floats) > 0.99999
+    assert len(client().embeddings.create(model=EMBED, input=texts[0], dimensions=64).data[0].embedding) == 64
 
 
 @scenario("errors: a wrong key, no such model, bad parameters")

@@ -16,11 +16,13 @@ import sys
 import time
 import traceback
 import urllib.request
+import zlib
 from concurrent.futures import ThreadPoolExecutor
 
 API, KEY = os.environ["VISION_API"], os.environ["VISION_KEY"]
 LIMITED_KEY, LIMIT = os.environ["VISION_LIMITED_KEY"], int(os.environ["VISION_LIMIT"])
 CHAT, COMPLETION, IMAGE, EMBED = "vision-ref-chat", "vision-ref-completion", "vision-ref-image", "vision-ref-embed"
+EDIT, INPAINT, UPSCALE = "vision-ref-edit", "vision-ref-inpaint", "vision-ref-upscale"
 
 RIVERS = [{"role": "user", "content": "Tell me about rivers."}]
 PARIS = [{"role": "user", "content": "What is the weather in Paris?"}]
@@ -132,3 +134,21 @@ def until_refused(kind, call):
 def png_size(raw):
     assert raw[:8] == b"\x89PNG\r\n\x1a\n" and raw[12:16] == b"IHDR", raw[:16]
     return "%dx%d" % struct.unpack(">II", raw[16:24])
+
+
+def png(side, pixel):
+    """Makes a square picture of pixel(x, y) -> (red, green, blue, alpha)."""
+    def chunk(kind, data):
+        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+    rows = b"".join(b"\0" + bytes(v for x in range(side) for v in pixel(x, y)) for y in range(side))
+    head = struct.pack(">IIBBBBB", side, side, 8, 6, 0, 0, 0)
+    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", head) + chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b"")
+
+
+def picture(side):
+    return png(side, lambda x, y: (x % 256, y % 256, 128, 255))
+
+
+def mask(side):
+    """Is transparent, to be painted, in the right half."""
+    return png(side, lambda x, y: (0, 0, 0, 0 if x > side // 2 else 255))
