@@ -1,11 +1,16 @@
 package checker
 
 import (
+	"bytes"
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
 	"image"
+	"io"
 	"math/rand/v2"
+	"net/http"
+	"net/http/httptest"
+	"sync/atomic"
 	"testing"
 
 	"vision/internal/modelserver"
@@ -46,6 +51,35 @@ func probe(t testing.TB, v refmodel.Variant, change func(*modelserver.Config), k
 	req := k.Synthesise(rand.New(rand.NewPCG(3, uint64(i))), past{}, &tk)
 	sent := req.Payload(uint64(i))
 	return sampleOf(tk, req, sent, ask(t, stack(v, change), k.Path(), sent))
+}
+
+// A reference shaped as OpenAI's servers is asked by a form, and its pictures
+// are what the miner's are compared with.
+func TestPicturesByAServer(t *testing.T) {
+	honest := probe(t, refmodel.Full, func(*modelserver.Config) {}, "inpaint", 2)
+	k := task.Inpaint{}
+	var forms atomic.Int32
+	ref := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		body, _ := io.ReadAll(r.Body)
+		asJSON, err := openai.AppendForm(nil, r.Header.Get("Content-Type"), body)
+		if err != nil || r.URL.Path != k.Path() || !bytes.Contains(asJSON, []byte(`"model":"served"`)) {
+			t.Errorf("the reference was asked %s %v", r.URL.Path, err)
+		}
+		forms.Add(1)
+		w.Write(honest.Sample.Response)
+	}))
+	defer ref.Close()
+	c := newChecker(t, func(c *Config) {
+		c.References = []ReferenceConfig{{Serves: "vision-ref-image", Engine: "openai", URL: ref.URL, Model: "served", Slots: 1}}
+	})
+	if r := judgeIt(t, c, honest); r.Quality != 1 || forms.Load() != 1 {
+		t.Errorf("honest: %+v, %d forms", r, forms.Load())
+	}
+	other := honest
+	other.Sample.Response = probe(t, refmodel.Sibling, func(*modelserver.Config) {}, "inpaint", 2).Sample.Response
+	if r := judgeIt(t, c, other); r.Quality > 0.1 {
+		t.Errorf("another model: %+v", r)
+	}
 }
 
 // Honest miners pass whatever picture is given, and cheats are found out.

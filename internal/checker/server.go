@@ -17,6 +17,7 @@ import (
 	"vision/internal/fault"
 	"vision/internal/openai"
 	"vision/internal/proto"
+	"vision/internal/task"
 )
 
 // server is an OpenAI-compatible model server that the validator trusts. It
@@ -61,11 +62,15 @@ func (s *server) post(ctx context.Context, path string, body any) ([]byte, error
 	if err != nil {
 		return nil, err
 	}
+	return s.postRaw(ctx, path, raw, "application/json")
+}
+
+func (s *server) postRaw(ctx context.Context, path string, raw []byte, contentType string) ([]byte, error) {
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, s.base+path, bytes.NewReader(raw))
 	if err != nil {
 		return nil, err
 	}
-	req.Header.Set("Content-Type", "application/json")
+	req.Header.Set("Content-Type", contentType)
 	if s.key != "" {
 		req.Header.Set("Authorization", "Bearer "+s.key)
 	}
@@ -194,11 +199,7 @@ func (s *server) answer(ctx context.Context, q *textQuery, most int) (*answer, e
 
 // Images makes pictures again.
 func (s *server) Images(ctx context.Context, q *imageQuery) ([]image.Image, error) {
-	body, err := s.again(q.payload, nil)
-	if err != nil {
-		return nil, err
-	}
-	raw, err := s.post(ctx, q.kind.Path(), body)
+	raw, err := s.paint(ctx, q)
 	if err != nil {
 		return nil, err
 	}
@@ -207,6 +208,31 @@ func (s *server) Images(ctx context.Context, q *imageQuery) ([]image.Image, erro
 		return nil, unreadable(err, "pictures")
 	}
 	return list, nil
+}
+
+// paint asks as miners do whose servers are shaped as OpenAI's: by a form with
+// files where pictures are edited or enlarged.
+func (s *server) paint(ctx context.Context, q *imageQuery) ([]byte, error) {
+	body, err := s.again(q.payload, nil)
+	if err != nil {
+		return nil, err
+	}
+	switch q.kind.(type) {
+	case task.ImageToImage, task.Inpaint, task.Upscale:
+	default:
+		return s.post(ctx, q.kind.Path(), body)
+	}
+	members := make(map[string]json.RawMessage, len(body))
+	for name, v := range body {
+		if members[name], err = json.Marshal(v); err != nil {
+			return nil, err
+		}
+	}
+	form, contentType, err := openai.WriteForm(members, "image", "mask")
+	if err != nil {
+		return nil, badSample("its pictures cannot be read: %v", err)
+	}
+	return s.postRaw(ctx, q.kind.Path(), form, contentType)
 }
 
 // Vectors embeds texts again.
