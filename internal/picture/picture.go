@@ -55,7 +55,12 @@ var errUnknown = errors.New("it is not a picture in " + Formats)
 
 // Read decodes a file within limits. Its errors end a sentence such as "image
 // cannot be used: …".
-func Read(file []byte, l Limits) (image.Image, error) {
+func Read(file []byte, l Limits) (img image.Image, err error) {
+	defer func() { // a decoder fed by a stranger
+		if recover() != nil {
+			img, err = nil, errors.New("it is broken")
+		}
+	}()
 	c, _, err := image.DecodeConfig(bytes.NewReader(file))
 	if err != nil {
 		return nil, errUnknown
@@ -63,26 +68,12 @@ func Read(file []byte, l Limits) (image.Image, error) {
 	if err := l.Check(c.Width, c.Height); err != nil {
 		return nil, err
 	}
-	img, err := decode(file)
+	img, _, err = image.Decode(bytes.NewReader(file))
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("it is broken: it begins as %s and cannot be decoded to its end", strings.ToUpper(name(file)))
 	}
 	if b := img.Bounds(); b.Dx() != c.Width || b.Dy() != c.Height {
 		return nil, errors.New("its header and its contents differ in size")
-	}
-	return img, nil
-}
-
-// decode turns a panic of a decoder, fed by a stranger, into an error.
-func decode(file []byte) (img image.Image, err error) {
-	defer func() {
-		if recover() != nil {
-			img, err = nil, errors.New("it is broken")
-		}
-	}()
-	img, format, err := image.Decode(bytes.NewReader(file))
-	if err != nil {
-		return nil, fmt.Errorf("it is broken: it begins as %s and cannot be decoded to its end", strings.ToUpper(format+name(file)))
 	}
 	return img, nil
 }
