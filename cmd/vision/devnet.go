@@ -119,7 +119,7 @@ func devnetWelcome(net *devnet.Devnet) string {
 	var b strings.Builder
 	model := net.Catalogue().Tasks()[0].Name
 	fmt.Fprintf(&b, "Vision devnet is up. Models: %s\n\n", strings.Join(net.Models(), ", "))
-	fmt.Fprintf(&b, "  API base URL  %s\n  API key       %s\n\n", net.URL(), net.Key())
+	fmt.Fprintf(&b, "  API base URL  %s\n  API key       %s\n  In a browser  %s/\n\n", net.URL(), net.Key(), strings.TrimSuffix(net.URL(), "/v1"))
 	fmt.Fprintf(&b, "Ask it with curl:\n\n  curl -N %s/chat/completions -H 'Authorization: Bearer %s' -H 'Content-Type: application/json' -d '{\"model\":\"%s\",\"stream\":true,\"messages\":[{\"role\":\"user\",\"content\":\"Tell me about rivers.\"}]}'\n\n", net.URL(), net.Key(), model)
 	fmt.Fprintf(&b, `or with Python (pip install openai):
 
