@@ -106,6 +106,11 @@ embeddings() {
   holds '[d["index"] for d in a["data"]] == [0, 1] and len(a["data"][0]["embedding"]) > 16'
 }
 
+usage() {
+  api 200 /usage
+  holds 'a["object"] == "usage" and sum(d["requests"] for d in a["data"] if d["model"] == "vision-ref-chat") > 0'
+}
+
 errors() {
   bearer=sk-nobody-has-this-key
   api 401 /models
@@ -156,6 +161,7 @@ scenario 'responses: whole, streamed' responses
 scenario 'images: generate, of the size asked for' images
 scenario 'images: edit, vary' images_given
 scenario 'embeddings: lists keep their order' embeddings
+scenario 'usage: what was asked is in it' usage
 scenario 'errors: a wrong key, no such model, bad requests' errors
 scenario 'rate limit: status 429 with retry-after' rate_limit
 scenario 'cancel: in mid-stream; the next request is served' cancel

@@ -5,6 +5,7 @@ import base64
 import json
 import math
 import time
+import uuid
 import warnings
 
 import openai
@@ -264,6 +265,17 @@ def embeddings():
     floats = client().embeddings.create(model=EMBED, input=texts[0], encoding_format="float").data[0].embedding
     assert len(floats) == len(first) and cosine(first, floats) > 0.99999
     assert len(client().embeddings.create(model=EMBED, input=texts[0], dimensions=64).data[0].embedding) == 64
+
+
+@scenario("idempotency: the first answer again, and another request refused")
+def idempotency():
+    def ask(key, **more):
+        return client().chat.completions.create(**{"model": CHAT, "messages": RIVERS, "max_tokens": 8, **more}, extra_headers={"Idempotency-Key": key})
+    one, two = str(uuid.uuid4()), str(uuid.uuid4())
+    first = ask(one)
+    assert ask(one) == first
+    raises(openai.UnprocessableEntityError, ask, one, max_tokens=9)
+    assert list(ask(two, stream=True)) == list(ask(two, stream=True))
 
 
 @scenario("errors: a wrong key, no such model, bad parameters")
