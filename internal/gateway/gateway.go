@@ -23,7 +23,7 @@ type Gateway struct {
 	Config
 	kinds   map[string]task.Kind // by path, the first of those that share one; the model says which it is
 	keys    keyring
-	guesses guesses
+	guesses apikey.Guesses
 	bodies  bodies
 	lanes   lanes
 	turns   chan struct{}   // one for each large body that may be parsed at once
@@ -50,7 +50,7 @@ func New(c Config) (*Gateway, error) {
 		g.kinds[k.Path()] = k
 	}
 	g.kinds[responsesPath] = task.Chat{}
-	g.guesses.perMinute = g.Limits.Guesses
+	g.guesses.PerMinute = g.Limits.Guesses
 	g.bodies.most = g.Limits.BodyMemory
 	g.turns = make(chan struct{}, max(2, runtime.GOMAXPROCS(0)))
 	g.started = g.Now().Unix()

@@ -2,9 +2,7 @@ package gateway
 
 import (
 	"net/http"
-	"net/netip"
 	"strings"
-	"sync"
 	"sync/atomic"
 	"time"
 
@@ -139,7 +137,7 @@ func (g *Gateway) authenticate(r *http.Request, now time.Time) (*holder, error) 
 			}
 		}
 	}
-	if wait := g.guesses.take(r.RemoteAddr, now); wait > 0 {
+	if wait := g.guesses.Of(r.RemoteAddr, now).Take(now).Retry; wait > 0 {
 		e := fault.New(fault.RateLimited, "too_many_invalid_keys", "Too many requests without a valid API key came from this address.")
 		e.RetryAfter = wait
 		return nil, e
@@ -162,66 +160,4 @@ func bearer(h http.Header) (string, bool) {
 	}
 	text = strings.TrimSpace(text)
 	return text, text != ""
-}
-
-// guesses limits wrong keys by address.
-type guesses struct {
-	perMinute int
-
-	mu sync.Mutex // guards by
-	by map[netip.Prefix]*apikey.Limit
-}
-
-// mostAddresses bounds the memory that guessers can take. Past it, all
-// addresses without an entry share the zero prefix's.
-const mostAddresses = 1 << 16
-
-// take counts a wrong key; > 0 is how long the address has to wait.
-func (g *guesses) take(remote string, now time.Time) time.Duration {
-	at := place(remote)
-	g.mu.Lock()
-	l := g.by[at]
-	if l == nil {
-		l = g.add(at, now)
-	}
-	g.mu.Unlock()
-	return l.Take(now).Retry
-}
-
-func (g *guesses) add(at netip.Prefix, now time.Time) *apikey.Limit {
-	if g.by == nil {
-		g.by = map[netip.Prefix]*apikey.Limit{}
-	}
-	if len(g.by) >= mostAddresses {
-		for p, l := range g.by {
-			if l.Idle(now) {
-				delete(g.by, p)
-			}
-		}
-	}
-	if len(g.by) >= mostAddresses {
-		at = netip.Prefix{}
-		if l := g.by[at]; l != nil {
-			return l
-		}
-	}
-	l := apikey.NewLimit(int64(g.perMinute))
-	g.by[at] = l
-	return l
-}
-
-// place is who is held responsible for an address: an IPv4 address, or the 64
-// bits of IPv6 that one customer gets.
-func place(remote string) netip.Prefix {
-	ap, err := netip.ParseAddrPort(remote)
-	if err != nil {
-		return netip.Prefix{}
-	}
-	addr := ap.Addr().Unmap()
-	bits := 32
-	if addr.Is6() {
-		bits = 64
-	}
-	p, _ := addr.WithZone("").Prefix(bits)
-	return p
 }
