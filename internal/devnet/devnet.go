@@ -36,6 +36,9 @@ type Options struct {
 	Listen string
 	// PrivateLinks lets customers' requests link to pictures on this machine.
 	PrivateLinks bool
+	// Hedge is the share of requests that may be put to a second miner; see
+	// gateway.hedge of a validator's configuration.
+	Hedge float64
 	// Ops is where the validator's health and metrics are served; nowhere if empty.
 	Ops string
 	// Log is told what all nodes log.
@@ -215,7 +218,7 @@ func (d *Devnet) addValidator(ctx context.Context, key *hotkey.Key) (err error) 
 	c.Hotkey, c.Ledger = "devnet", node.Ledger{Kind: "devnet", URL: "http://127.0.0.1"}
 	c.Data, c.Period, c.Ops = d.options.Data, d.options.Period, d.options.Ops
 	c.Scorer.Keep = max(c.Scorer.Keep, 48*c.Period)
-	c.Gateway.Listen = d.options.Listen
+	c.Gateway.Listen, c.Gateway.Hedge = d.options.Listen, d.options.Hedge
 	c.Gateway.Links.Private = d.options.PrivateLinks
 	if d.options.Server != "" {
 		c.Checker.References = realReferences(d.options)

@@ -14,6 +14,9 @@
 //     output, and a [DONE], a usage or a body only after the outcome is
 //     durable. Whatever goes wrong after the first output ends the stream with
 //     an error event and without [DONE].
+//   - At most one miner's output reaches the customer, also where a second is
+//     asked because the first is late (see race).
+//   - Attempts beyond a request's first stay within their task's budget.
 //   - Every attempt gives exactly one recorded outcome, and all attempts of a
 //     request are recorded together, when the last has ended. Only if the
 //     recorder fails are they lost, and then the customer is told of an error.
