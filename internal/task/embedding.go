@@ -61,8 +61,8 @@ func (Embedding) Synthesise(r *rand.Rand, shape Shape, t *Task) Request {
 		if i > 0 {
 			body = append(body, ',')
 		}
-		if t.Model.Images && r.IntN(3) == 0 {
-			img := prompt.Picture(r, 128+32*r.IntN(13), 128+32*r.IntN(13))
+		if t.Model.Images && r.IntN(8) == 0 {
+			img := prompt.Picture(r, 64+16*r.IntN(11), 64+16*r.IntN(11))
 			body = append(body, `{"image":"`...)
 			body = picture.AppendURL(body, madeUp(img))
 			body = append(body, '"', '}')
