@@ -47,6 +47,7 @@ var layerOf = map[string]Layer{
 	"typo":       Pure,
 	"sampling":   Pure,
 	"score":      Pure,
+	"statement":  Pure,
 	"store":      Pure, // the contract; databases are below it
 	"task":       Pure,
 
@@ -64,6 +65,7 @@ var layerOf = map[string]Layer{
 
 	"relay": Relay,
 
+	"admin":       Role,
 	"checker":     Role,
 	"dashboard":   Role,
 	"gateway":     Role,
