@@ -34,6 +34,7 @@ for (const scheme of ['light', 'dark']) {
       await page.$$eval('details', (all) => all.forEach((d) => { d.open = true }))
       await clean(page, 'with a chat, all open')
       await page.select('#model', await modelAt('/v1/images/generations'))
+      await page.$eval('#picture-steps', (e) => { e.value = 2 })
       await send(page, '#picture-text', 'A lake')
       await page.waitForSelector('.pictures img')
       await clean(page, 'with a picture')

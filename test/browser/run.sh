@@ -1,11 +1,12 @@
 #!/usr/bin/env bash
 # Drives the page of a devnet in headless Chromium, as a visitor would, and runs
 # the code that it shows. Needs chromium (or CHROMIUM=path), node, npm and
-# python3 with venv; packages are installed into a temporary folder, at the
-# versions that are locked here. Takes two minutes. Ends with 75 without Chromium.
+# python3 with venv; packages are locked here, and kept in ~/.cache once they are
+# installed. Takes two minutes. Ends with 75 without Chromium.
 set -u -o pipefail
 cd "$(dirname "$0")" || exit 1
 source ../devnet.sh
+source ../packages.sh
 
 CHROMIUM=${CHROMIUM:-$(command -v chromium || command -v chromium-browser || command -v google-chrome)}
 if [ ! -x "$CHROMIUM" ]; then
@@ -20,10 +21,10 @@ vision=$scratch/vision
 export VISION_SOURCE=$scratch/source # a place where go run finds the SDK, and nothing of ours is written to
 mkdir "$VISION_SOURCE" && cp ../../go.mod ../../go.sum "$VISION_SOURCE" || fail "copy the module's versions"
 
-python3 -m venv "$scratch/python" || fail "make a virtual environment"
-"$scratch/python/bin/pip" install --quiet --disable-pip-version-check -r requirements.txt || fail "install the Python SDK"
-export PYTHON=$scratch/python/bin/python
-mkdir "$scratch/test" && cp ./*.js package.json package-lock.json "$scratch/test" && (cd "$scratch/test" && npm ci --silent) || fail "install the packages"
+python_packages interop-python ../interop/python/requirements.txt # has the SDK
+export PYTHON=$python
+node_packages browser-node package-lock.json
+mkdir "$scratch/test" && cp ./*.js package.json "$scratch/test" && ln -s "$modules" "$scratch/test" || fail "lay out the tests"
 
 start_devnet --period 30s --miners 3
 export VISION_API=$api VISION_KEY=$key

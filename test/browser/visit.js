@@ -19,6 +19,7 @@ export const phone = { width: 360, height: 740, isMobile: true, hasTouch: true, 
 export async function visit(browser, { viewport = desktop, scheme = 'light', motion = 'no-preference', csp = true, path = '/' } = {}) {
   const context = await browser.createBrowserContext()
   const page = await context.newPage()
+  page.setDefaultTimeout(90_000) // a machine that is busy with other tests is slow
   const asked = []
   const complaints = []
   page.on('request', (r) => asked.push({ url: r.url(), headers: r.headers(), body: r.postData() }))
