@@ -70,8 +70,8 @@ func (o object) at(names ...string) object {
 }
 
 func (o object) text(name string) (s string) {
-	_ = json.Unmarshal(o.at(name), &s) // what is no text is shown as none
-	return s
+	_ = json.Unmarshal(o.at(name), &s)    // what is no text is shown as none
+	return strings.ReplaceAll(s, "`", "") // descriptions are in Markdown, of which there is no more than that
 }
 
 // reader reads a document whose references are to its own components.
@@ -171,7 +171,7 @@ func (r reader) fields(to []property, before string, schema object, depth int) [
 			about = own
 		}
 		name := before + m.Name
-		to = append(to, property{Name: name, Type: r.typeOf(s), About: about + remarks(s), Required: required[m.Name]})
+		to = append(to, property{Name: name, Type: r.typeOf(s), About: noted(about, remarks(s)), Required: required[m.Name]})
 		if depth+1 < deepest {
 			to = r.fields(to, name+".", s, depth+1)
 			to = r.fields(to, name+"[].", r.follow(s.at("items")), depth+1)
@@ -229,7 +229,18 @@ func remarks(s object) string {
 	if len(words) == 0 {
 		return ""
 	}
-	return " (" + strings.Join(words, "; ") + ")"
+	return strings.Join(words, "; ")
+}
+
+// noted adds remarks to a description, which may be empty as they may.
+func noted(about, remarks string) string {
+	switch {
+	case remarks == "":
+		return about
+	case about == "":
+		return strings.ToUpper(remarks[:1]) + remarks[1:]
+	}
+	return about + " (" + remarks + ")"
 }
 
 func indented(v []byte) string {
