@@ -30,15 +30,17 @@ func (f *field) near(q *query, prefix uint64, cost float64) int {
 	first, second := -1, -1
 	var most, more uint64
 	for i, key := range f.keys {
-		if len(q.tried) > 0 && q.excludes(&f.seats[i]) {
+		hi, lo := bits.Mul64(prefix^key, 0x9e3779b97f4a7c15^key>>1)
+		h := hi ^ lo
+		if h <= more { // almost always
 			continue
 		}
-		hi, lo := bits.Mul64(prefix^key, 0x9e3779b97f4a7c15^key>>1)
-		switch h := hi ^ lo; {
-		case first < 0 || h > most:
+		switch {
+		case q.excludes(&f.seats[i]):
+		case h > most:
 			second, more = first, most
 			first, most = i, h
-		case second < 0 || h > more:
+		default:
 			second, more = i, h
 		}
 	}

@@ -23,10 +23,10 @@ func TestLate(t *testing.T) {
 		o.Stream = false
 		over(b, o)
 	}
-	if late := b.Late(chat, true, 0); late < 100*time.Millisecond || late > 120*time.Millisecond {
+	if late := b.Late(chat, true, 0); late < 100*time.Millisecond || late > 125*time.Millisecond {
 		t.Errorf("a stream is late after %v, want about 100ms", late)
 	}
-	if late := b.Late(chat, false, 50); late < 500*time.Millisecond || late > 600*time.Millisecond {
+	if late := b.Late(chat, false, 50); late < 500*time.Millisecond || late > 625*time.Millisecond {
 		t.Errorf("an answer of 50 units is late after %v, want about 500ms", late)
 	}
 }

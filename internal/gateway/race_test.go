@@ -17,7 +17,7 @@ import (
 )
 
 // usualFirst is the time to the first output in hedging's tests, of which a
-// miner may be at most 19% late before another is asked.
+// miner may be at most a quarter late before another is asked.
 const usualFirst = 100 * time.Millisecond
 
 // racing is a fixture whose Board has seen what is usual.
