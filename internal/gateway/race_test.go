@@ -75,9 +75,9 @@ type nowhere struct{}
 
 func (nowhere) Events([]byte) error { return nil }
 
-// ended lists how the attempts ended, in the order of tries, and checks that
+// endings lists how the attempts ended, in the order of tries, and checks that
 // one is the last.
-func ended(t testing.TB, f *fixture) string {
+func endings(t testing.TB, f *fixture) string {
 	t.Helper()
 	entries := f.store.recorded()
 	list := make([]string, len(entries))
@@ -132,7 +132,7 @@ func TestHedging(t *testing.T) {
 					w := httptest.NewRecorder()
 					f.ServeHTTP(w, request(body))
 					took := time.Since(begun)
-					if got := ended(t, f); got != c.want {
+					if got := endings(t, f); got != c.want {
 						t.Errorf("tries ended as %q, want %q", got, c.want)
 					}
 					if c.took > 0 && took > c.took {
@@ -242,7 +242,7 @@ func TestCustomerLeavesDuringARace(t *testing.T) {
 			ctx, cancel := context.WithTimeout(context.Background(), 400*time.Millisecond)
 			defer cancel()
 			f.ServeHTTP(httptest.NewRecorder(), r.WithContext(ctx))
-			if got := ended(t, f); got != "canceled:caller_gone canceled:caller_gone" {
+			if got := endings(t, f); got != "canceled:caller_gone canceled:caller_gone" {
 				t.Errorf("tries ended as %q", got)
 			}
 		})
@@ -270,7 +270,7 @@ func TestPanicsDuringARace(t *testing.T) {
 				}
 				f.idleBoard(t)
 				if c.status == 200 {
-					if got := ended(t, f); got != "ok ours:panic" {
+					if got := endings(t, f); got != "ok ours:panic" {
 						t.Errorf("tries ended as %q", got)
 					}
 				}
@@ -309,7 +309,7 @@ func TestRaces(t *testing.T) {
 			w := httptest.NewRecorder()
 			f.ServeHTTP(w, request(body).WithContext(ctx))
 			synctest.Wait()
-			got := ended(t, f)
+			got := endings(t, f)
 			heard := 0
 			for _, word := range words {
 				if strings.Contains(w.Body.String(), word) {
