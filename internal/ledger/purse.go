@@ -41,6 +41,7 @@ type pot struct {
 	asking   int64      // Purses.now since when asked has been set in vain; 0: it has not
 	beyond   Amount     // what was in the bank and on lease to others when it answered last
 	vain     int64      // Purses.now when the bank gave nothing; 0: it gave something
+	heard    int64      // Purses.now when the bank answered last
 }
 
 // waiter is a hold that found too little.
@@ -138,7 +139,14 @@ func (p *pot) hold(ctx context.Context, amount Amount) error {
 	w := &waiter{amount: amount, since: p.owner.now.Load(), done: make(chan struct{})}
 	p.waiters = append(p.waiters, w)
 	p.waiting.Store(int32(len(p.waiters)))
-	p.serve() // what came back before it was seen that somebody waits
+	// What came back before it was seen that somebody waits. It is for this one:
+	// what is too little for those before it, who may be many, still is.
+	if p.take(amount) {
+		p.waiters = p.waiters[:len(p.waiters)-1]
+		p.waiting.Store(int32(len(p.waiters)))
+		p.mu.Unlock()
+		return nil
+	}
 	p.mu.Unlock()
 	p.owner.poke()
 	select {
@@ -150,6 +158,15 @@ func (p *pot) hold(ctx context.Context, amount Amount) error {
 	p.decide(func(other *waiter) (error, bool) { return context.Cause(ctx), other == w })
 	p.mu.Unlock()
 	return w.err // nil if it was held at that very moment
+}
+
+// tooLate is the refusal of a hold that has waited long enough. That the bank
+// said nothing all the time is no lack of money.
+func (p *pot) tooLate(w *waiter) error {
+	if p.heard < w.since {
+		return unavailable(nil)
+	}
+	return p.spent()
 }
 
 // spent is the refusal of a hold in vain.
@@ -177,14 +194,18 @@ func (p *Purse) Hold(ctx context.Context, amount Amount) (Hold, error) {
 	if p == nil || amount <= 0 {
 		return Hold{}, nil
 	}
-	if err := p.project.hold(ctx, amount); err != nil {
-		return Hold{}, err
-	}
+	// The allowance first: who waits for it must not keep the project's money
+	// from the project's other keys.
 	if p.allowance != nil {
 		if err := p.allowance.hold(ctx, amount); err != nil {
-			p.project.put(amount, 0)
 			return Hold{}, err
 		}
+	}
+	if err := p.project.hold(ctx, amount); err != nil {
+		if p.allowance != nil {
+			p.allowance.put(amount, 0)
+		}
+		return Hold{}, err
 	}
 	return Hold{p, amount}, nil
 }

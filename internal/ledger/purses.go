@@ -27,7 +27,8 @@ type Purses struct {
 	bank Banker
 
 	wake    chan struct{} // holds a token when the clerk is wanted
-	now     atomic.Int64  // time of the last tick, Unix nanoseconds
+	now     atomic.Int64  // time of the last tick, Unix nanoseconds of a clock that is never set back
+	ticked  time.Time     // the last tick's time; Run's
 	stopped atomic.Bool   // nobody refills any more; set with mu held
 
 	mu   sync.Mutex // guards pots
@@ -123,10 +124,17 @@ func (s *Purses) stop() {
 	}
 }
 
-// tick moves the clock, ends waits that took too long, and sees whether there
+// tick moves the clock, by what the time of day has moved on, ends waits that took too long, and sees whether there
 // is something to do at the bank.
 func (s *Purses) tick(at time.Time) {
-	now := at.UnixNano()
+	now := s.now.Load()
+	if now == 0 {
+		now = at.UnixNano()
+	}
+	if !s.ticked.IsZero() {
+		now += int64(max(at.Sub(s.ticked), 0))
+	}
+	s.ticked = at
 	s.now.Store(now)
 	poke := false
 	for _, p := range s.all() {
@@ -135,7 +143,7 @@ func (s *Purses) tick(at time.Time) {
 			if w.since == 0 {
 				w.since = now // it came before the first tick
 			}
-			return p.spent(), now-w.since >= int64(patience)
+			return p.tooLate(w), now-w.since >= int64(patience)
 		})
 		if p.asking != 0 && now-p.asking >= int64(lookout) {
 			p.asking = 0
@@ -253,7 +261,7 @@ func (p *pot) granted(a Ask, g Grant, now int64) {
 	if len(p.waiters) > 0 && g.Left > 0 && g.Amount > 0 {
 		p.owner.poke() // others may be served from what is left
 	}
-	p.beyond, p.vain = sum(g.Left, g.Elsewhere), 0
+	p.beyond, p.vain, p.heard = sum(g.Left, g.Elsewhere), 0, p.owner.now.Load()
 	if g.Amount == 0 {
 		p.vain = now
 	}
