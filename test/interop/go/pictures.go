@@ -79,6 +79,7 @@ func imagesGiven(ctx context.Context, n *network) error {
 	if err := made(answer, err, "256x256"); err != nil {
 		return fmt.Errorf("inpaint: %w", err)
 	}
+	//lint:ignore SA1019 OpenAI has given up variations; here they are what enlarges pictures
 	answer, err = c.Images.NewVariation(ctx, openai.ImageNewVariationParams{Model: "vision-ref-upscale", Image: square(64, never)})
 	if err := made(answer, err, "256x256"); err != nil {
 		return fmt.Errorf("vary: %w", err)
