@@ -31,6 +31,7 @@ type attempt struct {
 	passed   time.Time     // when output was last passed on
 	hushed   bool          // the network knows that the stream is silent
 	blocked  time.Duration // spent in the Sink
+	lost     int64         // units that the Sink did not take: the miner's work, but not the caller's
 	read     int64         // bytes of the body, framing included
 	quiet    int64         // of them, since the last read with output
 	first    time.Duration
@@ -51,7 +52,7 @@ func (c *Client) Do(ctx context.Context, call Call, sink Sink) Answer {
 	a.ans.Outcome.Total = max(a.took(c.cfg.Now()), 0)
 	a.ans.Outcome.Blocked = a.blocked
 	a.ans.Outcome.Arrivals = a.arrivals.sum(a.ans.Outcome.Total)
-	a.ans.Outcome.Work = a.ans.Work.Units
+	a.ans.Outcome.Work = a.ans.Work.Units + a.lost
 	a.ans.Outcome.PromptWork = a.ans.Work.Prompt
 	if a.cn != nil {
 		if reusable {

@@ -53,7 +53,7 @@ type Answer struct {
 	Outcome    outcome.Outcome
 	Started    bool          // something reached the Sink: too late for another miner
 	Body       []byte        // the whole answer as the customer is to see it, if it was not streamed and is good
-	Work       task.Work     // counted by us
+	Work       task.Work     // counted by us; of a stream, what the Sink took
 	Finish     string        // a stream's finish_reason
 	Meta       openai.Meta   // what a stream's chunks say of themselves, for the caller's usage chunk
 	Kept       []byte        // response bytes, if Keep was asked: all of them where the outcome is OK, all that was read where it is not

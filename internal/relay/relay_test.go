@@ -753,3 +753,25 @@ func TestArrivals(t *testing.T) {
 		t.Errorf("nothing: %+v", got)
 	}
 }
+
+// The caller pays for what it got. What could not be passed on is the miner's
+// work all the same.
+func TestOutputThatDoesNotReachTheCaller(t *testing.T) {
+	addr := serve(t, func(_ int, c *net.TCPConn, r *bufio.Reader) {
+		request(r)
+		io.WriteString(c, eventStream+"\r\n"+token)
+		r.ReadByte() // until the caller is gone
+	})
+	for name, want := range map[string]struct {
+		refuse error
+		units  int64
+	}{"taken": {nil, 1}, "refused": {errors.New("broken pipe"), 0}} {
+		c := newClient(t)
+		ctx, cancel := context.WithCancelCause(t.Context())
+		s := shown{err: want.refuse, after: func() { cancel(nil) }}
+		a := c.Do(ctx, newCall(t, c, addr, true), &s)
+		if a.Outcome.Status != outcome.Canceled || a.Work.Units != want.units || a.Outcome.Work != 1 {
+			t.Errorf("%s: %v, %d units of %d, want %d", name, a.Outcome.Status, a.Work.Units, a.Outcome.Work, want.units)
+		}
+	}
+}

@@ -23,7 +23,7 @@ func (a *attempt) stream(h head) bool {
 	b := newBody(h)
 	ok, reusable := a.pass(s, &b)
 	tally := s.Tally()
-	a.ans.Work = task.Work{Units: tally.Completion, Prompt: tally.Prompt}
+	a.ans.Work = task.Work{Units: tally.Completion - a.lost, Prompt: tally.Prompt}
 	a.ans.Finish = tally.Finish
 	a.ans.Meta = s.Meta()
 	if !ok {
@@ -48,7 +48,7 @@ func (a *attempt) pass(s *openai.Stream, b *body) (ok, reusable bool) {
 	for {
 		var out *[]byte
 		var wrong error
-		before, finish := s.Chunks(), s.Tally().Finish
+		before, tally := s.Chunks(), s.Tally()
 		for a.cn.r < a.cn.w && !b.done && wrong == nil {
 			var data []byte
 			var n int
@@ -80,6 +80,7 @@ func (a *attempt) pass(s *openai.Stream, b *body) (ok, reusable bool) {
 			wrong = s.End()
 		}
 		if !a.flush(out, wrong, s.Chunks()-before) {
+			a.lost = s.Tally().Completion - tally.Completion
 			return false, false
 		}
 		switch {
@@ -90,7 +91,7 @@ func (a *attempt) pass(s *openai.Stream, b *body) (ok, reusable bool) {
 		case s.Done():
 			return true, s.End() == nil
 		}
-		if s.Chunks() > before || s.Started() && finish != s.Tally().Finish {
+		if s.Chunks() > before || s.Started() && tally.Finish != s.Tally().Finish {
 			a.due = earlier(a.passed.Add(gap), a.call.By)
 			// A deadline that is earlier is moved on when it has come; see fill.
 			if quiet := a.silentBy(); quiet.Before(a.armed) || !a.due.After(a.passed) {
