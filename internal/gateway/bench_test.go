@@ -88,6 +88,41 @@ func BenchmarkHandler(b *testing.B) {
 	}
 }
 
+// BenchmarkRouting is BenchmarkHandler's stream of one token with what routing
+// can do besides: a preferred miner, and a second one where the first is late,
+// which none is.
+func BenchmarkRouting(b *testing.B) {
+	for _, c := range []struct {
+		name    string
+		routing Routing
+	}{{"plain", Routing{}}, {"affinity", Routing{Affinity: []byte("secret")}}, {"hedging", Routing{Hedge: 0.05}}} {
+		b.Run(c.name, func(b *testing.B) {
+			one := chunk("word ", "")
+			f := racing(b, func(config *Config) {
+				config.Relay = instant{config.Relay, func(_ context.Context, _ relay.Call, s relay.Sink) relay.Answer {
+					s.Events(one)
+					return relay.Answer{Started: true}
+				}}
+				config.Recorder = forgetful{}
+				config.Log = slog.New(slog.DiscardHandler)
+				config.Sampler = nil
+				config.Routing = c.routing
+			})
+			in := bytes.NewReader(nil)
+			r := httptest.NewRequest("POST", chatPath, nil)
+			r.Header.Set("Authorization", "Bearer "+secret)
+			w := &quiet{header: http.Header{}}
+			b.ReportAllocs()
+			for b.Loop() {
+				in.Reset([]byte(streamed))
+				r.Body, r.ContentLength = io.NopCloser(in), int64(len(streamed))
+				clear(w.header)
+				f.ServeHTTP(w, r)
+			}
+		})
+	}
+}
+
 // BenchmarkIdleStream reports the memory that a stream takes while its miner
 // says nothing, the kernel's part left out.
 func BenchmarkIdleStream(b *testing.B) {
