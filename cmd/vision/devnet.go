@@ -32,6 +32,8 @@ func runDevnet(ctx context.Context, t terminal, flags *flag.FlagSet, args []stri
 	names := flags.String("cheats", "", "dishonest miners to add, separated by commas:\n"+devnet.CheatsHelp())
 	flags.StringVar(&o.Data, "data", "", "folder that keeps the state; without it, a temporary one is made and kept")
 	flags.StringVar(&o.Listen, "listen", "127.0.0.1:0", "where the API is served; port 0 picks a free one")
+	flags.Var((*credits)(&o.Prepaid), "prepaid", "add a prepaid project with a key, and these `CREDITS` paid in")
+	flags.StringVar(&o.Admin, "admin", "", "where the admin API is served, host:port; nowhere if empty. Its token is kept in the data folder")
 	flags.StringVar(&o.Ops, "ops", "", "where the validator's health and metrics are served, host:port; nowhere if empty")
 	flags.StringVar(&o.Server, "model-server", "", "base URL of a real OpenAI-compatible server that all miners use, without /v1")
 	flags.StringVar(&o.Model, "model", "", "what the model server calls its model")
@@ -120,6 +122,12 @@ func devnetWelcome(net *devnet.Devnet) string {
 	model := net.Catalogue().Tasks()[0].Name
 	fmt.Fprintf(&b, "Vision devnet is up. Models: %s\n\n", strings.Join(net.Models(), ", "))
 	fmt.Fprintf(&b, "  API base URL  %s\n  API key       %s\n  In a browser  %s/\n\n", net.URL(), net.Key(), strings.TrimSuffix(net.URL(), "/v1"))
+	if key := net.PrepaidKey(); key != "" {
+		fmt.Fprintf(&b, "  Prepaid key   %s\n                `vision statement --data %s --project prepaid` shows what it spends\n\n", key, net.Data())
+	}
+	if url := net.AdminURL(); url != "" {
+		fmt.Fprintf(&b, "  Admin API     %s\n  Admin token   in %s\n\n", url, devnet.AdminTokenFile(net.Data()))
+	}
 	fmt.Fprintf(&b, "Ask it with curl:\n\n  curl -N %s/chat/completions -H 'Authorization: Bearer %s' -H 'Content-Type: application/json' -d '{\"model\":\"%s\",\"stream\":true,\"messages\":[{\"role\":\"user\",\"content\":\"Tell me about rivers.\"}]}'\n\n", net.URL(), net.Key(), model)
 	fmt.Fprintf(&b, `or with Python (pip install openai):
 

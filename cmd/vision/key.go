@@ -2,18 +2,19 @@ package main
 
 import (
 	"context"
-	"crypto/rand"
 	"encoding/json"
-	"errors"
 	"flag"
 	"fmt"
+	"io"
 	"os"
 	"strconv"
+	"strings"
 	"text/tabwriter"
 	"time"
 
-	"vision/internal/apikey"
+	"vision/internal/admin"
 	"vision/internal/config"
+	"vision/internal/fault"
 	"vision/internal/node"
 	"vision/internal/store"
 	"vision/internal/store/sqlite"
@@ -56,120 +57,201 @@ func openStore(ctx context.Context, data string, readOnly bool) (store.Store, er
 
 func keyCreate(ctx context.Context, t terminal, flags *flag.FlagSet, args []string) error {
 	where := addDataFlags(flags)
-	name := flags.String("name", "", "what the key is for")
-	perMinute := flags.Int("per-minute", 0, "requests a minute that it may make; 0 is no limit")
+	var r admin.KeyRequest
+	flags.StringVar(&r.Project, "project", "", "who pays, by name or number; without it the default project, which is free")
+	flags.StringVar(&r.Name, "name", "", "what the key is for")
+	tasks := flags.String("tasks", "", "tasks that it may use, separated by commas; without it all")
+	expires := flags.String("expires", "", "when it stops working: a day (2026-12-31, to its end in UTC), an instant (2026-12-31T12:00:00Z) or a time from now (720h, 30d)")
+	flags.IntVar(&r.PerMinute, "per-minute", 0, "requests a minute that it may make; 0 is no limit")
+	flags.Int64Var(&r.TokensPerMinute, "tokens-per-minute", 0, "tokens a minute, prompt and output; 0 is no limit")
+	flags.IntVar(&r.Concurrent, "concurrent", 0, "requests that may be under way at once; 0 is no limit")
+	flags.Var((*credits)(&r.SpendLimit), "spend-limit", "`CREDITS` that it may spend in all; 0 is no limit")
 	asJSON := flags.Bool("json", false, "print JSON")
 	if _, err := parse(flags, args, 0, 0); err != nil {
 		return err
 	}
-	if *perMinute < 0 {
-		return usagef("--per-minute is %d, want 0 or more", *perMinute)
+	for name, n := range map[string]int64{"per-minute": int64(r.PerMinute), "tokens-per-minute": r.TokensPerMinute, "concurrent": int64(r.Concurrent)} {
+		if n < 0 {
+			return usagef("--%s is %d, want 0 or more", name, n)
+		}
 	}
-	data, _, err := where.folder()
-	if err != nil {
-		return err
+	if *tasks != "" {
+		for name := range strings.SplitSeq(*tasks, ",") {
+			r.Tasks = append(r.Tasks, strings.TrimSpace(name))
+		}
 	}
-	st, err := openStore(ctx, data, false)
-	if err != nil {
-		return err
+	var err error
+	if r.Expires, err = instant(*expires, time.Now()); err != nil {
+		return usagef("--expires: %v", err)
 	}
-	defer st.Close()
-	text, err := apikey.Generate(rand.Reader)
-	if err != nil {
-		return err
-	}
-	k, err := st.CreateKey(ctx, apikey.Key{
-		Name: *name, Hash: apikey.HashOf(text), Hint: text[len(text)-4:], PerMinute: *perMinute, Created: time.Now(),
+	return where.inOffice(ctx, false, func(o *admin.Office) error {
+		k, err := o.CreateKey(ctx, r)
+		return made(t, k, *asJSON, err)
 	})
+}
+
+// made shows a key that was made, this once.
+func made(t terminal, k admin.Key, asJSON bool, err error) error {
 	if err != nil {
 		return err
 	}
-	if *asJSON {
-		return json.NewEncoder(t.out).Encode(map[string]any{"id": k.ID, "name": k.Name, "key": text, "per_minute": k.PerMinute})
+	if asJSON {
+		return json.NewEncoder(t.out).Encode(k)
 	}
-	fmt.Fprintf(t.out, "%s\nThis is key %d. It is shown this once: keep it. It works within a second.\n", text, k.ID)
+	fmt.Fprintf(t.out, "%s\nThis is key %d. It is shown this once: keep it. It works within a second.\n", k.Key, k.ID)
 	return nil
+}
+
+// instant reads a time to come: "" is never.
+func instant(text string, now time.Time) (time.Time, error) {
+	if text == "" {
+		return time.Time{}, nil
+	}
+	if d, err := time.Parse(time.DateOnly, text); err == nil {
+		return d.AddDate(0, 0, 1), nil
+	}
+	if t, err := time.Parse(time.RFC3339, text); err == nil {
+		return t, nil
+	}
+	if d, err := span(text); err == nil && d > 0 {
+		return now.Add(d), nil
+	}
+	return time.Time{}, fmt.Errorf("%q is no day (2026-12-31), instant (2026-12-31T12:00:00Z) or time from now (720h, 30d)", text)
+}
+
+// span reads a duration, which may be in days.
+func span(text string) (time.Duration, error) {
+	if days, ok := strings.CutSuffix(text, "d"); ok {
+		n, err := strconv.Atoi(days)
+		if err != nil || n < 0 || n > 36500 {
+			return 0, fmt.Errorf("%q is no number of days", text)
+		}
+		return time.Duration(n) * 24 * time.Hour, nil
+	}
+	return time.ParseDuration(text)
 }
 
 func keyList(ctx context.Context, t terminal, flags *flag.FlagSet, args []string) error {
 	where := addDataFlags(flags)
+	project := flags.String("project", "", "only this project's keys")
 	asJSON := flags.Bool("json", false, "print JSON")
 	if _, err := parse(flags, args, 0, 0); err != nil {
 		return err
 	}
-	data, _, err := where.folder()
-	if err != nil {
-		return err
-	}
-	st, err := openStore(ctx, data, true)
-	if err != nil {
-		return err
-	}
-	defer st.Close()
-	keys, err := st.Keys(ctx)
-	if err != nil {
-		return err
-	}
-	type row struct {
-		ID        int64      `json:"id"`
-		Name      string     `json:"name"`
-		Hint      string     `json:"hint"`
-		PerMinute int        `json:"per_minute"`
-		Created   time.Time  `json:"created"`
-		Revoked   *time.Time `json:"revoked,omitempty"`
-	}
-	rows := []row{}
+	return where.inOffice(ctx, true, func(o *admin.Office) error {
+		keys, err := o.Keys(ctx, *project)
+		if err != nil {
+			return err
+		}
+		if *asJSON {
+			return json.NewEncoder(t.out).Encode(keys)
+		}
+		return printKeys(t.out, keys)
+	})
+}
+
+func printKeys(out io.Writer, keys []admin.Key) error {
+	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(w, "ID\tNAME\tKEY\tPROJECT\tSTATE\tPER MINUTE\tTOKENS\tAT ONCE\tSPENT\tOF\tTASKS\tCREATED\tEXPIRES\tREVOKED")
 	for _, k := range keys {
-		r := row{ID: k.ID, Name: k.Name, Hint: k.Hint, PerMinute: k.PerMinute, Created: k.Created}
-		if !k.Revoked.IsZero() {
-			r.Revoked = &k.Revoked
+		tasks, spent, limit := "all", shown(k.Spent), "-"
+		if len(k.Tasks) > 0 {
+			tasks = strings.Join(k.Tasks, ",")
 		}
-		rows = append(rows, r)
-	}
-	if *asJSON {
-		return json.NewEncoder(t.out).Encode(rows)
-	}
-	w := tabwriter.NewWriter(t.out, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(w, "ID\tNAME\tKEY\tPER MINUTE\tCREATED\tREVOKED")
-	for _, r := range rows {
-		limit, revoked := "no limit", "-"
-		if r.PerMinute > 0 {
-			limit = strconv.Itoa(r.PerMinute)
+		if k.SpendLimit > 0 {
+			limit = shown(k.SpendLimit)
 		}
-		if r.Revoked != nil {
-			revoked = r.Revoked.Local().Format(time.DateTime)
-		}
-		fmt.Fprintf(w, "%d\t%s\tsk-…%s\t%s\t%s\t%s\n", r.ID, r.Name, r.Hint, limit, r.Created.Local().Format(time.DateTime), revoked)
+		fmt.Fprintf(w, "%d\t%s\tsk-…%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n", k.ID, plain(k.Name), k.Hint, k.Project, k.State, noLimit(int64(k.PerMinute)),
+			noLimit(k.TokensPerMinute), noLimit(int64(k.Concurrent)), spent, limit, tasks, at(k.Created), maybeAt(k.Expires), maybeAt(k.Revoked))
 	}
 	return w.Flush()
 }
 
-func keyRevoke(ctx context.Context, t terminal, flags *flag.FlagSet, args []string) error {
+// keyNumber is the key that an argument names.
+func keyNumber(text string) (int64, error) {
+	id, err := strconv.ParseInt(text, 10, 64)
+	if err != nil {
+		return 0, usagef("%q is not a key's number; `vision key list` shows them", text)
+	}
+	return id, nil
+}
+
+func keyShow(ctx context.Context, t terminal, flags *flag.FlagSet, args []string) error {
 	where := addDataFlags(flags)
+	asJSON := flags.Bool("json", false, "print JSON")
 	rest, err := parse(flags, args, 1, 1)
 	if err != nil {
 		return err
 	}
-	id, err := strconv.ParseInt(rest[0], 10, 64)
-	if err != nil {
-		return usagef("%q is not a key's number; `vision key list` shows them", rest[0])
-	}
-	data, _, err := where.folder()
+	id, err := keyNumber(rest[0])
 	if err != nil {
 		return err
 	}
-	st, err := openStore(ctx, data, false)
+	return where.inOffice(ctx, true, func(o *admin.Office) error {
+		k, err := o.Key(ctx, id)
+		if err != nil {
+			return err
+		}
+		if *asJSON {
+			return printJSON(t.out, k)
+		}
+		return printKeys(t.out, []admin.Key{k})
+	})
+}
+
+func keyRevoke(ctx context.Context, t terminal, flags *flag.FlagSet, args []string) error {
+	where := addDataFlags(flags)
+	asJSON := flags.Bool("json", false, "print JSON")
+	rest, err := parse(flags, args, 1, 1)
 	if err != nil {
 		return err
 	}
-	defer st.Close()
-	err = st.RevokeKey(ctx, id, time.Now())
-	if errors.Is(err, store.ErrNotFound) {
-		return fmt.Errorf("there is no key %d that works; `vision key list` shows them", id)
-	}
+	id, err := keyNumber(rest[0])
 	if err != nil {
-		return fmt.Errorf("revoke key %d: %w", id, err)
+		return err
 	}
-	fmt.Fprintf(t.out, "Key %d is revoked; it stops working within a second.\n", id)
-	return nil
+	return where.inOffice(ctx, false, func(o *admin.Office) error {
+		k, err := o.RevokeKey(ctx, id)
+		if fault.KindOf(err) == fault.NotFound {
+			return fmt.Errorf("there is no key %d that works; `vision key list` shows them", id)
+		}
+		if err != nil {
+			return fmt.Errorf("revoke key %d: %w", id, err)
+		}
+		if *asJSON {
+			return printJSON(t.out, k)
+		}
+		fmt.Fprintf(t.out, "Key %d is revoked; it stops working within a second.\n", id)
+		return nil
+	})
+}
+
+func keyRotate(ctx context.Context, t terminal, flags *flag.FlagSet, args []string) error {
+	where := addDataFlags(flags)
+	graceText := flags.String("grace", "0s", "how long the old key goes on working: 24h, 7d")
+	asJSON := flags.Bool("json", false, "print JSON")
+	rest, err := parse(flags, args, 1, 1)
+	if err != nil {
+		return err
+	}
+	id, err := keyNumber(rest[0])
+	if err != nil {
+		return err
+	}
+	grace, err := span(*graceText)
+	if err != nil || grace < 0 || grace > admin.MaxGrace {
+		return usagef("--grace is %q, want 0s to %dd", *graceText, admin.MaxGrace/(24*time.Hour))
+	}
+	return where.inOffice(ctx, false, func(o *admin.Office) error {
+		k, err := o.RotateKey(ctx, id, grace)
+		if err := made(t, k, *asJSON, err); err != nil || *asJSON {
+			return err
+		}
+		if grace == 0 {
+			fmt.Fprintf(t.out, "Key %d is revoked; it stops working within a second.\n", id)
+		} else {
+			fmt.Fprintf(t.out, "Key %d works until %s.\n", id, at(time.Now().Add(grace)))
+		}
+		return nil
+	})
 }

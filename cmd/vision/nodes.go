@@ -107,7 +107,7 @@ func runValidator(ctx context.Context, t terminal, flags *flag.FlagSet, args []s
 		return unchanged(err, c, fresh, fresh.Catalogue)
 	})
 	return v.Run(ctx, func() {
-		parts.Log.Info("validator is ready", "hotkey", v.Hotkey().String(), "roles", strings.Join(c.Roles, ","), "api", v.Customers())
+		parts.Log.Info("validator is ready", "hotkey", v.Hotkey().String(), "roles", strings.Join(c.Roles, ","), "api", v.Customers(), "admin", v.Admin())
 	})
 }
 

@@ -33,6 +33,9 @@ func (o *Office) CreateKey(ctx context.Context, r KeyRequest) (Key, error) {
 	if !r.Expires.IsZero() && !r.Expires.After(now) {
 		return Key{}, fault.BadParam("expires", "The key would expire at %s, which is past.", r.Expires.UTC().Format(time.RFC3339))
 	}
+	if r.Expires.Year() > 2200 {
+		return Key{}, fault.BadParam("expires", "The key would expire in the year %d, want 2200 at most, or never.", r.Expires.Year())
+	}
 	if err := o.known(r.Tasks); err != nil {
 		return Key{}, err
 	}

@@ -39,6 +39,9 @@ func (q *Query) span() (from, to time.Time, err error) {
 		if *d.into, err = time.Parse(day, d.text); err != nil {
 			return from, to, fault.BadParam(d.param, "%s is %.20q, want a day such as 2026-11-01.", d.param, d.text)
 		}
+		if y := d.into.Year(); y < 1970 || y > 2200 {
+			return from, to, fault.BadParam(d.param, "%s is in the year %d, want 1970 to 2200.", d.param, y)
+		}
 	}
 	if !from.IsZero() && !to.IsZero() && !from.Before(to) {
 		return from, to, fault.BadParam("from", "From is not before to, which is the day after the last.")

@@ -12,11 +12,13 @@ import (
 	"strings"
 	"time"
 
+	"vision/internal/apikey"
 	"vision/internal/chain"
 	"vision/internal/chain/local"
 	"vision/internal/config"
 	"vision/internal/daemon"
 	"vision/internal/hotkey"
+	"vision/internal/ledger"
 	"vision/internal/node"
 	"vision/internal/store"
 	"vision/internal/task"
@@ -39,6 +41,11 @@ type Options struct {
 	// Hedge is the share of requests that may be put to a second miner; see
 	// gateway.hedge of a validator's configuration.
 	Hedge float64
+	// Prepaid, if above 0, adds the project "prepaid" with a key, and this paid in.
+	Prepaid ledger.Amount
+	// Admin is where the admin API is served; nowhere if empty. Its token is
+	// drawn, and kept in AdminTokenFile.
+	Admin string
 	// Ops is where the validator's health and metrics are served; nowhere if empty.
 	Ops string
 	// Log is told what all nodes log.
@@ -80,6 +87,9 @@ func (o *Options) Check() error {
 	if (o.Server == "") != (o.Model == "") {
 		errs = append(errs, errors.New("a model server and the model's name there go together"))
 	}
+	if o.Prepaid < 0 || o.Prepaid > ledger.MaxCost {
+		errs = append(errs, fmt.Errorf("prepaid is %v credits, want 0 (no prepaid project) to %v", o.Prepaid, ledger.MaxCost))
+	}
 	return errors.Join(errs...)
 }
 
@@ -87,6 +97,7 @@ func (o *Options) Check() error {
 type Devnet struct {
 	options   Options
 	key       string
+	prepaid   string // the prepaid project's key, "" if there is none
 	keys      *keyring
 	ledger    *local.Ledger
 	ledgerURL string
@@ -220,6 +231,12 @@ func (d *Devnet) addValidator(ctx context.Context, key *hotkey.Key) (err error) 
 	c.Scorer.Keep = max(c.Scorer.Keep, 48*c.Period)
 	c.Gateway.Listen, c.Gateway.Hedge = d.options.Listen, d.options.Hedge
 	c.Gateway.Links.Private = d.options.PrivateLinks
+	if d.options.Admin != "" {
+		c.Admin = node.AdminConfig{Listen: d.options.Admin, TokenFile: AdminTokenFile(d.options.Data)}
+		if err := adminToken(d.options.Data); err != nil {
+			return err
+		}
+	}
 	if d.options.Server != "" {
 		c.Checker.References = realReferences(d.options)
 		c.Checker.Timeout = 5 * time.Minute
@@ -228,8 +245,13 @@ func (d *Devnet) addValidator(ctx context.Context, key *hotkey.Key) (err error) 
 	if err != nil {
 		return err
 	}
-	if d.key, err = apiKey(ctx, d.validator.Store(), d.options.Data); err != nil {
+	if d.key, err = apiKey(ctx, d.validator.Store(), d.options.Data, keyFile, apikey.DefaultProject); err != nil {
 		return err
+	}
+	if d.options.Prepaid > 0 {
+		if d.prepaid, err = prepaidKey(ctx, d.validator.Store(), d.options.Data, d.options.Prepaid); err != nil {
+			return err
+		}
 	}
 	d.add("validator", d.validator.Run)
 	return nil
@@ -341,6 +363,17 @@ func (d *Devnet) Models() []string {
 
 // Key is the API key.
 func (d *Devnet) Key() string { return d.key }
+
+// PrepaidKey is the API key of the prepaid project, "" if there is none.
+func (d *Devnet) PrepaidKey() string { return d.prepaid }
+
+// AdminURL is where the admin API is served, once ready; "" if it is not.
+func (d *Devnet) AdminURL() string {
+	if d.validator.Admin() == "" {
+		return ""
+	}
+	return "http://" + d.validator.Admin() + "/admin/v1"
+}
 
 // Store is the validator's database.
 func (d *Devnet) Store() store.Store { return d.validator.Store() }

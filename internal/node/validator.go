@@ -40,6 +40,7 @@ type Validator struct {
 	clients *transport.Clients
 
 	customers *listening // nil without the gateway
+	admin     *listening // nil without the admin API
 	checks    *listening // nil without checker_listen
 }
 
@@ -106,6 +107,9 @@ func (v *Validator) assemble(ctx context.Context) error {
 	}
 	if v.config.has(Gateway) {
 		if err := v.addGateway(ctx); err != nil {
+			return err
+		}
+		if err := v.addAdmin(); err != nil {
 			return err
 		}
 	}

@@ -35,6 +35,7 @@ type ValidatorConfig struct {
 	Roles []string `yaml:"roles"`
 
 	Gateway GatewayConfig `yaml:"gateway"`
+	Admin   AdminConfig   `yaml:"admin"`
 	Scorer  ScorerConfig  `yaml:"scorer"`
 	// Checker is the checking server in this process.
 	Checker checker.Config `yaml:"checker"`
@@ -146,6 +147,7 @@ func ValidatorDefaults() ValidatorConfig {
 func (c *ValidatorConfig) Root(folder string) {
 	c.root(folder)
 	c.Data = config.Below(folder, c.Data)
+	c.Admin.TokenFile = config.Below(folder, c.Admin.TokenFile)
 	rootKeyFiles(folder, c.Checker.References)
 }
 
@@ -191,6 +193,7 @@ func (c *ValidatorConfig) Check(report func(field, format string, args ...any)) 
 	}
 	short(report, "gateway.page.name", c.Gateway.Page.Name, dashboard.MostName)
 	short(report, "gateway.page.notice", c.Gateway.Page.Notice, dashboard.MostNotice)
+	c.Admin.check(report)
 	within(report, "scorer.probes", c.Scorer.Probes, 1, 1<<16)
 	within(report, "scorer.checks", c.Scorer.Checks, 1, 1<<10)
 	if !(c.Scorer.CheckRate > 0 && c.Scorer.CheckRate <= 1) {

@@ -74,6 +74,9 @@ func Compose(ctx context.Context, books Books, p apikey.Project, month, now time
 		return nil, fault.BadParam("month", "%s has not begun.", s.From.Format("January 2006"))
 	}
 	var wrong error
+	if s.From.Year() < 1970 {
+		return nil, fault.BadParam("month", "The month is in the year %d, want 1970 or later.", s.From.Year())
+	}
 	for range tries {
 		before, err := books.BalanceAt(ctx, p.ID, s.To)
 		if err != nil {
