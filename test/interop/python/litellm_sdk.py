@@ -6,7 +6,9 @@ import io
 import json
 import math
 import os
+import warnings
 
+warnings.filterwarnings("ignore", module="pydantic")  # of how LiteLLM fills its own types
 os.environ["LITELLM_LOCAL_MODEL_COST_MAP"] = "True"  # or importing it fetches a list of prices
 
 import litellm
