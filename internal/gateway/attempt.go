@@ -13,9 +13,20 @@ import (
 	"vision/internal/task"
 )
 
-// attempts asks miners, one after another, until one has answered or none is
-// to be asked any more; then it records and answers.
+// attempts has the request answered, records what came of it, and answers.
 func (x *exchange) attempts(t *task.Task, kind task.Kind, req task.Request) error {
+	if task.Choices(req) > 1 {
+		return x.several(t, kind, req)
+	}
+	if err := x.ask(t, kind, req); err != nil {
+		return err
+	}
+	return x.finish(&x.call, &x.answer, x.entries)
+}
+
+// ask asks miners, one after another, until one has answered or none is to be
+// asked any more. What came of it is in x.answer, or nobody could be asked.
+func (x *exchange) ask(t *task.Task, kind task.Kind, req task.Request) error {
 	g := x.g
 	now := g.Now()
 	by := now.Add(t.Timeouts.Total)
@@ -68,7 +79,7 @@ func (x *exchange) attempts(t *task.Task, kind task.Kind, req task.Request) erro
 		}
 		x.note(next == nil)
 		if next == nil {
-			return x.finish(call, answer, x.entries)
+			return nil
 		}
 		seat = next
 	}

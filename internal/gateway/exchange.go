@@ -49,6 +49,7 @@ type exchange struct {
 	waited time.Duration // for miners, before that
 	told   told
 
+	choice   *choice         // nil: it is a request of its own
 	entries  []outcome.Entry // of the attempts so far
 	refusals int             // of them, those that found fault with the request
 }
@@ -325,6 +326,9 @@ func (x *exchange) respond(status int, body []byte) {
 
 // Events passes a miner's events on. It implements relay.Sink.
 func (x *exchange) Events(p []byte) error {
+	if x.choice != nil {
+		return x.choice.events(x, p)
+	}
 	x.stream()
 	if x.dialect != nil {
 		x.out = x.dialect.Events(x.out[:0], p)

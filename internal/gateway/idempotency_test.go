@@ -184,4 +184,3 @@ func TestNoClaims(t *testing.T) {
 		t.Errorf("%d attempts", n)
 	}
 }
-

@@ -42,7 +42,7 @@ func Worst(t *task.Task, r task.Request) task.Work {
 	if t.Model.Context > 0 {
 		prompt = min(prompt, int64(t.Model.Context))
 	}
-	return task.Work{Units: r.Work(), Prompt: prompt}
+	return task.Work{Units: r.Work() * int64(task.Choices(r)), Prompt: prompt}
 }
 
 // Clamp is the part of work that is paid for: what a miner claims beyond the

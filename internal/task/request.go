@@ -13,6 +13,7 @@ type request struct {
 	work     int64
 	seed     uint64
 	seeded   bool
+	choices  int // answers that are asked for; 0 is 1
 	wants    Wants
 	features Features
 	links    []Link

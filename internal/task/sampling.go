@@ -26,7 +26,7 @@ var textFields = []field{
 	{name: "repetition_penalty", read: number(0.01, 10)},
 	{name: "stop", read: stop},
 	{name: "logit_bias", read: logitBias},
-	{name: "n", read: one},
+	{name: "n", read: choices},
 	{name: "best_of", read: one},
 	{name: "use_beam_search", read: unless("answers are sampled", "false")},
 	{name: "prompt_logprobs", read: refused("ask for logprobs of the answer")},
