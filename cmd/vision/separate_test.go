@@ -39,6 +39,7 @@ func TestSeparateProcesses(t *testing.T) {
 	t.Run("a customer is served", n.serves)
 	t.Run("health and metrics", n.observed)
 	t.Run("a miner reloads without dropping a stream", n.reloads)
+	t.Run("two gateways share a key's last credit", n.sharesLastCredit)
 	t.Run("periods are scored", n.scored)
 	t.Run("everything stops in time", n.stops)
 }
