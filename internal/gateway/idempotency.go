@@ -41,7 +41,8 @@ type claim struct {
 }
 
 // once claims the request's idempotency key, if it has one. If the request was
-// made before it answers, and says so.
+// made before it answers, and says so. Keys made in one another's place share
+// theirs: a customer may have changed to the next one meanwhile.
 func (x *exchange) once(body []byte) (answered bool, err error) {
 	given := x.r.Header[idempotencyHeader]
 	if len(given) == 0 || x.g.Claims == nil || x.holder == nil {
@@ -53,7 +54,7 @@ func (x *exchange) once(body []byte) (answered bool, err error) {
 	}
 	ctx, cancel := context.WithTimeout(x.r.Context(), x.g.Limits.Record)
 	defer cancel()
-	earlier, known, err := x.g.Claims.Claim(ctx, store.Claim{Key: x.holder.key.ID, Name: name, Hash: hashOf(x.event.Path, body), Request: x.id,
+	earlier, known, err := x.g.Claims.Claim(ctx, store.Claim{Key: rootOf(&x.holder.key), Name: name, Hash: hashOf(x.event.Path, body), Request: x.id,
 		At: x.arrived, Expires: x.arrived.Add(rememberedFor)})
 	switch {
 	case err != nil:
@@ -72,6 +73,19 @@ func (x *exchange) once(body []byte) (answered bool, err error) {
 		return false, &statusError{http.StatusConflict, fault.New(fault.Invalid, "idempotency_answer_dropped",
 			"The request with this idempotency key was answered, and the answer was too long to be kept. Use a new key to ask again.")}
 	}
+	return true, x.replay(&earlier)
+}
+
+// replay answers with an earlier answer, which counts as a large body does: its
+// customer may take a while to read it, and ask for it many times at once.
+func (x *exchange) replay(earlier *store.Claim) error {
+	if n := int64(len(earlier.Body)); n > keptBody {
+		held := &x.g.bodies.held
+		defer held.Add(-n)
+		if held.Add(n) > x.g.bodies.most {
+			return tooManyLarge()
+		}
+	}
 	h := x.w.Header()
 	h["Content-Type"] = []string{earlier.ContentType}
 	h["Content-Length"] = []string{strconv.Itoa(len(earlier.Body))}
@@ -80,7 +94,7 @@ func (x *exchange) once(body []byte) (answered bool, err error) {
 	x.extend()
 	x.w.WriteHeader(earlier.Status)
 	x.write(earlier.Body, true)
-	return true, nil
+	return nil
 }
 
 func hashOf(path string, body []byte) [sha256.Size]byte {
@@ -118,7 +132,7 @@ func (x *exchange) remember(rest []byte) *outcome.Answer {
 		contentType = isEvents[0]
 	}
 	c.note(rest)
-	a := &outcome.Answer{Key: x.holder.key.ID, Name: c.name, Request: x.id, Status: http.StatusOK, ContentType: contentType,
+	a := &outcome.Answer{Key: rootOf(&x.holder.key), Name: c.name, Request: x.id, Status: http.StatusOK, ContentType: contentType,
 		Body: c.body, Dropped: c.long}
 	c.body, c.long = nil, true // it is all there
 	return a
@@ -136,7 +150,7 @@ func (x *exchange) unclaim() {
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(x.r.Context()), x.g.Limits.Record)
 	defer cancel()
-	if err := x.g.Claims.Unclaim(ctx, x.holder.key.ID, c.name, x.id); err != nil {
+	if err := x.g.Claims.Unclaim(ctx, rootOf(&x.holder.key), c.name, x.id); err != nil {
 		x.g.Log.Warn("cannot give an idempotency key back; it is of no use until it expires", "id", x.id, "err", err)
 	}
 }

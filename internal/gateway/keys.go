@@ -77,10 +77,7 @@ func (r *keyring) set(keys []apikey.Key, projects []apikey.Project, alive int, p
 	used := make(map[int64]*meter, len(keys))
 	changed := len(keys) != len(old)
 	for _, k := range keys {
-		root := k.Root
-		if root == 0 {
-			root = k.ID
-		}
+		root := rootOf(&k)
 		m := used[root]
 		if m == nil {
 			if m = r.meters[root]; m == nil {
@@ -109,6 +106,14 @@ func (r *keyring) set(keys []apikey.Key, projects []apikey.Project, alive int, p
 	if changed {
 		r.by.Store(&next)
 	}
+}
+
+// rootOf is what keys made in one another's place have in common.
+func rootOf(k *apikey.Key) int64 {
+	if k.Root != 0 {
+		return k.Root
+	}
+	return k.ID
 }
 
 func (r *keyring) find(hash apikey.Hash) *holder {

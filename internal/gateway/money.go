@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"context"
 	"errors"
 	"strconv"
 	"time"
@@ -39,6 +40,8 @@ func (x *exchange) reserve(t *task.Task, req task.Request) error {
 		most := max(int64(h.key.Concurrent)/x.g.keys.alive.Load(), 1)
 		b.placed = true
 		if h.use.underWay.Add(1) > most {
+			h.use.underWay.Add(-1) // at once: telling the customer may take a while
+			b.placed = false
 			e := fault.New(fault.RateLimited, "concurrency_limit_exceeded", "This API key may have %d requests under way at once. Wait until one has ended.", most)
 			e.RetryAfter = time.Second
 			return e
@@ -57,8 +60,15 @@ func (x *exchange) reserve(t *task.Task, req task.Request) error {
 	if err != nil || cost > ledger.MaxCost {
 		return fault.New(fault.Invalid, "request_too_expensive", "This request may cost more than any request can. Ask for less output.")
 	}
-	b.hold, err = h.purse.Hold(x.r.Context(), cost)
-	return err
+	ctx := x.r.Context()
+	b.hold, err = h.purse.Hold(ctx, cost)
+	switch {
+	case err == nil || ctx.Err() == nil:
+		return err
+	case context.Cause(ctx) == relay.ErrShutdown:
+		return unavailable(true)
+	}
+	return fault.New(fault.Canceled, "canceled", "The request was cancelled.")
 }
 
 // takeTokens counts what a request is expected to use against the tokens that
@@ -127,7 +137,7 @@ func (x *exchange) receipt(call *relay.Call, a *relay.Answer) (*ledger.Receipt, 
 	class := ledger.Complete
 	switch {
 	case a.Outcome.Status == outcome.OK:
-	case a.Outcome.Status == outcome.Canceled && a.Outcome.Reason == outcome.CallerGone && x.streams && a.Work.Units > 0:
+	case left(&a.Outcome) && x.streams && a.Work.Units > 0:
 		class = ledger.Partial
 	default:
 		return nil, nil
@@ -144,6 +154,12 @@ func (x *exchange) receipt(call *relay.Call, a *relay.Answer) (*ledger.Receipt, 
 		r.Charged = cost
 	}
 	return r, nil
+}
+
+// left says whether an attempt ended by its customer's doing: who takes a
+// stream so slowly that its time runs out must not have it for nothing.
+func left(o *outcome.Outcome) bool {
+	return o.Status == outcome.Canceled && (o.Reason == outcome.CallerGone || o.Reason == outcome.CallerSlow)
 }
 
 // settle ends the hold as the recording of the request's last entry went.

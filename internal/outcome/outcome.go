@@ -126,7 +126,7 @@ type Entry struct {
 
 // Answer is the response to a request with an idempotency key.
 type Answer struct {
-	Key         int64  // API key
+	Key         int64  // API key, by its Root
 	Name        string // the idempotency key
 	Request     string // whose answer it is
 	Status      int    // HTTP

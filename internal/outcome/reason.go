@@ -6,6 +6,9 @@ const CallerGone = "caller_gone"
 // Reasons of attempts that are Canceled though the customer did not go away:
 // they count against nobody.
 const (
+	// CallerSlow: the time of a stream was up, and the customer took a good part
+	// of it to read what was sent.
+	CallerSlow = "caller_slow"
 	// Refused: the miner says that a customer's request is wrong. It may be,
 	// and what it holds is the customer's doing alone.
 	Refused = "refused"

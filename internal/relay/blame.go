@@ -47,7 +47,7 @@ func (a *attempt) late() bool {
 	switch {
 	case !now.Before(a.call.By) && a.blocked > now.Sub(a.start)/4:
 		// The caller took a good part of the time: the miner is not to blame.
-		return a.end(outcome.Canceled, "caller_slow", fault.New(fault.Canceled, "canceled", "The caller reads too slowly."))
+		return a.end(outcome.Canceled, outcome.CallerSlow, fault.New(fault.Canceled, "canceled", "The caller reads too slowly."))
 	case !now.Before(a.call.By):
 		reason = "total_timeout"
 	case !a.call.Request.Stream():

@@ -100,7 +100,7 @@ type Money interface {
 
 // Claim is what is known of a request with an idempotency key.
 type Claim struct {
-	Key     int64    // API key
+	Key     int64    // API key, by its Root
 	Name    string   // the idempotency key, at most 255 bytes
 	Hash    [32]byte // of what was asked
 	Request string   // request id
