@@ -12,13 +12,18 @@ type Guesses struct {
 	// PerMinute is how many an address may try; set it before the first use.
 	PerMinute int
 
-	mu sync.Mutex // guards by
-	by map[netip.Prefix]*Limit
+	mu     sync.Mutex // guards the rest
+	by     map[netip.Prefix]*Limit
+	swept  time.Time // when unused entries were looked for last
+	looked int       // at how many entries, in all
 }
 
 // mostAddresses bounds the memory that guessers can take. Past it, all
 // addresses without an entry share the zero prefix's.
 const mostAddresses = 1 << 16
+
+// sweepEvery is how often unused entries are looked for in a full table.
+const sweepEvery = time.Second
 
 // Of gives the limit of an address, which is host:port.
 func (g *Guesses) Of(remote string, now time.Time) *Limit {
@@ -35,7 +40,8 @@ func (g *Guesses) add(at netip.Prefix, now time.Time) *Limit {
 	if g.by == nil {
 		g.by = map[netip.Prefix]*Limit{}
 	}
-	if len(g.by) >= mostAddresses {
+	if len(g.by) >= mostAddresses && now.Sub(g.swept).Abs() >= sweepEvery {
+		g.swept, g.looked = now, g.looked+len(g.by)
 		for p, l := range g.by {
 			if l.Idle(now) {
 				delete(g.by, p)

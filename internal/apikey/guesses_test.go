@@ -37,3 +37,22 @@ func TestAddressesOfGuessers(t *testing.T) {
 		t.Error("the table is not freed with time")
 	}
 }
+
+// Guessers who come from ever new addresses cost little each, though the table
+// is full and nothing in it can go.
+func TestManyGuessersAreCheap(t *testing.T) {
+	g := Guesses{PerMinute: 1}
+	now, n := time.Now(), 0
+	guess := func(most int) {
+		for range most {
+			g.Of(fmt.Sprintf("10.%d.%d.%d:1", n>>16, n>>8&255, n&255), now).Take(now)
+			n++
+		}
+	}
+	guess(mostAddresses)
+	looked := g.looked
+	guess(5000)
+	if g.looked-looked > 2*mostAddresses {
+		t.Errorf("5000 guesses looked at %d entries", g.looked-looked)
+	}
+}
