@@ -21,6 +21,9 @@ const MaxBody = 64 << 10
 
 // body reads a request's body into a struct; none is as good as {}.
 func body(w http.ResponseWriter, r *http.Request, into any) error {
+	if _, err := query(r); err != nil {
+		return err
+	}
 	text, err := io.ReadAll(http.MaxBytesReader(w, r.Body, MaxBody))
 	var tooLarge *http.MaxBytesError
 	switch {
@@ -116,6 +119,9 @@ func query(r *http.Request, known ...string) (url.Values, error) {
 		return nil, fault.New(fault.Invalid, "invalid_query", "The query is not one: write it as ?from=2026-11-01&to=2026-12-01.")
 	}
 	for name, all := range values {
+		if len(known) == 0 {
+			return nil, fault.BadParam(name, "This request has no parameters in its query, and %.40q is there.", name)
+		}
 		if !slices.Contains(known, name) {
 			return nil, fault.BadParam(name, "%.40q is not something that this is asked by; it knows: %s.", name, strings.Join(known, ", "))
 		}

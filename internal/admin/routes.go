@@ -281,6 +281,9 @@ func keyNumber(r *http.Request) (int64, error) {
 }
 
 func (s *Server) showKey(w http.ResponseWriter, r *http.Request) error {
+	if _, err := query(r); err != nil {
+		return err
+	}
 	id, err := keyNumber(r)
 	if err != nil {
 		return err
@@ -382,6 +385,9 @@ func (s *Server) listReceipts(w http.ResponseWriter, r *http.Request) error {
 }
 
 func (s *Server) showReceipt(w http.ResponseWriter, r *http.Request) error {
+	if _, err := query(r); err != nil {
+		return err
+	}
 	receipt, err := s.office.Receipt(r.Context(), r.PathValue("request"))
 	return result(w, http.StatusOK, receipt, err)
 }
@@ -414,6 +420,9 @@ func (s *Server) listPrices(w http.ResponseWriter, r *http.Request) error {
 }
 
 func (s *Server) verify(w http.ResponseWriter, r *http.Request) error {
+	if _, err := query(r); err != nil {
+		return err
+	}
 	v, err := s.office.Verify(r.Context())
 	return result(w, http.StatusOK, v, err)
 }

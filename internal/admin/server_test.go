@@ -351,6 +351,8 @@ func TestMistakes(t *testing.T) {
 		{400, "invalid_value", "limit", "GET", "/admin/v1/keys?limit=0", ""},
 		{400, "invalid_value", "limit", "GET", "/admin/v1/keys?limit=1&limit=2", ""},
 		{400, "invalid_value", "cursor", "GET", "/admin/v1/keys?cursor=1", ""},
+		{400, "invalid_value", "x", "GET", "/admin/v1/ledger/verify?x=1", ""},
+		{400, "invalid_value", "x", "POST", "/admin/v1/projects?x=1", `{"name":"a"}`},
 		{400, "invalid_value", "by", "GET", "/admin/v1/usage?by=miner", ""},
 		{400, "invalid_value", "from", "GET", "/admin/v1/usage?from=1.11.2026", ""},
 		{400, "invalid_value", "from", "GET", "/admin/v1/usage?from=2020-01-01&to=2026-01-01", ""},
