@@ -15,17 +15,25 @@ import (
 	"testing"
 	"time"
 
+	"vision/internal/apikey"
+	"vision/internal/ledger"
 	"vision/internal/node"
 	"vision/internal/outcome"
 	"vision/internal/store/sqlite"
 )
 
-// kills is how often the program is killed; VISION_KILLS says otherwise.
-const kills = 10
+// kills is how often the program is killed, 20 times of them under load;
+// VISION_KILLS says otherwise.
+const kills = 25
 
-// Whatever was answered complete is in the store, once, however the program
-// ended: it is killed again and again at random moments under load, always on
-// the same data.
+// paidIn is what customers of the prepaid project have, in credits.
+const paidIn = "5.00"
+
+// Whatever was answered complete is in the store, once, and so is its receipt,
+// however the program ended: it is killed again and again at random moments
+// under load, always on the same data. Half of the customers are free, and half
+// pay: the books are in order at each start, and in the end the balance is what
+// was paid in, less the receipts.
 func TestNothingAcknowledgedIsLostByKilling(t *testing.T) {
 	t.Parallel()
 	rounds := kills
@@ -38,9 +46,9 @@ func TestNothingAcknowledgedIsLostByKilling(t *testing.T) {
 	}
 	data := filepath.Join(t.TempDir(), "data")
 	var acknowledged answers
-	key := ""
+	var keys [2]string // free and prepaid
 	for round := range rounds {
-		p := start(t, fmt.Sprintf("devnet %d", round), "devnet", "--data", data, "--period", "5s", "--miners", "2")
+		p := start(t, fmt.Sprintf("devnet %d", round), "devnet", "--data", data, "--period", "5s", "--miners", "2", "--prepaid", paidIn)
 		if round%5 == 3 { // now and then before it is up
 			select {
 			case <-time.After(rand.N(800 * time.Millisecond)):
@@ -53,13 +61,16 @@ func TestNothingAcknowledgedIsLostByKilling(t *testing.T) {
 		}
 		line, from := p.says(t, 30*time.Second, "API base URL", 0)
 		api := "http" + strings.SplitN(line, "http", 2)[1]
-		line, _ = p.says(t, time.Second, "API key", from)
-		now := line[strings.Index(line, "sk-"):]
-		if key != "" && now != key {
-			t.Errorf("round %d: the API key changed", round)
+		for i, name := range []string{"API key", "Prepaid key"} {
+			line, from = p.says(t, time.Second, name, from)
+			now := line[strings.Index(line, "sk-"):]
+			if keys[i] != "" && now != keys[i] {
+				t.Errorf("round %d: the %s changed", round, name)
+			}
+			keys[i] = now
 		}
-		key = now
-		acknowledged.load(t, api, key, rand.N(1400*time.Millisecond), func() { p.Process.Kill(); <-p.ended })
+		vision(t, "ledger", "verify", "--data", data) // fails if the books are not in order
+		acknowledged.load(t, api, keys, rand.N(1400*time.Millisecond), func() { p.Process.Kill(); <-p.ended })
 	}
 	t.Logf("%d requests were answered complete in %d lives", acknowledged.count(), rounds)
 	if acknowledged.count() < 5*rounds {
@@ -68,7 +79,7 @@ func TestNothingAcknowledgedIsLostByKilling(t *testing.T) {
 	acknowledged.verify(t, data)
 
 	// A life that ends in order neither loses nor repeats anything.
-	p := start(t, "the last devnet", "devnet", "--data", data, "--period", "5s", "--miners", "2")
+	p := start(t, "the last devnet", "devnet", "--data", data, "--period", "5s", "--miners", "2", "--prepaid", paidIn)
 	p.says(t, 30*time.Second, "API base URL", 0)
 	p.terminate(t)
 	acknowledged.verify(t, data)
@@ -76,8 +87,9 @@ func TestNothingAcknowledgedIsLostByKilling(t *testing.T) {
 
 // answers are the requests that customers got a whole answer to.
 type answers struct {
-	mu  sync.Mutex // guards ids
-	ids []string
+	mu   sync.Mutex // guards what follows
+	ids  []string
+	paid map[string]bool // by id: its key is the prepaid project's
 }
 
 func (a *answers) count() int {
@@ -97,15 +109,15 @@ var bodies = []struct{ path, body string }{
 
 // load has several customers ask without pause. Some time after the first
 // answer it ends them by kill.
-func (a *answers) load(t *testing.T, api, key string, after time.Duration, kill func()) {
+func (a *answers) load(t *testing.T, api string, keys [2]string, after time.Duration, kill func()) {
 	ctx, cancel := context.WithCancel(t.Context())
 	client := &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 16}}
 	var customers sync.WaitGroup
 	before := a.count()
-	for range 8 {
+	for i := range 8 {
 		customers.Go(func() {
 			for ctx.Err() == nil {
-				a.one(ctx, client, api, key)
+				a.one(ctx, client, api, keys[i%2], i%2 == 1)
 			}
 		})
 	}
@@ -120,7 +132,7 @@ func (a *answers) load(t *testing.T, api, key string, after time.Duration, kill 
 }
 
 // one asks once and notes the request if its answer came whole.
-func (a *answers) one(ctx context.Context, client *http.Client, api, key string) {
+func (a *answers) one(ctx context.Context, client *http.Client, api, key string, paid bool) {
 	b := bodies[rand.N(len(bodies))]
 	r, err := http.NewRequestWithContext(ctx, "POST", api+b.path, strings.NewReader(fmt.Sprintf(b.body, 1+rand.N(12))))
 	if err != nil {
@@ -139,7 +151,12 @@ func (a *answers) one(ctx context.Context, client *http.Client, api, key string)
 	}
 	if answer.StatusCode == http.StatusOK && whole {
 		a.mu.Lock()
-		a.ids = append(a.ids, answer.Header.Get("X-Request-Id"))
+		id := answer.Header.Get("X-Request-Id")
+		a.ids = append(a.ids, id)
+		if a.paid == nil {
+			a.paid = map[string]bool{}
+		}
+		a.paid[id] = paid
 		a.mu.Unlock()
 	}
 }
@@ -192,5 +209,80 @@ func (a *answers) verify(t *testing.T, data string) {
 	}
 	if lost > 0 {
 		t.Errorf("%d of %d answered requests are lost", lost, len(a.ids))
+	}
+	a.paidFor(t, st, last)
+}
+
+// paidFor looks for the receipts: one for each request that was answered whole,
+// none without an outcome, and as much charged as is gone. Nothing is on lease to
+// those that were killed. It is called with mu held.
+func (a *answers) paidFor(t *testing.T, st *sqlite.Store, last map[string][]outcome.Outcome) {
+	t.Helper()
+	report, err := st.Verify(t.Context())
+	if err != nil || !report.OK() || report.Total != 0 || report.Covered != 0 {
+		t.Errorf("the books are not in order: %+v, %v", report, err)
+	}
+	projects, err := st.Projects(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	left := map[int64]ledger.Balance{}
+	balances, err := st.Balances(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, b := range balances {
+		left[b.Project] = b
+	}
+	receipts := map[string]ledger.Receipt{}
+	for _, p := range projects {
+		charged := ledger.Amount(0)
+		for q := (ledger.ReceiptQuery{Project: p.ID}); ; {
+			page, err := st.Receipts(t.Context(), q, 5000)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for i := range page {
+				if _, twice := receipts[page[i].Request]; twice {
+					t.Errorf("request %s has two receipts", page[i].Request)
+				}
+				receipts[page[i].Request] = page[i]
+				charged += page[i].Charged
+			}
+			if len(page) < 5000 {
+				break
+			}
+			q.After = &page[len(page)-1]
+		}
+		had := ledger.Amount(0)
+		if p.Kind == apikey.Prepaid {
+			if had, err = ledger.ParseAmount(paidIn); err != nil {
+				t.Fatal(err)
+			}
+			if charged == 0 {
+				t.Error("nothing was charged to the prepaid project")
+			}
+		}
+		if b := left[p.ID]; b.Free != had-charged || b.Leased != 0 {
+			t.Errorf("%v was paid in for the project %s and %v charged; %v is left, and %v on lease", had, p.Name, charged, b.Free, b.Leased)
+		}
+	}
+	missing := 0
+	for id, paid := range a.paid {
+		r, ok := receipts[id]
+		switch {
+		case !ok:
+			missing++
+		case paid != (r.Charged > 0) || r.Class != ledger.Complete:
+			t.Errorf("request %s, prepaid %t, has the receipt %+v", id, paid, r)
+		}
+	}
+	if missing > 0 {
+		t.Errorf("%d of %d answered requests have no receipt", missing, len(a.paid))
+	}
+	for id := range receipts {
+		if len(last[id]) == 0 {
+			t.Errorf("request %s has a receipt and no outcome", id)
+		}
 	}
 }
