@@ -10,7 +10,6 @@ import (
 	"vision/internal/fault"
 	"vision/internal/openai"
 	"vision/internal/outcome"
-	"vision/internal/relay"
 	"vision/internal/task"
 )
 
@@ -31,6 +30,8 @@ type choices struct {
 
 	mu sync.Mutex // guards x's response, and what follows
 	id string     // of the stream's chunks: the first one's
+
+	failed *exchange // the choice that failed first; others may have ended for its sake
 }
 
 // choice is the part of an exchange that makes one of several answers.
@@ -76,10 +77,20 @@ func (x *exchange) make(t *task.Task, kind task.Kind, req task.Request) {
 			x.choice.err = fault.New(fault.Internal, "panic", "%v", p)
 		}
 		if x.choice.err != nil || x.answer.Outcome.Status != outcome.OK {
-			x.choice.of.cancel(errOther)
+			x.choice.of.fail(x)
 		}
 	}()
 	x.choice.err = x.ask(t, kind, req)
+}
+
+// fail notes that a choice has failed, and ends the others.
+func (c *choices) fail(part *exchange) {
+	c.mu.Lock()
+	if c.failed == nil {
+		c.failed = part
+	}
+	c.mu.Unlock()
+	c.cancel(errOther)
 }
 
 // merge makes one answer of all, in x.answer, and the entries of all x's own,
@@ -89,7 +100,6 @@ func (x *exchange) merge(parts []*exchange) error {
 	for i := range parts {
 		x.entries = append(x.entries, parts[len(parts)-1-i].entries...)
 	}
-	var failed *relay.Answer
 	var work task.Work
 	var bodies [][]byte
 	for _, p := range parts {
@@ -97,9 +107,6 @@ func (x *exchange) merge(parts []*exchange) error {
 			return x.unserved(p.choice.err)
 		}
 		a := &p.answer
-		if a.Outcome.Status != outcome.OK && (failed == nil || failed.Outcome.Status == outcome.Canceled) { // as those are that failed for another's sake
-			failed = a
-		}
 		bodies = append(bodies, a.Body)
 		work.Units += a.Work.Units
 		work.Prompt = max(work.Prompt, a.Work.Prompt)
@@ -112,16 +119,15 @@ func (x *exchange) merge(parts []*exchange) error {
 	}
 	a := &x.answer
 	a.Work, a.Meta.ID = work, x.chunksID(parts)
-	switch {
+	switch failed := first.choice.of.failed; {
 	case failed == nil:
 		if !first.call.Request.Stream() {
 			a.Body = openai.AppendMerged(nil, bodies, work.Prompt, work.Units)
 		}
-	case x.broken || x.r.Context().Err() != nil && failed.Outcome.Status == outcome.Canceled:
-		a.Outcome.Status, a.Outcome.Reason = outcome.Canceled, outcome.CallerGone
-		a.Err = fault.New(fault.Canceled, "canceled", "The caller went away.")
+	case left(&failed.answer.Outcome): // and pays for what all have said until then
+		a.Outcome.Status, a.Outcome.Reason, a.Err = outcome.Canceled, failed.answer.Outcome.Reason, failed.answer.Err
 	default:
-		*a = *failed
+		*a = failed.answer
 	}
 	return nil
 }

@@ -149,3 +149,28 @@ func TestReplaysAreBounded(t *testing.T) {
 		t.Errorf("%d receipts", len(b.receipts()))
 	}
 }
+
+// Of several answers, those that are cancelled for another's sake are no sign
+// that the customer has left.
+func TestWhyOneOfSeveralEnded(t *testing.T) {
+	for name, test := range map[string]struct {
+		reason string
+		units  int64
+	}{"cut short": {outcome.CutShort, 0}, "read slowly": {outcome.CallerSlow, 7}} {
+		t.Run(name, func(t *testing.T) {
+			b := prepaid(t, 1_000_000, nil, onlyOne(func(_ context.Context, _ relay.Call, s relay.Sink) relay.Answer {
+				send(s, 5)
+				return relay.Answer{Started: true, Work: task.Work{Units: 5, Prompt: 3}, Err: truncated,
+					Outcome: outcome.Outcome{Status: outcome.Canceled, Reason: test.reason}}
+			}))
+			b.do(t, "POST", chatPath, severalOf(3, streamed))
+			var units int64
+			for _, r := range b.receipts() {
+				units += r.Work.Units
+			}
+			if units > test.units || test.units > 0 && units < 5 {
+				t.Errorf("%d units are charged, want %d: %+v", units, test.units, b.receipts())
+			}
+		})
+	}
+}
