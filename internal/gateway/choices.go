@@ -107,6 +107,9 @@ func (x *exchange) merge(parts []*exchange) error {
 			return x.unserved(p.choice.err)
 		}
 		a := &p.answer
+		x.event.Hedged = x.event.Hedged || p.event.Hedged
+		x.event.Outrun = x.event.Outrun || p.event.Outrun
+		x.event.Denied = x.event.Denied || p.event.Denied
 		bodies = append(bodies, a.Body)
 		work.Units += a.Work.Units
 		work.Prompt = max(work.Prompt, a.Work.Prompt)
