@@ -114,7 +114,7 @@ func spentToTheEnd(t *testing.T, where []string, project string, paidIn int64, s
 	const worst = 10 // micro-credits that a small chat may cost, and more
 	var p admin.Project
 	var charged int64
-	until(t, 15*time.Second, "all receipts are booked", func() bool {
+	until(t, 30*time.Second, "all receipts are booked", func() bool {
 		charged = 0
 		var booked []string
 		d := json.NewDecoder(strings.NewReader(vision(t, append([]string{"receipts", "--json", "--project", project}, where...)...)))
@@ -163,7 +163,7 @@ func TestSellingAccess(t *testing.T) {
 	key := outOfJSON[admin.Key](t, in("key", "create", "--project", "shop", "--name", "app", "--tasks", "vision-ref-chat", "--json")...)
 	ask := func() (r reply) {
 		t.Helper()
-		until(t, 10*time.Second, "the gateway knows the key", func() bool {
+		until(t, 20*time.Second, "the gateway knows the key", func() bool {
 			var err error
 			r, err = customer(t.Context(), api, key.Key, smallChat)
 			return err == nil && r.status != 401
@@ -177,7 +177,7 @@ func TestSellingAccess(t *testing.T) {
 		vision(t, in("project", "deposit", "shop", "0.0001", "--reference", "invoice 1")...)
 	}
 	var first reply
-	until(t, 5*time.Second, "the payment can be spent", func() bool { first = ask(); return first.status == 200 })
+	until(t, 20*time.Second, "the payment can be spent", func() bool { first = ask(); return first.status == 200 })
 	if first.prompt == 0 || first.output == 0 {
 		t.Fatalf("a request that is paid for: %+v", first)
 	}
@@ -223,7 +223,7 @@ func TestSellingAccess(t *testing.T) {
 	var booked admin.Transaction
 	office("POST", "/receipts/"+first.request+"/refunds", `{"note":"an apology"}`, 201, &booked)
 	office("POST", "/projects/shop/deposits", `{"amount":50,"reference":"invoice 2"}`, 201, &booked)
-	until(t, 10*time.Second, "the project can be used again", func() bool {
+	until(t, 20*time.Second, "the project can be used again", func() bool {
 		r, err := customer(t.Context(), api, key.Key, smallChat)
 		if err == nil && r.status == 200 {
 			served = append(served, r.request)
@@ -237,12 +237,12 @@ func TestSellingAccess(t *testing.T) {
 
 	// A spend limit holds whatever the project has.
 	limited := outOfJSON[admin.Key](t, in("key", "create", "--project", "prepaid", "--spend-limit", "0.00005", "--json")...)
-	until(t, 10*time.Second, "the gateway knows the limited key", func() bool {
+	until(t, 20*time.Second, "the gateway knows the limited key", func() bool {
 		r, err := customer(t.Context(), api, limited.Key, smallChat)
 		return err == nil && r.status == 200
 	})
 	spend(t, limited.Key, 8, api)
-	until(t, 10*time.Second, "what the limited key has spent is booked", func() bool {
+	until(t, 20*time.Second, "what the limited key has spent is booked", func() bool {
 		limited = outOfJSON[admin.Key](t, in("key", "show", fmt.Sprint(limited.ID), "--json")...)
 		return limited.Spent > 30
 	})
@@ -274,7 +274,7 @@ func (n *separate) sharesLastCredit(t *testing.T) {
 	key := outOfJSON[admin.Key](t, append([]string{"key", "create", "--project", "shop", "--json"}, where...)...)
 	var served []string
 	for _, api := range []string{n.api, other} {
-		until(t, 15*time.Second, "a gateway serves", func() bool {
+		until(t, 30*time.Second, "a gateway serves", func() bool {
 			r, err := customer(t.Context(), api, key.Key, smallChat)
 			if err == nil && r.status == 200 {
 				served = append(served, r.request)
