@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"context"
+	"errors"
 	"net/http"
 	"strings"
 	"testing"
@@ -173,4 +174,26 @@ func TestWhyOneOfSeveralEnded(t *testing.T) {
 			}
 		})
 	}
+}
+
+// A revoked key is refused though the database takes no writes.
+func TestRevokedWhileNothingIsWritten(t *testing.T) {
+	b := prepaid(t, 1_000_000, nil, ok(4))
+	b.Books = readable{b.books}
+	b.store.mu.Lock()
+	b.store.keys[0].Revoked = time.Now().Add(-time.Second)
+	b.store.mu.Unlock()
+	if err := b.readKeys(context.Background()); err == nil {
+		t.Error("that nothing was written is not told")
+	}
+	if r := b.do(t, "POST", chatPath, chatBody); r.status != 401 {
+		t.Errorf("%d %s", r.status, r.body)
+	}
+}
+
+// readable is a database that takes no writes.
+type readable struct{ *fakeBooks }
+
+func (readable) Beat(context.Context, time.Time, time.Time) (int, error) {
+	return 0, errors.New("the disk is full")
 }

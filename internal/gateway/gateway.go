@@ -154,16 +154,23 @@ func (g *Gateway) readKeys(ctx context.Context) error {
 		if projects, err = g.Books.Projects(ctx); err != nil {
 			return fmt.Errorf("read projects: %w", err)
 		}
-		now := g.Now()
-		if alive, err = g.Books.Beat(ctx, now, now.Add(-3*max(g.Every, time.Second))); err != nil {
-			return fmt.Errorf("count the gateways that share the limits: %w", err)
-		}
-		if err := g.savePrices(ctx, now); err != nil {
-			return err
+		// What follows writes. Where it cannot, keys are revoked all the same.
+		if alive, err = g.serving(ctx); err != nil {
+			alive = int(g.keys.alive.Load())
 		}
 	}
 	g.keys.set(keys, projects, alive, g.Purses)
-	return nil
+	return err
+}
+
+// serving says that this gateway serves, notes its prices, and counts the
+// gateways that share the limits.
+func (g *Gateway) serving(ctx context.Context) (alive int, err error) {
+	now := g.Now()
+	if alive, err = g.Books.Beat(ctx, now, now.Add(-3*max(g.Every, time.Second))); err != nil {
+		return 0, fmt.Errorf("count the gateways that share the limits: %w", err)
+	}
+	return alive, g.savePrices(ctx, now)
 }
 
 // savePrices notes the prices of a new catalogue.
