@@ -31,9 +31,10 @@ func TestPictures(t *testing.T) {
 	if racing {
 		t.Skip("painting is too slow under the race detector; the parts are tested by themselves")
 	}
+	t.Parallel()
 	data := filepath.Join(t.TempDir(), "data")
 	catalogueOf(t, data, map[string]int64{"image-to-image": 12, "inpaint": 60, "upscale": 3000, "avatar": 60, "embedding": 20})
-	n := begin(t, Options{Data: data, Period: 8 * time.Second, Miners: 1, Cheats: []string{"hurried"}, Listen: "127.0.0.1:0", PrivateLinks: true})
+	n := begin(t, Options{Data: data, Period: 5 * time.Second, Miners: 1, Cheats: []string{"hurried"}, Listen: "127.0.0.1:0", PrivateLinks: true})
 	defer func() { n.cancel(); n.log.tail(t) }()
 	// So few miners are busy or on trial now and then; that is not what is tested.
 	n.Client = openai.NewClient(option.WithBaseURL(n.URL()), option.WithAPIKey(n.Key()), option.WithMaxRetries(20),
@@ -118,12 +119,14 @@ func edits(t *testing.T, n *running, f photographed) {
 
 func enlargements(t *testing.T, n *running, f photographed) {
 	small := picture.PNG(prompt.Picture(rand.New(rand.NewPCG(3, 4)), 120, 90))
+	//lint:ignore SA1019 customers' clients have it, deprecated or not
 	r, err := n.Images.NewVariation(t.Context(), openai.ImageNewVariationParams{Model: "vision-ref-upscale", Image: upload(small),
 		ResponseFormat: openai.ImageNewVariationParamsResponseFormatB64JSON})
 	if err != nil {
 		t.Fatal(err)
 	}
 	pictureIn(t, r.Data[0].B64JSON, 480, 360)
+	//lint:ignore SA1019 as above
 	_, err = n.Images.NewVariation(t.Context(), openai.ImageNewVariationParams{Model: "vision-ref-upscale", Image: upload(f.photo)})
 	var e *openai.Error
 	if !errors.As(err, &e) || e.StatusCode != 400 || e.Param != "image" || e.Code != "invalid_image" {

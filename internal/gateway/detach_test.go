@@ -205,8 +205,7 @@ func TestEmptyLinesAfterABody(t *testing.T) {
 			c := dial(t, f)
 			c.say(raw("HTTP/1.1", a.body) + strings.Repeat("\r\n", 3))
 			c.hears(200, a.end)
-			c.say(raw("HTTP/1.1", a.body))
-			c.hears(400, "Bad Request")
+			c.hears(400, "Bad Request") // nothing more is said: the server may close before it has read it, and reset the connection
 		})
 	}
 }

@@ -184,7 +184,7 @@ func TestNoHedge(t *testing.T) {
 		{"off", func(c *Config) { c.Routing.Hedge = 0 }, nil},
 		{"no other try is allowed", func(c *Config) { c.Limits.Tries = 1 }, nil},
 		{"nobody has much free", nil, func(f *fixture) {
-			for range 4 * 33 {
+			for range 4 * 60 { // of 4 miners with 64 slots each
 				f.Board.Acquire("talker-8b", true, time.Now(), f.Random(), f.Random(), nil)
 			}
 		}},
