@@ -183,6 +183,9 @@ func (x *exchange) finish(call *relay.Call, a *relay.Answer, entries []outcome.E
 	if ending == nil {
 		ending = x.ending(call, a)
 	}
+	if x.dialect != nil {
+		x.dialect.Served(x.g.Now())
+	}
 	if !call.Request.Stream() {
 		x.respond(200, ending)
 		return nil

@@ -70,8 +70,17 @@ type Config struct {
 	Claims Claims
 	// Pages are served beside the API. It may be nil: nothing but the API is.
 	Pages Pages
+	// Responses is how responses are remembered for who refers to them later.
+	Responses Responses
 	// Limits bound what strangers may use up.
 	Limits Limits
+}
+
+// Responses is how responses of the Responses API are remembered: with their
+// input, in memory alone, each for the key that asked.
+type Responses struct {
+	Memory int64         // bytes for all of them. 0: none is remembered.
+	Keep   time.Duration // since its last use. Wanted with Memory.
 }
 
 // Limits bound requests. 0 in any field is its default.
@@ -142,6 +151,9 @@ func (c *Config) Check() error {
 	need(c.Periods != nil, "Periods")
 	need(c.Recorder != nil, "Recorder")
 	need(c.Books == nil || c.Purses != nil, "Purses")
+	if r := c.Responses; r.Memory < 0 || r.Memory > 0 && r.Keep <= 0 {
+		errs = append(errs, fmt.Errorf("gateway: responses are to be kept in %d bytes for %v, want 0 or more, and a time above 0", r.Memory, r.Keep))
+	}
 	l := c.Limits
 	if l.Body < 0 || l.BodyMemory < 0 || l.BodyRead < 0 || l.Write < 0 || l.Record < 0 || l.Requests < 0 || l.Guesses < 0 || c.Every < 0 {
 		errs = append(errs, errors.New("gateway: a limit is negative"))

@@ -1,7 +1,9 @@
 package gateway
 
 import (
-	"vision/internal/fault"
+	"bytes"
+	"time"
+
 	"vision/internal/openai/responses"
 	"vision/internal/task"
 )
@@ -20,6 +22,8 @@ type dialect interface {
 	Events(dst, events []byte) []byte
 	// End appends what ends a stream that is whole.
 	End(dst []byte, work task.Work) []byte
+	// Served is told once the answer is recorded, before its end is sent.
+	Served(now time.Time)
 	// Fail appends what ends a stream that has failed.
 	Fail(dst []byte, err error) []byte
 }
@@ -29,13 +33,16 @@ const responsesPath = "/v1/responses"
 
 // translate gives what the kind is to read for a body: the body itself unless
 // its path has a dialect.
-func (x *exchange) translate(body []byte, t *task.Task) ([]byte, error) {
+func (x *exchange) translate(b *body, t *task.Task) ([]byte, error) {
 	if x.event.Path != responsesPath {
-		return body, nil
+		return b.bytes, nil
 	}
-	call, err := responses.Read(body)
+	call, err := responses.Read(b.bytes, x.past())
 	if err != nil {
 		return nil, err
+	}
+	if more := len(call.Chat) - len(b.bytes); more > keptBody && !b.charge(int64(more)) {
+		return nil, tooManyLarge()
 	}
 	x.dialect = &viaResponses{call: call, id: x.id, now: x.arrived.Unix(), model: t.Name}
 	return call.Chat, nil
@@ -49,11 +56,6 @@ func (x *exchange) named(err error) error {
 	return x.dialect.Named(err)
 }
 
-// noResponse is for whoever asks for a response of the past.
-func noResponse() error {
-	return fault.New(fault.NotFound, "response_not_found", "Responses are not stored: send POST %s with the whole conversation as its input.", responsesPath)
-}
-
 // viaResponses is the Responses API.
 type viaResponses struct {
 	call   *responses.Call
@@ -61,6 +63,7 @@ type viaResponses struct {
 	now    int64 // Unix seconds
 	model  string
 	events *responses.Stream // nil until it is needed
+	answer []byte            // a whole one
 }
 
 func (v *viaResponses) stream() *responses.Stream {
@@ -73,13 +76,24 @@ func (v *viaResponses) stream() *responses.Stream {
 func (v *viaResponses) Named(err error) error { return v.call.Fault(err) }
 
 func (v *viaResponses) Answer(answer []byte) []byte {
-	return v.call.Answer(answer, v.id, v.now, v.model)
+	v.answer = v.call.Answer(answer, v.id, v.now, v.model)
+	return v.answer
 }
 
 func (v *viaResponses) Events(dst, events []byte) []byte { return v.stream().Feed(dst, events) }
 
 func (v *viaResponses) End(dst []byte, work task.Work) []byte {
 	return v.stream().End(dst, responses.Usage{Prompt: work.Prompt, Completion: work.Units})
+}
+
+func (v *viaResponses) Served(now time.Time) {
+	switch {
+	case !v.call.Store:
+	case v.call.Stream:
+		v.call.Remember(v.id, v.stream().Whole(), now)
+	default:
+		v.call.Remember(v.id, bytes.Clone(v.answer), now) // which has room to spare
+	}
 }
 
 func (v *viaResponses) Fail(dst []byte, err error) []byte { return v.stream().Fail(dst, err) }

@@ -109,8 +109,7 @@ func (x *exchange) serve() error {
 	path := x.r.URL.Path
 	x.event.Path = path
 	if strings.HasPrefix(path, responsesPath+"/") {
-		x.event.Path = ""
-		return noResponse()
+		return x.response(strings.TrimPrefix(path, responsesPath+"/"))
 	}
 	kind, generates := x.g.kinds[path]
 	models := path == modelsPath || strings.HasPrefix(path, modelsPath+"/")
@@ -196,9 +195,9 @@ func (x *exchange) generate(kind task.Kind) error {
 		return err
 	}
 	x.event.Task = t.Name
-	asked, err := x.translate(b.bytes, t)
+	asked, err := x.translate(&b, t)
 	if err != nil {
-		return err
+		return x.forgotten(b.bytes, err)
 	}
 	req, err := x.request(kind, &b, asked, t)
 	if err != nil {

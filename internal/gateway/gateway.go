@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"vision/internal/apikey"
+	"vision/internal/openai/responses"
 	"vision/internal/period"
 	"vision/internal/relay"
 	"vision/internal/task"
@@ -26,9 +27,10 @@ type Gateway struct {
 	guesses apikey.Guesses
 	bodies  bodies
 	lanes   lanes
-	turns   chan struct{}   // one for each large body that may be parsed at once
-	priced  *task.Catalogue // whose prices are noted
-	started int64           // Unix seconds, for what has to say when a model was made
+	recent  *responses.Recent // nil: responses are not remembered
+	turns   chan struct{}     // one for each large body that may be parsed at once
+	priced  *task.Catalogue   // whose prices are noted
+	started int64             // Unix seconds, for what has to say when a model was made
 
 	periodRead time.Time // when the Board was last set; of the goroutine of Start and then Serve
 
@@ -53,6 +55,9 @@ func New(c Config) (*Gateway, error) {
 	g.guesses.PerMinute = g.Limits.Guesses
 	g.bodies.most = g.Limits.BodyMemory
 	g.turns = make(chan struct{}, max(2, runtime.GOMAXPROCS(0)))
+	if m := g.Responses.Memory; m > 0 {
+		g.recent = responses.NewRecent(m, g.Responses.Keep)
+	}
 	g.started = g.Now().Unix()
 	g.base, g.abort = context.WithCancelCause(context.Background())
 	return g, nil
@@ -103,7 +108,8 @@ func (g *Gateway) replay(ctx context.Context) error {
 	}
 }
 
-// Serve keeps keys and contenders up to date until ctx ends.
+// Serve keeps keys and contenders up to date, and what is remembered of responses
+// no longer than it is to be, until ctx ends.
 func (g *Gateway) Serve(ctx context.Context) error {
 	tick := time.NewTicker(g.Every)
 	defer tick.Stop()
@@ -115,6 +121,9 @@ func (g *Gateway) Serve(ctx context.Context) error {
 		case <-tick.C:
 			keys.report(g.readKeys(ctx))
 			periods.report(g.readPeriod(ctx))
+			if g.recent != nil {
+				g.recent.Expire(g.Now())
+			}
 		}
 	}
 }

@@ -110,7 +110,7 @@ func TestSDKResponseErrors(t *testing.T) {
 		{"unknown model", func(p *responses.ResponseNewParams) { p.Model = "talker-7b" }, 404, "model_not_found", "model"},
 		{"another kind of model", func(p *responses.ResponseNewParams) { p.Model = "painter" }, 400, "invalid_value", "model"},
 		{"too many tokens", func(p *responses.ResponseNewParams) { p.MaxOutputTokens = openai.Int(1 << 30) }, 400, "invalid_value", "max_output_tokens"},
-		{"a stored response", func(p *responses.ResponseNewParams) { p.PreviousResponseID = openai.String("resp_1") }, 400, "unsupported_value", "previous_response_id"},
+		{"a stored response", func(p *responses.ResponseNewParams) { p.PreviousResponseID = openai.String("resp_1") }, 400, "previous_response_not_found", "previous_response_id"},
 		{"a hosted tool", func(p *responses.ResponseNewParams) {
 			p.Tools = []responses.ToolUnionParam{{OfWebSearch: &responses.WebSearchToolParam{Type: "web_search"}}}
 		}, 400, "unsupported_value", "tools[0].type"},

@@ -165,6 +165,7 @@ func (v *Validator) addGateway(ctx context.Context) error {
 		Log:       v.Log,
 		Anonymous: v.config.Gateway.Anonymous,
 		Routing:   routing,
+		Responses: gateway.Responses(v.config.Gateway.Responses),
 		Limits:    gateway.Limits{Tries: v.config.Gateway.Tries, Requests: v.config.Gateway.Requests, Body: v.config.Gateway.Body},
 	})
 	if err != nil {

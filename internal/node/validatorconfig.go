@@ -69,10 +69,23 @@ type GatewayConfig struct {
 	// Anonymous leaves out the X-Vision response headers: the miner, the tries,
 	// the time in the gateway.
 	Anonymous bool `yaml:"anonymous"`
+	// Responses is how answers of the Responses API are remembered.
+	Responses ResponsesConfig `yaml:"responses"`
 	// Links is how pictures are fetched that requests link to.
 	Links LinksConfig `yaml:"links"`
 	// Page is what a browser is shown at the API's address.
 	Page PageConfig `yaml:"page"`
+}
+
+// ResponsesConfig is how the gateway remembers answers of the Responses API, for
+// clients that refer to them by their ids: with what they answered, in memory
+// alone, each for the key that asked, and none that was asked for with
+// store: false.
+type ResponsesConfig struct {
+	// Memory is the bytes that it takes at most; 0 is for remembering nothing.
+	Memory int64 `yaml:"memory"`
+	// Keep is how long one is remembered after its last use.
+	Keep time.Duration `yaml:"keep"`
 }
 
 // LinksConfig bounds what the gateway fetches where customers say. Only public
@@ -136,8 +149,9 @@ func ValidatorDefaults() ValidatorConfig {
 		Period:  time.Hour,
 		Roles:   []string{Gateway, Scorer, Checks},
 		Gateway: GatewayConfig{Listen: "127.0.0.1:8080", Tries: 3, Retries: 0.2, Affinity: true, Requests: 16384, Body: 8 << 20,
-			Links: LinksConfig{Fetch: true, Bytes: 8 << 20, Timeout: 10 * time.Second, Redirects: 3, AtOnce: 32},
-			Page:  PageConfig{Show: true, Name: "Vision", Live: true}},
+			Responses: ResponsesConfig{Memory: 64 << 20, Keep: time.Hour},
+			Links:     LinksConfig{Fetch: true, Bytes: 8 << 20, Timeout: 10 * time.Second, Redirects: 3, AtOnce: 32},
+			Page:      PageConfig{Show: true, Name: "Vision", Live: true}},
 		Scorer:  ScorerConfig{Probes: 256, Checks: 4, CheckRate: 0.02, Keep: 14 * 24 * time.Hour},
 		Checker: checker.Defaults(),
 	}
@@ -184,6 +198,12 @@ func (c *ValidatorConfig) Check(report func(field, format string, args ...any)) 
 	}
 	within(report, "gateway.requests", c.Gateway.Requests, 1, 1<<20)
 	within(report, "gateway.body", c.Gateway.Body, 1<<10, 8<<20)
+	if r := c.Gateway.Responses; r.Memory != 0 {
+		within(report, "gateway.responses.memory", int(r.Memory), 1<<20, 1<<40)
+		if r.Keep < time.Second || r.Keep > 30*24*time.Hour {
+			report("gateway.responses.keep", "is %v, want 1s to 720h; memory: 0 turns remembering off", r.Keep)
+		}
+	}
 	links := c.Gateway.Links
 	within(report, "gateway.links.bytes", int(links.Bytes), 1<<10, 64<<20)
 	within(report, "gateway.links.redirects", links.Redirects, 0, 10)

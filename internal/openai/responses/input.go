@@ -1,6 +1,9 @@
 package responses
 
 import (
+	"bytes"
+	"slices"
+
 	"vision/internal/fault"
 	"vision/internal/openai"
 )
@@ -13,21 +16,34 @@ type turns struct {
 	open    bool   // an assistant's message waits for more calls
 	content []byte // its content, as JSON; nil: none
 	calls   []byte // its calls, each with a comma before it
+
+	past     Past
+	repeated int    // bytes of what is remembered, so far
+	keep     bool   // items are kept
+	kept     []byte // each with a comma before it
 }
 
 // messages writes instructions and input as messages.
 func (r *reading) messages() error {
-	t := turns{out: r.out}
+	t := turns{out: r.out, past: r.call.past, keep: r.call.Store}
 	if v := r.given["instructions"]; v != nil {
 		if !openai.IsString(v) {
 			return fault.BadParam("instructions", "instructions must be a string.")
 		}
 		t.message("system", v)
 	}
+	if v := r.given["previous_response_id"]; v != nil {
+		if err := t.previous(v); err != nil {
+			return err
+		}
+	}
 	input := r.given["input"]
 	switch {
 	case openai.IsString(input):
 		t.message("user", input)
+		if t.keep {
+			t.kept = append(appendMember(append(t.kept, `,{"role":"user"`...), "content", input), '}')
+		}
 	case openai.IsArray(input):
 		i := 0
 		for e := range openai.Elements(input) {
@@ -44,7 +60,85 @@ func (r *reading) messages() error {
 	}
 	t.flush()
 	r.out = t.out
+	r.call.input = bytes.TrimPrefix(t.kept, []byte{','})
 	return nil
+}
+
+// previous puts a response, and what it answered, before the input.
+func (t *turns) previous(v []byte) error {
+	const at = "previous_response_id"
+	id, err := openai.Text(v, at)
+	if err != nil {
+		return err
+	}
+	var k *kept
+	if t.past.Recent != nil {
+		k = t.past.Recent.find(t.past.Owner, id, t.past.Now)
+	}
+	switch {
+	case k == nil:
+		e := fault.BadParam(at, "Previous response with id '%.80s' not found. %s Send the whole conversation in input instead.", id, t.past.why())
+		e.Code = NoPrevious
+		return e
+	case k.input == nil:
+		e := fault.BadParam(at, "What the response with id '%.80s' answered was too large to be remembered. Send the whole conversation in input instead.", id)
+		e.Code = NoPrevious
+		return e
+	}
+	if err := t.repeat(at, len(k.input)+len(k.object)); err != nil {
+		return err
+	}
+	for e := range openai.Elements(slices.Concat([]byte{'['}, k.input, []byte{']'})) {
+		if err := t.item(at, e); err != nil {
+			return err
+		}
+	}
+	for _, e := range k.output {
+		if err := t.item(at, e); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// why is why something may not be remembered.
+func (p *Past) why() string {
+	if p.Recent == nil {
+		return "Responses are not remembered here."
+	}
+	return "Responses are remembered for a while only, by the process that gave them, and not with store: false."
+}
+
+// repeat counts what is repeated of the past.
+func (t *turns) repeat(at string, size int) error {
+	if t.repeated += size; t.repeated > t.past.Most {
+		e := fault.New(fault.TooLarge, "request_too_large", "With the responses that it refers to, the request has more than %d bytes.", t.past.Most)
+		e.Param = at
+		return e
+	}
+	return nil
+}
+
+// reference reads an item in whose place is its id.
+func (t *turns) reference(o object) error {
+	id, err := openai.Text(o.given("id"), o.at+".id")
+	if err != nil {
+		return err
+	}
+	var v []byte
+	if t.past.Recent != nil {
+		v = t.past.Recent.item(t.past.Owner, id, t.past.Now)
+	}
+	if v == nil {
+		e := fault.New(fault.NotFound, NoItem,
+			"Item with id '%.80s' not found. %s Send the item itself instead; clients do so if told that store is false.", id, t.past.why())
+		e.Param = o.at
+		return e
+	}
+	if err := t.repeat(o.at, len(v)); err != nil {
+		return err
+	}
+	return t.item(o.at, v)
 }
 
 // begin begins a message of the chat.
@@ -89,6 +183,12 @@ func (t *turns) item(at string, v []byte) error {
 	if err != nil {
 		return err
 	}
+	if kind == "item_reference" || kind == "" && o.given("role") == nil && o.given("id") != nil {
+		return t.reference(o)
+	}
+	if t.keep {
+		t.kept = openai.AppendCanonical(append(t.kept, ','), v)
+	}
 	switch kind {
 	case "", "message":
 		return t.spoken(o)
@@ -98,8 +198,6 @@ func (t *turns) item(at string, v []byte) error {
 		return t.result(o)
 	case "reasoning": // was for the model that wrote it; a chat has no place for it
 		return nil
-	case "item_reference":
-		return unsupported(at, "responses are not stored; send the item itself (clients do so if told that store is false)")
 	}
 	return unsupported(at+".type", "input may hold items of the types message, function_call, function_call_output and reasoning")
 }

@@ -122,7 +122,7 @@ func (o *output) appendResponse(dst []byte, status, reason string, usage *Usage,
 			dst = append(dst, otherwise...)
 		}
 	}
-	dst = append(append(dst, `{"id":"resp_`...), o.id...)
+	dst = append(append(dst, `{"id":"`...), idOf(o.id)...)
 	dst = append(dst, `","object":"response","created_at":`...)
 	dst = strconv.AppendInt(dst, o.created, 10)
 	dst = append(append(append(dst, `,"status":"`...), status...), '"')
@@ -151,11 +151,12 @@ func (o *output) appendResponse(dst []byte, status, reason string, usage *Usage,
 	}
 	dst = append(dst, ']')
 	shown("parallel_tool_calls", "true")
-	dst = append(dst, `,"previous_response_id":null`...)
+	shown("previous_response_id", "null")
 	shown("prompt_cache_key", "null")
 	shown("reasoning", `{"effort":null,"summary":null}`)
 	shown("safety_identifier", "null")
-	dst = append(dst, `,"service_tier":"default","store":false`...)
+	dst = append(dst, `,"service_tier":"default","store":`...)
+	dst = strconv.AppendBool(dst, o.call.Store)
 	shown("temperature", "1")
 	shown("text", `{"format":{"type":"text"}}`)
 	shown("tool_choice", `"auto"`)

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"strings"
+	"time"
 
 	"vision/internal/fault"
 	"vision/internal/openai"
@@ -15,7 +16,11 @@ type Call struct {
 	Chat []byte
 	// Stream says whether events were asked for.
 	Stream bool
+	// Store says whether the response is to be remembered.
+	Store bool
 
+	past  Past
+	input []byte            // items, with commas between, for whoever goes on from the response
 	shown map[string][]byte // members of the request that responses show again
 }
 
@@ -47,12 +52,12 @@ var fields = map[string]field{
 	"include":                include,
 	"top_logprobs":           done,
 	"truncation":             only(`"disabled"`, "shorten the input instead; nothing of it is left out"),
-	"background":             only("false", "responses are not stored, so wait for this one"),
-	"previous_response_id":   refused("responses are not stored; send the whole conversation in input"),
+	"background":             only("false", "wait for the response, or have it streamed"),
+	"previous_response_id":   done,
 	"conversation":           refused("conversations are not stored; send the whole conversation in input"),
 	"prompt":                 refused("prompt templates are not stored; send instructions and input"),
 	"context_management":     refused("nothing is left out of the input"),
-	"store":                  ignored(isBoolean, "true or false"),
+	"store":                  done,
 	"metadata":               ignored(isObject, "an object"),
 	"user":                   ignored(openai.IsString, "a string"),
 	"safety_identifier":      ignored(openai.IsString, "a string"),
@@ -79,16 +84,16 @@ var fields = map[string]field{
 
 // again are the members that responses show as they were asked.
 var again = []string{"instructions", "max_output_tokens", "temperature", "top_p", "parallel_tool_calls", "tools",
-	"tool_choice", "text", "reasoning", "metadata", "user", "safety_identifier", "prompt_cache_key", "top_logprobs"}
+	"tool_choice", "text", "reasoning", "metadata", "user", "safety_identifier", "prompt_cache_key", "top_logprobs", "previous_response_id"}
 
-// Read translates a request's body. What only a chat request's reader finds
-// wrong with it is told by Fault.
-func Read(body []byte) (*Call, error) {
+// Read translates a request's body, with what it refers to of the past. What
+// only a chat request's reader finds wrong with it is told by Fault.
+func Read(body []byte, past Past) (*Call, error) {
 	members, err := openai.Members(body)
 	if err != nil {
 		return nil, err
 	}
-	r := &reading{call: &Call{shown: map[string][]byte{}}, given: make(map[string][]byte, len(members))}
+	r := &reading{call: &Call{past: past, shown: map[string][]byte{}}, given: make(map[string][]byte, len(members))}
 	for _, m := range members {
 		if !openai.IsNull(m.Value) {
 			r.given[m.Name] = m.Value
@@ -96,6 +101,9 @@ func Read(body []byte) (*Call, error) {
 	}
 	r.out = make([]byte, 0, len(body)+256)
 	r.out = append(r.out, `{"messages":[`...)
+	if err := r.store(); err != nil {
+		return nil, err
+	}
 	if err := r.messages(); err != nil {
 		return nil, err
 	}
@@ -123,6 +131,24 @@ func Read(body []byte) (*Call, error) {
 	}
 	r.call.Chat = append(r.out, '}')
 	return r.call, nil
+}
+
+// store reads whether the response is to be remembered, which it is unless the
+// request says otherwise.
+func (r *reading) store() (err error) {
+	stored := true
+	if v := r.given["store"]; v != nil {
+		stored, err = openai.Bool(v, "store")
+	}
+	r.call.Store = stored && r.call.past.Recent != nil
+	return err
+}
+
+// Remember remembers what a request with this id was answered.
+func (c *Call) Remember(id string, response []byte, now time.Time) {
+	if c.Store {
+		c.past.Recent.put(c.past.Owner, idOf(id), response, c.input, now)
+	}
 }
 
 // What becomes of members.
@@ -168,8 +194,7 @@ func mistaken(want string) field {
 	}
 }
 
-func isBoolean(v []byte) bool { return len(v) > 0 && (v[0] == 't' || v[0] == 'f') }
-func isObject(v []byte) bool  { return len(v) > 0 && v[0] == '{' }
+func isObject(v []byte) bool { return len(v) > 0 && v[0] == '{' }
 
 func stream(r *reading, name string, v []byte) (err error) {
 	if r.call.Stream, err = openai.Bool(v, name); err != nil {

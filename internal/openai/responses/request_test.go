@@ -60,7 +60,7 @@ func TestRead(t *testing.T) {
 			`{"messages":[{"role":"user","content":"x"}]}`},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			call, err := Read([]byte(c.asked))
+			call, err := Read([]byte(c.asked), Past{})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -81,14 +81,15 @@ func TestReadRefuses(t *testing.T) {
 		{`{"input":[{"role":"user","content":[{"type":"input_audio"}]}]}`, "input[0].content[0].type", "unsupported_value"},
 		{`{"input":[{"role":"user","content":[{"type":"input_image","file_id":"file-1"}]}]}`, "input[0].content[0].file_id", "unsupported_value"},
 		{`{"input":[{"role":"user","content":[{"type":"input_text"}]}]}`, "input[0].content[0].text", "invalid_value"},
-		{`{"input":[{"type":"item_reference","id":"msg_1"}]}`, "input[0]", "unsupported_value"},
 		{`{"input":[{"type":"web_search_call"}]}`, "input[0].type", "unsupported_value"},
 		{`{"input":[{"type":"function_call","call_id":"c","name":"f"}]}`, "input[0].arguments", "invalid_value"},
 		{`{"input":[{"type":"function_call_output","output":"x"}]}`, "input[0].call_id", "invalid_value"},
 		{`{"input":"x","tools":[{"type":"web_search"}]}`, "tools[0].type", "unsupported_value"},
 		{`{"input":"x","tool_choice":{"type":"allowed_tools"}}`, "tool_choice.type", "unsupported_value"},
 		{`{"input":"x","text":{"format":{"type":"grammar"}}}`, "text.format.type", "unsupported_value"},
-		{`{"input":"x","previous_response_id":"resp_1"}`, "previous_response_id", "unsupported_value"},
+		{`{"input":"x","previous_response_id":"resp_1"}`, "previous_response_id", "previous_response_not_found"},
+		{`{"input":"x","previous_response_id":7}`, "previous_response_id", "invalid_value"},
+		{`{"input":[{"type":"item_reference"}]}`, "input[0].id", "invalid_value"},
 		{`{"input":"x","conversation":"c"}`, "conversation", "unsupported_value"},
 		{`{"input":"x","background":true}`, "background", "unsupported_value"},
 		{`{"input":"x","truncation":"auto"}`, "truncation", "unsupported_value"},
@@ -98,7 +99,7 @@ func TestReadRefuses(t *testing.T) {
 		{`{"input":"x","messages":[]}`, "messages", "unknown_parameter"},
 		{`{"input":"x"`, "", "invalid_json"},
 	} {
-		_, err := Read([]byte(c.asked))
+		_, err := Read([]byte(c.asked), Past{})
 		var e *fault.Error
 		if !errors.As(err, &e) || e.Kind != fault.Invalid || e.Param != c.param || e.Code != c.code {
 			t.Errorf("%s: %v (%+v), want param %q, code %q", c.asked, err, e, c.param, c.code)

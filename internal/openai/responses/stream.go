@@ -14,7 +14,8 @@ type Stream struct {
 	output
 	next  int64 // sequence number
 	begun bool
-	open  int // the item that text is added to; -1: none
+	open  int    // the item that text is added to; -1: none
+	whole []byte // the response, once it has ended well and if it is to be remembered
 }
 
 // maxCalls is how many function calls an answer may hold; more are left out.
@@ -56,9 +57,17 @@ func (s *Stream) End(dst []byte, usage Usage) []byte {
 	}
 	dst = s.event(dst, "response."+status)
 	dst = append(dst, `,"response":`...)
+	begun := len(dst)
 	dst = s.appendResponse(dst, status, reason, &usage, nil)
+	if s.call.Store {
+		s.whole = bytes.Clone(dst[begun:])
+	}
 	return endEvent(dst)
 }
+
+// Whole is the response that the stream has given, if Call.Store and once it has
+// ended well.
+func (s *Stream) Whole() []byte { return s.whole }
 
 // Fail appends what ends a stream that has failed with err.
 func (s *Stream) Fail(dst []byte, err error) []byte {

@@ -83,7 +83,7 @@ func chunk(delta, finish string) string {
 
 func newCall(t testing.TB, asked string) *Call {
 	t.Helper()
-	c, err := Read([]byte(asked))
+	c, err := Read([]byte(asked), Past{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -221,7 +221,7 @@ func FuzzRead(f *testing.F) {
 	f.Add([]byte(`{"model":"m","input":[{"role":"user","content":[{"type":"input_text","text":"a"}]},{"type":"function_call","call_id":"c","name":"f","arguments":"{}"},{"type":"function_call_output","call_id":"c","output":"1"}],"tools":[{"type":"function","name":"f","parameters":{}}],"text":{"format":{"type":"json_schema","name":"n","schema":{}}},"include":["message.output_text.logprobs"],"stream":true}`))
 	f.Add([]byte(`{"input":"\ud800","instructions":"a","reasoning":{"effort":"low"},"tool_choice":{"type":"function","name":"f"},"x":[1e3]}`))
 	f.Fuzz(func(t *testing.T, body []byte) {
-		c, err := Read(body)
+		c, err := Read(body, Past{})
 		if err != nil {
 			if k := fault.KindOf(err); k != fault.Invalid {
 				t.Fatalf("%v is of kind %v", err, k)
@@ -244,7 +244,7 @@ func FuzzStream(f *testing.F) {
 	f.Add([]byte(chunk(`{"reasoning":"a"}`, "null")+chunk(`{"refusal":"b"}`, "stop")), false)
 	f.Add([]byte(`data: {"choices":[{"index":0,"delta":{"content":"a"},"logprobs":{"content":[ {"token":"\u00e9"} ]}}]}`+"\n\n"), true)
 	f.Fuzz(func(t *testing.T, in []byte, whole bool) {
-		c, _ := Read([]byte(`{"input":"x"}`))
+		c, _ := Read([]byte(`{"input":"x"}`), Past{})
 		from, s := openai.NewStream(openai.Options{Limit: 1 << 20, Model: "m"}), c.NewStream("r", 1, "m")
 		events, _ := from.Feed(nil, in)
 		out := s.Feed(nil, events)
@@ -272,7 +272,7 @@ func FuzzStream(f *testing.F) {
 }
 
 func BenchmarkStream(b *testing.B) {
-	c, _ := Read([]byte(`{"input":"x"}`))
+	c, _ := Read([]byte(`{"input":"x"}`), Past{})
 	s := c.NewStream("r", 1, "m")
 	in := []byte(chunk(`{"content":" word"}`, "null"))
 	var out []byte
