@@ -65,7 +65,7 @@ func measure(t *testing.T, variants []Variant, temperature float64, prompts int)
 func TestVariantsDifferAsMuchAsTheyShould(t *testing.T) {
 	honest, noisy := Full.Noisy(0.001, 1), Full.Noisy(0.01, 1)
 	variants := []Variant{honest, noisy, Bits(8), Bits(6), Bits(4), Bits(3), Bits(2), Sibling}
-	flips, drift, entropy, n := measure(t, variants, 0, 36)
+	flips, drift, entropy, n := measure(t, variants, 0, 18)
 	for i, v := range variants {
 		t.Logf("T=0, %d tokens: %v noise %v: first choice differs at %.4f, %.4f nats per token", n, v, v.Noise, flips[i], drift[i])
 	}
@@ -79,7 +79,7 @@ func TestVariantsDifferAsMuchAsTheyShould(t *testing.T) {
 			t.Errorf("%v noise %v: first choice differs at %.4f of tokens, want %v to %v", variants[i], variants[i].Noise, flips[i], l.lo, l.hi)
 		}
 	}
-	_, drift, entropy, n = measure(t, []Variant{Bits(4), Bits(2), Sibling}, 1, 36)
+	_, drift, entropy, n = measure(t, []Variant{Bits(4), Bits(2), Sibling}, 1, 18)
 	t.Logf("T=1, %d tokens: entropy %.3f nats; drift q4 %.4f q2 %.4f sibling %.4f", n, entropy, drift[0], drift[1], drift[2])
 	if !(drift[0] > 0.002 && drift[1] > 3*drift[0] && drift[2] > drift[1]) {
 		t.Errorf("log-likelihood ratios per token are not ordered: %v", drift)
