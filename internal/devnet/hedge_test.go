@@ -44,7 +44,8 @@ func init() {
 // TestHedgingCutsTheTail runs a network in which one miner stalls now and then,
 // without and with hedging, and looks at the requests that met it.
 func TestHedgingCutsTheTail(t *testing.T) {
-	const rounds = 4
+	t.Parallel() // it waits most of the time
+	const rounds = 2
 	asked := 0
 	// first asks for a stream and says when its first output came. Each asks
 	// for something else, so that no miner is preferred for its cache.
@@ -101,11 +102,11 @@ func TestHedgingCutsTheTail(t *testing.T) {
 		}
 		n.stop(t)
 		slices.Sort(met)
-		return met[len(met)*95/100]
+		return met[len(met)-1]
 	}
 	without, with := measure(0), measure(0.25)
-	t.Logf("95th percentile of requests that met a stall of %v: %v without hedging, %v with", stall, without, with)
+	t.Logf("the slowest of the requests that met a stall of %v: %v without hedging, %v with", stall, without, with)
 	if without < stall || with > without/2 {
-		t.Errorf("95th percentile %v without hedging, %v with: want the stall's %v, and less than half of that", without, with, stall)
+		t.Errorf("the slowest took %v without hedging, %v with: want the stall's %v, and less than half of that", without, with, stall)
 	}
 }
