@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -14,6 +15,9 @@ import (
 
 	"vision/internal/outcome"
 )
+
+// kills is how many processes TestKill kills; VISION_KILLS says otherwise.
+const kills = 9
 
 const (
 	childEnv = "VISION_TEST_RECORD_UNTIL_KILLED"
@@ -55,11 +59,20 @@ func child(path string) int {
 // A process that is killed at any moment has lost nothing that it acknowledged,
 // and nothing is there twice, also while a second process lives and records.
 func TestKill(t *testing.T) {
+	t.Parallel()
+	rounds := kills
+	if text := os.Getenv("VISION_KILLS"); text != "" {
+		n, err := strconv.Atoi(text)
+		if err != nil || n < 1 {
+			t.Fatalf("VISION_KILLS is %q, want a number above 0", text)
+		}
+		rounds = n
+	}
 	path := filepath.Join(t.TempDir(), "v.db")
 	survivor := openAt(t, path, Options{})
 	acknowledged := map[string]bool{}
 	total := 0
-	for round := range 24 {
+	for round := range rounds {
 		for _, id := range killed(t, path) {
 			acknowledged[id] = true
 		}
@@ -69,7 +82,7 @@ func TestKill(t *testing.T) {
 			t.Fatal(err)
 		}
 		acknowledged[mine.Outcome.Request] = true
-		if round%8 == 7 {
+		if round%3 == 2 || round == rounds-1 {
 			closed(t, survivor)
 			survivor = openAt(t, path, Options{}) // adopts what the dead left
 			total = missing(t, survivor, acknowledged)
@@ -82,7 +95,7 @@ func TestKill(t *testing.T) {
 	if left, _ := filepath.Glob(path + "-outcomes/*"); len(left) > 0 {
 		t.Errorf("segments left: %v", left)
 	}
-	t.Logf("24 processes killed, %d outcomes acknowledged, %d kept", len(acknowledged), total)
+	t.Logf("%d processes killed, %d outcomes acknowledged, %d kept", rounds, len(acknowledged), total)
 }
 
 // killed runs a child, kills it at a random moment and gives what it acknowledged.

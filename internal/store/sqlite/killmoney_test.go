@@ -58,6 +58,7 @@ func payer(path, who string) int {
 // that was acknowledged is booked once, each lease is returned once, and at
 // every point the books are in order.
 func TestKillPayers(t *testing.T) {
+	t.Parallel()
 	path := filepath.Join(t.TempDir(), "v.db")
 	survivor := openAt(t, path, Options{})
 	const balance = 1_000_000_000

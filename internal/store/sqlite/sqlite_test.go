@@ -56,6 +56,7 @@ func closed(t testing.TB, s *Store) {
 func TestConformance(t *testing.T) {
 	for _, mode := range []string{"normal", "full"} {
 		t.Run(mode, func(t *testing.T) {
+			t.Parallel() // it waits for the disk
 			storetest.Run(t, func(t *testing.T) storetest.Database {
 				return database{filepath.Join(t.TempDir(), "a b?#%20.db"), mode}
 			})
