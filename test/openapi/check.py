@@ -240,6 +240,19 @@ def particular(d, models):
             for more in ({"include": ["message.output_text.logprobs"], "top_logprobs": 1}, {"metadata": {"a": "b"}, "temperature": 0.5}):
                 for stream in (False, True):
                     exchange(d, "POST", "/v1/responses", {**responses, "stream": stream, **more})
+            made = exchange(d, "POST", "/v1/responses", responses)
+            if made:
+                one, template = "/v1/responses/" + made["id"], "/v1/responses/{response}"
+                exchange(d, "POST", "/v1/responses", {**responses, "previous_response_id": made["id"]})
+                if exchange(d, "GET", one, template=template) != made:
+                    mistake(one, "is not as it was answered")
+                exchange(d, "GET", one + "?stream=true", template=template, want=400)
+                exchange(d, "DELETE", one, template=template)
+                exchange(d, "DELETE", one, template=template, want=404)
+                exchange(d, "GET", one, template=template, want=404)
+                exchange(d, "GET", one, template=template, want=401, key=None)
+                exchange(d, "POST", "/v1/responses", {**responses, "previous_response_id": made["id"]}, want=400)
+                exchange(d, "POST", "/v1/responses", {**responses, "input": [{"type": "item_reference", "id": made["output"][0]["id"]}]}, want=404)
     if text:
         for stream in (False, True):
             exchange(d, "POST", "/v1/completions", {"model": text, "prompt": "The river", "max_tokens": 8, "logprobs": 2, "stream": stream})
