@@ -4,7 +4,7 @@
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 FUZZTIME    ?= 5s
 
-.PHONY: check build format generate tidy lint vet staticcheck vulncheck test race fuzz bench newcomer interop openapi browser llama
+.PHONY: check build format generate tidy lint vet staticcheck vulncheck test race kill fuzz bench newcomer interop openapi browser llama
 
 check:
 	bash test/unchanged.sh $(MAKE) --no-print-directory format generate
@@ -36,8 +36,13 @@ vulncheck:
 test:
 	go test ./...
 
+# Under the detector a killed program is adopted slowly: a few are enough there.
 race:
-	go test -race ./...
+	VISION_KILLS=4 go test -race ./...
+
+# Programs are killed more often than the usual tests do it.
+kill:
+	VISION_KILLS=25 go test -count=1 -v -run '^(TestKill|TestKillPayers|TestNothingAcknowledgedIsLostByKilling)$$' ./internal/store/sqlite ./cmd/vision
 
 fuzz:
 	bash test/fuzz.sh $(FUZZTIME)

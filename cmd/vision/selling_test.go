@@ -266,8 +266,7 @@ func TestSellingAccess(t *testing.T) {
 func (n *separate) sharesLastCredit(t *testing.T) {
 	config := filepath.Join(n.folder, "validator.yaml")
 	where := []string{"--config", config}
-	second := start(t, "the second gateway", "validator", "--config", config, "--roles", "gateway", "--ops", "")
-	line, _ := second.says(t, 20*time.Second, "validator is ready", 0)
+	line, _ := n.second.says(t, 20*time.Second, "validator is ready", 0)
 	other := "http://" + value(line, "api") + "/v1"
 	vision(t, append([]string{"project", "create", "shop"}, where...)...)
 	vision(t, append([]string{"project", "deposit", "shop", "0.0001"}, where...)...)
@@ -285,5 +284,5 @@ func (n *separate) sharesLastCredit(t *testing.T) {
 	served = append(served, spend(t, key.Key, 64, n.api, other)...)
 	served = append(served, spend(t, key.Key, 1, other)...) // also what the first gateway has on lease
 	spentToTheEnd(t, where, "shop", 100, served)
-	second.terminate(t)
+	n.second.terminate(t)
 }

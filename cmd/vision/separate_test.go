@@ -26,6 +26,7 @@ type separate struct {
 	miners                   [2]*process
 	minerOps                 [2]string
 	gateway, scorer, checker *process
+	second                   *process          // another gateway on the same database
 	remote                   *process          // a checking server of its own hotkey
 	ops                      map[string]string // by role
 	api, key                 string
@@ -98,6 +99,7 @@ func startSeparate(t *testing.T) *separate {
 	n.gateway = role("gateway")
 	line, _ := n.gateway.says(t, 20*time.Second, "validator is ready", 0)
 	n.api = "http://" + value(line, "api") + "/v1"
+	n.second = start(t, "the second gateway", "validator", "--config", at("validator.yaml"), "--roles", "gateway", "--ops", "")
 
 	var key struct{ Key string }
 	if err := json.Unmarshal([]byte(vision(t, "key", "create", "--config", at("validator.yaml"), "--name", "test", "--json")), &key); err != nil {
@@ -157,7 +159,7 @@ func (n *separate) observed(t *testing.T) {
 
 // reloads takes a task from the miner that is just streaming.
 func (n *separate) reloads(t *testing.T) {
-	answer := n.ask(t, 400) // 4 s
+	answer := n.ask(t, 250) // 2.5 s
 	defer answer.Body.Close()
 	lines := bufio.NewScanner(answer.Body)
 	for range 3 {

@@ -53,7 +53,7 @@ func TestQueryPlans(t *testing.T) {
 func TestManyOutcomes(t *testing.T) {
 	s := openAt(t, filepath.Join(t.TempDir(), "v.db"), Options{})
 	defer closed(t, s)
-	const n = 100_000
+	const n = 20_000
 	begin := benchOutcome().Start
 	batch := make([]outcome.Entry, 0, 500)
 	for i := range n {
