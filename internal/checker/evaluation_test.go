@@ -163,6 +163,7 @@ func measure(t testing.TB, c *Checker, answers []proto.CheckRequest, m mode) (go
 // keep their quality, cheats lose it. VISION_CHECK_ANSWERS=200 measures with
 // as many answers for each cell; the usual number is for speed.
 func TestQualityOfBehaviours(t *testing.T) {
+	t.Parallel()
 	const usual = 4
 	n := usual
 	if s := os.Getenv("VISION_CHECK_ANSWERS"); s != "" {
@@ -217,6 +218,7 @@ func TestQualityOfBehaviours(t *testing.T) {
 // anything: in every bin the share of disagreements of the noisiest honest
 // stack stays below its bound.
 func TestHonestBoundsHold(t *testing.T) {
+	t.Parallel()
 	type count struct{ n, near, far int }
 	noise := openNoise(t)
 	full := &builtin{noise: noise, lm: refmodel.Load(refmodel.Full)}

@@ -10,6 +10,7 @@ import (
 	"math/rand/v2"
 	"net/http"
 	"net/http/httptest"
+	"sync"
 	"sync/atomic"
 	"testing"
 
@@ -46,12 +47,29 @@ func (past) Draw(r *rand.Rand, kind string) task.Features {
 // probe is a sample of a stack's answer to a made up request.
 func probe(t testing.TB, v refmodel.Variant, change func(*modelserver.Config), kind string, i int) proto.CheckRequest {
 	t.Helper()
-	tk := givenTask(kind)
+	tk, req := madeUp(kind, i)
 	k, _ := task.KindNamed(kind)
-	req := k.Synthesise(rand.New(rand.NewPCG(3, uint64(i))), past{}, &tk)
 	sent := req.Payload(uint64(i))
 	return sampleOf(tk, req, sent, ask(t, stack(v, change), k.Path(), sent))
 }
+
+// madeUp is the i-th request of a kind. It is made up once: pictures take long.
+func madeUp(kind string, i int) (task.Task, task.Request) {
+	type made struct {
+		tk  task.Task
+		req task.Request
+	}
+	synthesise := func() made {
+		tk := givenTask(kind)
+		k, _ := task.KindNamed(kind)
+		return made{tk, k.Synthesise(rand.New(rand.NewPCG(3, uint64(i))), past{}, &tk)}
+	}
+	once, _ := madeRequests.LoadOrStore(fmt.Sprint(kind, i), sync.OnceValue(synthesise))
+	m := once.(func() made)()
+	return m.tk, m.req
+}
+
+var madeRequests sync.Map // func() of a request, by kind and number
 
 // A reference shaped as OpenAI's servers is asked by a form, and its pictures
 // are what the miner's are compared with.
@@ -84,6 +102,7 @@ func TestPicturesByAServer(t *testing.T) {
 
 // Honest miners pass whatever picture is given, and cheats are found out.
 func TestPicturesMadeFromOthers(t *testing.T) {
+	t.Parallel()
 	c := newChecker(t)
 	none := func(*modelserver.Config) {}
 	steps := func(n int) func(*modelserver.Config) { return func(c *modelserver.Config) { c.MaxImageSteps = n } }

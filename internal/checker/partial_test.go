@@ -27,6 +27,7 @@ func brokenOff(s proto.CheckRequest, n int) proto.CheckRequest {
 // Wherever a customer goes away, within an event or a word, an honest miner
 // is not convicted of what did not come.
 func TestBrokenOffAnywhere(t *testing.T) {
+	t.Parallel()
 	server := referenceServer(t)
 	hot := strings.Replace(oven, `"temperature":0`, `"temperature":0.8`, 1)
 	body := `{"prompt":"The sea is","max_tokens":60,"stream":true,"temperature":0`

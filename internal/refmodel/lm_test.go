@@ -53,6 +53,7 @@ var testPrompts = []string{
 }
 
 func TestPrefillEqualsGenerationExactly(t *testing.T) {
+	t.Parallel()
 	variants := []Variant{Full, Bits(4), Sibling, Full.Noisy(0.01, 7)}
 	rapid.Check(t, func(t2 *rapid.T) {
 		m := Load(rapid.SampledFrom(variants).Draw(t2, "variant"))

@@ -63,6 +63,7 @@ func measure(t *testing.T, variants []Variant, temperature float64, prompts int)
 // What the doc comment promises to checks: coarser weights differ more, an
 // honest stack hardly, another model most.
 func TestVariantsDifferAsMuchAsTheyShould(t *testing.T) {
+	t.Parallel()
 	honest, noisy := Full.Noisy(0.001, 1), Full.Noisy(0.01, 1)
 	variants := []Variant{honest, noisy, Bits(8), Bits(6), Bits(4), Bits(3), Bits(2), Sibling}
 	flips, drift, entropy, n := measure(t, variants, 0, 18)

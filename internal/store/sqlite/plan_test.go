@@ -49,7 +49,7 @@ func TestQueryPlans(t *testing.T) {
 	}
 }
 
-// With 100,000 outcomes and 5,000 samples, whatever a period does is quick.
+// With 20,000 outcomes and 1,000 samples, whatever a period does is quick.
 func TestManyOutcomes(t *testing.T) {
 	s := openAt(t, filepath.Join(t.TempDir(), "v.db"), Options{})
 	defer closed(t, s)
