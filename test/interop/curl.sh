@@ -151,6 +151,83 @@ cancel() {
   api 200 /chat/completions -d "$(json chat "$rivers,\"max_tokens\":4")"
 }
 
+several() {
+  api 200 /chat/completions -d "$(json chat "$rivers,\"max_tokens\":12,\"n\":2,\"temperature\":1")"
+  holds '[c["index"] for c in a["choices"]] == [0, 1] and all(c["message"]["content"] for c in a["choices"]) and a["usage"]["completion_tokens"] <= 24'
+  api 200 /chat/completions -d "$(json chat "$rivers,\"max_tokens\":12,\"n\":2,\"temperature\":1,\"stream\":true")"
+  grep -F '"index":0' "$body" >/dev/null
+  grep -F '"index":1' "$body" >/dev/null
+  [ "$(grep '^data: ' "$body" | tail -n1)" = 'data: [DONE]' ]
+}
+
+goes_on() {
+  local id
+  api 200 /responses -d "$(json chat '"input":"Tell me about rivers.","max_output_tokens":8')"
+  id=$(python3 -c 'import json,sys; print(json.load(open(sys.argv[1]))["id"])' "$body")
+  api 200 /responses -d "$(json chat '"input":"Go on.","max_output_tokens":8,"previous_response_id":"'"$id"'"')"
+  holds 'a["previous_response_id"] == "'"$id"'" and a["usage"]["input_tokens"] > 10'
+  api 200 "/responses/$id"
+  holds 'a["id"] == "'"$id"'"'
+  api 200 "/responses/$id" -X DELETE
+  holds 'a["deleted"]'
+  api 400 /responses -d "$(json chat '"input":"Go on.","previous_response_id":"'"$id"'"')"
+  holds 'a["error"]["code"] == "previous_response_not_found" and a["error"]["param"] == "previous_response_id"'
+}
+
+# refused CODE asks until the key's limit is reached: status 429 with that code.
+refused() {
+  local i got
+  for i in $(seq 30); do
+    got=$(curl -sS -m 30 -o "$body" -D "$head" -w '%{http_code}' -H "Authorization: Bearer $bearer" "$VISION_API/chat/completions" \
+      -d "$(json chat "$rivers,\"max_tokens\":200,\"temperature\":1,\"seed\":$i")")
+    [ "$got" = 200 ] || break
+  done
+  [ "$got" = 429 ] && [ "$i" -gt 1 ] || { echo "request $i got status $got: $(head -c 600 "$body")"; return 1; }
+  holds 'a["error"]["code"] == "'"$1"'"'
+  tr -d '\r' <"$head" >"$folder/lines"
+}
+
+quota() {
+  for bearer in "$VISION_POOR_KEY" "$VISION_CAPPED_KEY"; do
+    refused insufficient_quota
+    holds 'a["error"]["type"] == "insufficient_quota"'
+    grep -ixF 'x-should-retry: false' "$folder/lines" >/dev/null
+  done
+}
+
+few_tokens() {
+  bearer=$VISION_METERED_KEY
+  refused rate_limit_exceeded
+  grep -ixF 'x-ratelimit-limit-tokens: 250' "$folder/lines" >/dev/null
+  [ "$(sed -nE 's/^retry-after: ([0-9]+)$/\1/Ip' "$folder/lines")" -ge 1 ]
+}
+
+one_at_once() {
+  local i asking
+  bearer=$VISION_SINGLE_KEY
+  curl -sS -N -m 30 -o "$folder/stream" -H "Authorization: Bearer $bearer" "$VISION_API/chat/completions" \
+    -d "$(json chat "$rivers,\"stream\":true,\"seed\":14,\"temperature\":1.3,\"max_tokens\":400")" &
+  asking=$!
+  for i in $(seq 50); do
+    [ -s "$folder/stream" ] && break
+    [ "$i" -lt 50 ]
+    sleep 0.1
+  done
+  api 429 /chat/completions -d "$(json chat "$rivers,\"max_tokens\":4")"
+  holds 'a["error"]["code"] == "concurrency_limit_exceeded"'
+  wait "$asking"
+  api 200 /chat/completions -d "$(json chat "$rivers,\"max_tokens\":4")"
+}
+
+scoped() {
+  bearer=$VISION_SCOPED_KEY
+  api 403 /chat/completions -d "$(json chat "$rivers,\"max_tokens\":4")"
+  holds 'a["error"]["code"] == "model_not_allowed" and a["error"]["type"] == "permission_error"'
+  api 200 /embeddings -d "$(json embed '"input":"a heron"')"
+  api 200 /models
+  holds '[m["id"] for m in a["data"]] == ["vision-ref-embed"]'
+}
+
 scenario 'models: list, retrieve' models
 scenario 'chat: whole' whole
 scenario 'chat: streamed, with usage' streamed
@@ -158,11 +235,17 @@ scenario 'chat: streamed over HTTP/1.0' over_http1_0
 scenario 'tools: forced' tools
 scenario 'schema: JSON of a schema' schema
 scenario 'responses: whole, streamed' responses
+scenario 'responses: gone on from, shown, forgotten' goes_on
+scenario 'chat: two answers, whole and streamed' several
 scenario 'images: generate, of the size asked for' images
 scenario 'images: edit, vary' images_given
 scenario 'embeddings: lists keep their order' embeddings
 scenario 'usage: what was asked is in it' usage
 scenario 'errors: a wrong key, no such model, bad requests' errors
 scenario 'rate limit: status 429 with retry-after' rate_limit
+scenario 'money: no balance, no spend limit left: no retry' quota
+scenario 'tokens a minute: status 429 with retry-after' few_tokens
+scenario 'one request at once: status 429, then served' one_at_once
+scenario 'a key for some models: status 403 for others' scoped
 scenario 'cancel: in mid-stream; the next request is served' cancel
 exit $failed

@@ -53,6 +53,22 @@ declare -A limited
 for client in "${clients[@]}"; do
   limited[$client]=$(new_key --name "limited, $client" --per-minute "$VISION_LIMIT") || fail "create a limited key"
 done
+
+# Keys with the other limits, for those clients that try them. Of one project the
+# money is soon spent.
+declare -A restricted
+for client in curl openai-go openai-node openai-py; do
+  for project in "rich-$client 10" "poor-$client 0.00005"; do
+    "$vision" project create "${project% *}" --data "$scratch/data" >/dev/null &&
+      "$vision" project deposit ${project% *} ${project#* } --reference "$project" --data "$scratch/data" >/dev/null || fail "create the project ${project% *}"
+  done
+  poor=$(new_key --name "poor, $client" --project "poor-$client") &&
+    capped=$(new_key --name "capped, $client" --project "rich-$client" --spend-limit 0.00004) &&
+    single=$(new_key --name "one at once, $client" --concurrent 1) &&
+    metered=$(new_key --name "few tokens, $client" --tokens-per-minute 250) &&
+    scoped=$(new_key --name "embeddings, $client" --tasks vision-ref-embed) || fail "create restricted keys"
+  restricted[$client]="VISION_POOR_KEY=$poor VISION_CAPPED_KEY=$capped VISION_SINGLE_KEY=$single VISION_METERED_KEY=$metered VISION_SCOPED_KEY=$scoped"
+done
 last=$(new_key --name "the last one") || fail "create a key"
 for i in $(seq 50); do
   code=$(curl -s -o "$scratch/answer" -w '%{http_code}' -m 10 -H "Authorization: Bearer $last" "$api/models")
@@ -67,7 +83,8 @@ suite() { # CLIENT COMMAND...
   shift
   wanted "$client" || return 0
   ran=$((ran + 1))
-  VISION_LIMITED_KEY=${limited[$client]} timeout -k 5 150 "$@" </dev/null 2>&1 | tee -a "$scratch/scenarios" || failed+=("$client")
+  # shellcheck disable=SC2086 # several variables
+  env VISION_LIMITED_KEY="${limited[$client]}" ${restricted[$client]-} timeout -k 5 150 "$@" </dev/null 2>&1 | tee -a "$scratch/scenarios" || failed+=("$client")
 }
 
 begin=$SECONDS

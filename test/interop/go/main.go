@@ -2,8 +2,8 @@
 // output for each scenario; test/interop/run.sh runs it among other clients.
 //
 // Where the devnet is comes from the environment: VISION_API, VISION_KEY,
-// VISION_METRICS, and VISION_LIMITED_KEY with its VISION_LIMIT of requests a
-// minute. Arguments, if any, are words that names of scenarios to run contain.
+// VISION_METRICS, VISION_LIMITED_KEY with its VISION_LIMIT of requests a minute,
+// and VISION_POOR_KEY, whose project has little money. Arguments, if any, are words that names of scenarios to run contain.
 package main
 
 import (

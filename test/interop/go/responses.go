@@ -112,3 +112,31 @@ func responsesTools(ctx context.Context, n *network) error {
 	}
 	return err
 }
+
+// responsesGoneOnFrom lets the gateway remember what was said.
+func responsesGoneOnFrom(ctx context.Context, n *network) error {
+	c := n.client()
+	first, err := c.Responses.New(ctx, question("Tell me about rivers."))
+	if err != nil {
+		return err
+	}
+	p := question("Go on.")
+	p.PreviousResponseID = openai.String(first.ID)
+	second, err := c.Responses.New(ctx, p)
+	if err != nil {
+		return err
+	}
+	if second.PreviousResponseID != first.ID || second.Usage.InputTokens <= first.Usage.InputTokens+first.Usage.OutputTokens/2 {
+		return fmt.Errorf("it goes on from %q with %d tokens of input, after %d and %d of output", second.PreviousResponseID,
+			second.Usage.InputTokens, first.Usage.InputTokens, first.Usage.OutputTokens)
+	}
+	if err := c.Responses.Delete(ctx, first.ID); err != nil {
+		return err
+	}
+	_, err = c.Responses.New(ctx, p)
+	e, err := refused(err, 400)
+	if err == nil && e.Code != "previous_response_not_found" {
+		return fmt.Errorf("the code is %q", e.Code)
+	}
+	return err
+}

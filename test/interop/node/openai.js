@@ -16,6 +16,27 @@ const rivers = [{ role: 'user', content: RIVERS }];
 const paris = [{ role: 'user', content: PARIS }];
 const weather = { type: 'function', function: { name: 'get_weather', description: 'The weather somewhere', parameters: WEATHER_SCHEMA } };
 
+// exhausted asks until the key is refused, and gives the error; the SDK must not
+// have sent anything twice.
+async function exhausted(key, options = { maxRetries: 3 }) {
+  let sent = 0;
+  const count = (...args) => {
+    sent++;
+    return fetch(...args);
+  };
+  const c = client({ apiKey: process.env[key], fetch: count, ...options });
+  for (let seed = 0; seed < 30; seed++) {
+    try {
+      await c.chat.completions.create({ model: CHAT, messages: rivers, max_tokens: 200, temperature: 1, seed });
+    } catch (e) {
+      assert(seed > 0, e);
+      assert.equal(sent, seed + 1, 'requests sent');
+      return e;
+    }
+  }
+  throw new Error('30 requests passed');
+}
+
 const Weather = z.object({ city: z.string(), days: z.number() });
 
 await main('openai-node', [
@@ -65,6 +86,16 @@ await main('openai-node', [
     const answer = await runner.finalChatCompletion();
     assert.ok(answer.choices[0].message.content);
     assert.equal(answer.choices[0].message.content, deltas.join(''));
+  }],
+
+  ['chat: two answers, whole and streamed', async () => {
+    const request = { model: CHAT, messages: rivers, max_tokens: 24, temperature: 1, seed: 5, n: 2 };
+    const answer = await openai.chat.completions.create(request);
+    assert.deepEqual(answer.choices.map((c) => c.index), [0, 1]);
+    const texts = answer.choices.map((c) => c.message.content);
+    assert.notEqual(texts[0], texts[1]);
+    const streamed = await openai.chat.completions.stream(request).finalChatCompletion();
+    assert.deepEqual(streamed.choices.map((c) => c.message.content), texts);
   }],
 
   ['tools: forced, the result sent back', async () => {
@@ -154,7 +185,29 @@ await main('openai-node', [
     Weather.parse(parsed.output_parsed);
   }],
 
-  ['responses: errors: no such model, bad parameters, no state', async () => {
+  ['responses: gone on from by id, whole and streamed; shown; forgotten', async () => {
+    const first = await openai.responses.create({
+      model: CHAT, input: PARIS, tools: [{ type: 'function', name: 'get_weather', parameters: WEATHER_SCHEMA, strict: true }],
+      tool_choice: { type: 'function', name: 'get_weather' },
+    });
+    const second = await openai.responses.create({
+      model: CHAT, max_output_tokens: 24, previous_response_id: first.id,
+      input: [{ type: 'function_call_output', call_id: first.output[0].call_id, output: '{"degrees":21}' }],
+    });
+    assert.ok(second.output_text.trim());
+    assert.equal(second.previous_response_id, first.id);
+    assert(second.usage.input_tokens > first.usage.input_tokens);
+    const third = await openai.responses.stream({ model: CHAT, max_output_tokens: 24, previous_response_id: second.id, input: 'Go on.' }).finalResponse();
+    assert(third.usage.input_tokens > second.usage.input_tokens);
+    assert.equal((await openai.responses.retrieve(third.id)).output_text, third.output_text);
+    await openai.responses.delete(third.id);
+    let e = await fails(openai.responses.retrieve(third.id));
+    assert(e instanceof OpenAI.NotFoundError && e.code === 'response_not_found', e);
+    e = await fails(openai.responses.create({ model: CHAT, previous_response_id: third.id, input: 'Go on.' }));
+    assert(e instanceof OpenAI.BadRequestError && e.code === 'previous_response_not_found', e);
+  }],
+
+  ['responses: errors: no such model, bad parameters, no such response', async () => {
     let e = await fails(openai.responses.create({ model: 'no-such-model', input: RIVERS }));
     assert(e instanceof OpenAI.NotFoundError && e.code === 'model_not_found', e);
     for (const wrong of [{ temperature: 9 }, { max_output_tokens: -1 }, { previous_response_id: 'resp_1' }]) {
@@ -240,6 +293,42 @@ await main('openai-node', [
     const after = Number(e.headers.get('retry-after'));
     assert(after >= 1 && after <= 60, `retry-after is ${after}`);
     assert.equal(e.headers.get('x-ratelimit-limit-requests'), String(LIMIT));
+  }],
+
+  ['money: no balance, no spend limit left: insufficient_quota, without retries', async () => {
+    for (const key of ['VISION_POOR_KEY', 'VISION_CAPPED_KEY']) {
+      const e = await exhausted(key);
+      assert(e instanceof OpenAI.RateLimitError && e.code === 'insufficient_quota' && e.type === 'insufficient_quota', e);
+      assert.equal(e.headers.get('x-should-retry'), 'false');
+    }
+  }],
+
+  ['tokens a minute: RateLimitError with retry-after', async () => {
+    const e = await exhausted('VISION_METERED_KEY', { maxRetries: 0 });
+    assert(e instanceof OpenAI.RateLimitError && e.code === 'rate_limit_exceeded', e);
+    assert.equal(e.headers.get('x-ratelimit-limit-tokens'), '250');
+    assert(Number(e.headers.get('retry-after')) >= 1);
+  }],
+
+  ['one request at once: RateLimitError, then served; the SDK waits by itself', async () => {
+    const apiKey = process.env.VISION_SINGLE_KEY;
+    const request = { model: CHAT, messages: rivers, max_tokens: 4 };
+    const stream = await client({ apiKey }).chat.completions.create({ model: CHAT, messages: rivers, stream: true, max_tokens: 400, ...LONG });
+    const e = await fails(client({ apiKey }).chat.completions.create(request));
+    assert(e instanceof OpenAI.RateLimitError && e.code === 'concurrency_limit_exceeded', e);
+    const waiting = client({ apiKey, maxRetries: 5 }).chat.completions.create(request);
+    for await (const chunk of stream) assert.equal(chunk.object, 'chat.completion.chunk');
+    assert.ok((await waiting).choices.length);
+  }],
+
+  ['a key for some models: PermissionDeniedError for others', async () => {
+    const scoped = client({ apiKey: process.env.VISION_SCOPED_KEY });
+    for (const stream of [false, true]) {
+      const e = await fails(scoped.chat.completions.create({ model: CHAT, messages: rivers, stream }));
+      assert(e instanceof OpenAI.PermissionDeniedError && e.code === 'model_not_allowed', e);
+    }
+    assert.deepEqual((await scoped.models.list()).data.map((m) => m.id), [EMBED]);
+    assert.ok((await scoped.embeddings.create({ model: EMBED, input: 'a heron' })).data.length);
   }],
 
   ['cancel: in mid-stream; the next request is served', async () => {

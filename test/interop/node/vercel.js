@@ -82,8 +82,8 @@ const language = ([title, model]) => [
   }],
 
   [`${title}: a second turn, with a picture`, async () => {
-    // Responses are not stored: the provider is told so, or it would refer to the first answer by its id.
-    const options = { ...once, model: model(), maxOutputTokens: 24, providerOptions: { openai: { store: false } } };
+    // The default provider refers to the first answer by its id.
+    const options = { ...once, model: model(), maxOutputTokens: 24 };
     const first = await generateText({ ...options, prompt: RIVERS });
     const second = await generateText({
       ...options,

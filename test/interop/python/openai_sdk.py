@@ -4,10 +4,12 @@ import asyncio
 import base64
 import json
 import math
+import os
 import time
 import uuid
 import warnings
 
+import httpx
 import openai
 import pydantic
 
@@ -107,6 +109,22 @@ def chat_async():
     assert asyncio.run(ask())
 
 
+@scenario("chat: two answers, whole and streamed")
+def chat_several():
+    request = {"model": CHAT, "messages": RIVERS, "max_tokens": 24, "temperature": 1, "n": 2}
+    answer = client().chat.completions.create(**request, seed=5)
+    assert [c.index for c in answer.choices] == [0, 1] and answer.usage.completion_tokens <= 48
+    assert len({c.message.content for c in answer.choices}) == 2
+    texts, ends = ["", ""], [None, None]
+    chunks = list(client().chat.completions.create(**request, seed=5, stream=True, stream_options={"include_usage": True}))
+    for c in chunks:
+        for choice in c.choices:
+            texts[choice.index] += choice.delta.content or ""
+            ends[choice.index] = choice.finish_reason or ends[choice.index]
+    assert texts == [c.message.content for c in answer.choices] and ends == [c.finish_reason for c in answer.choices]
+    assert chunks[-1].usage.completion_tokens == answer.usage.completion_tokens
+
+
 @scenario("tools: forced, the result sent back")
 def tools():
     answer = client().chat.completions.create(
@@ -197,7 +215,34 @@ def responses_schema():
     assert isinstance(answer.output_parsed, Weather)
 
 
-@scenario("responses: errors: no such model, bad parameters, no state")
+@scenario("responses: gone on from by id, whole and streamed, with a function's result; shown; forgotten")
+def responses_gone_on_from():
+    tool = {"type": "function", "name": "get_weather", "parameters": WEATHER_SCHEMA, "strict": True}
+    c = client()
+    first = c.responses.create(model=CHAT, input="What is the weather in Paris?", tools=[tool], tool_choice={"type": "function", "name": "get_weather"})
+    (call,) = first.output
+    second = c.responses.create(model=CHAT, previous_response_id=first.id, max_output_tokens=24, input=[
+        {"type": "function_call_output", "call_id": call.call_id, "output": '{"degrees": 21}'}])
+    assert second.output_text.strip() and second.previous_response_id == first.id and second.store
+    assert second.usage.input_tokens > first.usage.input_tokens + first.usage.output_tokens / 2
+    *_, last = c.responses.create(model=CHAT, previous_response_id=second.id, input="Go on.", max_output_tokens=24, stream=True)
+    assert last.response.usage.input_tokens > second.usage.input_tokens
+    assert c.responses.retrieve(last.response.id) == last.response
+    refer = {"model": CHAT, "max_output_tokens": 8, "input": [{"type": "item_reference", "id": last.response.output[0].id}, {"role": "user", "content": "Go on."}]}
+    assert c.responses.create(**refer).status in ("completed", "incomplete")
+    c.responses.delete(last.response.id)
+    raises(openai.NotFoundError, c.responses.retrieve, last.response.id)
+    assert raises(openai.NotFoundError, c.responses.create, **refer).code == "item_not_found"
+    private = c.responses.create(model=CHAT, input="Tell me about rivers.", max_output_tokens=8, store=False)
+    assert not private.store
+    for id in (last.response.id, private.id):
+        e = raises(openai.BadRequestError, c.responses.create, model=CHAT, previous_response_id=id, input="Go on.")
+        assert (e.code, e.param) == ("previous_response_not_found", "previous_response_id"), e
+    other = client(key=os.environ["VISION_SCOPED_KEY"])
+    raises(openai.NotFoundError, other.responses.retrieve, second.id)
+
+
+@scenario("responses: errors: no such model, bad parameters, no such response")
 def responses_errors():
     ask = client().responses.create
     assert raises(openai.NotFoundError, ask, model="no-such-model", input="x").code == "model_not_found"
@@ -306,6 +351,65 @@ def rate_limit():
     assert 1 <= int(e.response.headers["retry-after"]) <= 60
     assert e.response.headers["x-ratelimit-limit-requests"] == str(LIMIT)
     assert e.response.headers["x-ratelimit-remaining-requests"] == "0"
+
+
+def exhausted(kind, key):
+    """Asks until the key is refused, and gives the error; the SDK, which would retry, must not have."""
+    sent = []
+    with httpx.Client(event_hooks={"request": [sent.append]}) as http:
+        c = client(key=os.environ[key], max_retries=3, http_client=http)
+        for i in range(30):
+            try:
+                c.chat.completions.create(model=CHAT, messages=RIVERS, max_tokens=200, temperature=1, seed=i)
+            except kind as e:
+                assert i > 0, f"nothing was served: {e}"
+                assert len(sent) == i + 1, f"{len(sent)} requests for {i + 1} calls"
+                return e
+    raise AssertionError("30 requests passed")
+
+
+@scenario("money: no balance, no spend limit left: insufficient_quota, without retries")
+def quota():
+    for key in ("VISION_POOR_KEY", "VISION_CAPPED_KEY"):
+        e = exhausted(openai.RateLimitError, key)
+        assert (e.status_code, e.code, e.type) == (429, "insufficient_quota", "insufficient_quota"), e
+        assert e.response.headers["x-should-retry"] == "false"
+
+
+@scenario("tokens a minute: RateLimitError with retry-after")
+def tokens_a_minute():
+    c = client(key=os.environ["VISION_METERED_KEY"])
+    for i in range(30):
+        try:
+            c.chat.completions.create(model=CHAT, messages=RIVERS, max_tokens=200, temperature=1, seed=i)
+        except openai.RateLimitError as e:
+            assert i > 0 and e.code == "rate_limit_exceeded", e
+            assert e.response.headers["x-ratelimit-limit-tokens"] == "250"
+            assert 1 <= int(e.response.headers["retry-after"]) <= 60
+            return
+    raise AssertionError("30 requests passed")
+
+
+@scenario("one request at once: RateLimitError, then served; the SDK waits by itself")
+def one_at_once():
+    key = os.environ["VISION_SINGLE_KEY"]
+    request = {"model": CHAT, "messages": RIVERS, "max_tokens": 4}
+    stream = client(key=key).chat.completions.create(model=CHAT, messages=RIVERS, stream=True, **LONG)
+    next(iter(stream))
+    e = raises(openai.RateLimitError, client(key=key).chat.completions.create, **request)
+    assert e.code == "concurrency_limit_exceeded" and int(e.response.headers["retry-after"]) >= 1
+    assert client(key=key, max_retries=5).chat.completions.create(**request).choices
+    stream.close()
+
+
+@scenario("a key for some models: PermissionDeniedError for others")
+def scoped():
+    c = client(key=os.environ["VISION_SCOPED_KEY"])
+    for stream in (False, True):
+        e = raises(openai.PermissionDeniedError, c.chat.completions.create, model=CHAT, messages=RIVERS, stream=stream)
+        assert e.status_code == 403 and e.code == "model_not_allowed"
+    assert [m.id for m in c.models.list()] == [EMBED]
+    assert c.embeddings.create(model=EMBED, input="a heron").data
 
 
 @scenario("cancel: in mid-stream; the next request is served")

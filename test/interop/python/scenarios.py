@@ -7,6 +7,10 @@ their order, each bounded in time, one line of output each:
 
 Where the devnet is comes from the environment: VISION_API, VISION_KEY,
 VISION_METRICS, and VISION_LIMITED_KEY with its VISION_LIMIT of requests a minute.
+Some clients have keys with other limits: VISION_POOR_KEY, whose project has
+little money; VISION_CAPPED_KEY, which may spend little; VISION_SINGLE_KEY, for
+one request at once; VISION_METERED_KEY, for 250 tokens a minute; and
+VISION_SCOPED_KEY, for embeddings alone.
 """
 
 import os

@@ -1,0 +1,67 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"os"
+
+	"github.com/openai/openai-go/v3"
+	"github.com/openai/openai-go/v3/option"
+)
+
+func chatSeveral(ctx context.Context, n *network) error {
+	p := rivers(24)
+	p.N, p.Temperature, p.Seed = openai.Int(2), openai.Float(1), openai.Int(5)
+	c := n.client()
+	whole, err := c.Chat.Completions.New(ctx, p)
+	if err != nil {
+		return err
+	}
+	stream := c.Chat.Completions.NewStreaming(ctx, p)
+	defer stream.Close()
+	var all openai.ChatCompletionAccumulator
+	for stream.Next() {
+		all.AddChunk(stream.Current())
+	}
+	if err := stream.Err(); err != nil {
+		return err
+	}
+	if len(whole.Choices) != 2 || len(all.Choices) != 2 {
+		return fmt.Errorf("%d answers, streamed %d, want 2", len(whole.Choices), len(all.Choices))
+	}
+	for i := range whole.Choices {
+		if text := whole.Choices[i].Message.Content; text == "" || text != all.Choices[i].Message.Content {
+			return fmt.Errorf("answer %d is %q, streamed %q", i, text, all.Choices[i].Message.Content)
+		}
+	}
+	return nil
+}
+
+// quota spends a project's last money. The SDK must not try again.
+func quota(ctx context.Context, n *network) error {
+	sent := 0
+	c := n.client(option.WithAPIKey(os.Getenv("VISION_POOR_KEY")), option.WithMaxRetries(3),
+		option.WithMiddleware(func(r *http.Request, next option.MiddlewareNext) (*http.Response, error) {
+			sent++
+			return next(r)
+		}))
+	for i := range 30 {
+		p := rivers(200)
+		p.Seed, p.Temperature = openai.Int(int64(i)), openai.Float(1)
+		_, err := c.Chat.Completions.New(ctx, p)
+		if err == nil {
+			continue
+		}
+		e, err := refused(err, http.StatusTooManyRequests)
+		if err != nil {
+			return err
+		}
+		if i == 0 || sent != i+1 || e.Code != "insufficient_quota" || e.Response.Header.Get("X-Should-Retry") != "false" {
+			return fmt.Errorf("call %d, after %d requests, ended with %w", i+1, sent, e)
+		}
+		return nil
+	}
+	return errors.New("30 requests passed")
+}
