@@ -226,6 +226,14 @@ func (f *fakeStore) Record(ctx context.Context, entries ...outcome.Entry) error 
 	return f.unsure
 }
 
+// fails says what Record reports from now on; a request that has been answered
+// may still be at it.
+func (f *fakeStore) fails(lost, unsure error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.lost, f.unsure = lost, unsure
+}
+
 func (f *fakeStore) recorded() []outcome.Entry {
 	f.mu.Lock()
 	defer f.mu.Unlock()

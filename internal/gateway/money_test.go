@@ -307,11 +307,11 @@ func TestLastMoneyAtOnce(t *testing.T) {
 // What could not be recorded costs nothing; what may have been is not spent twice.
 func TestRecordFailsAndMoney(t *testing.T) {
 	b := prepaid(t, 1_000_000, nil, ok(4))
-	b.store.lost = errors.New("the disk is full")
+	b.store.fails(errors.New("the disk is full"), nil)
 	if r := b.do(t, "POST", chatPath, chatBody); r.status != 500 {
 		t.Fatalf("%d %s", r.status, r.body)
 	}
-	b.store.lost, b.store.unsure = nil, fmt.Errorf("sync: %w", ledger.ErrUnknown)
+	b.store.fails(nil, fmt.Errorf("sync: %w", ledger.ErrUnknown))
 	if r := b.do(t, "POST", chatPath, chatBody); r.status != 500 {
 		t.Fatalf("%d %s", r.status, r.body)
 	}

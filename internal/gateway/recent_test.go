@@ -170,14 +170,14 @@ func TestNotRemembered(t *testing.T) {
 			t.Errorf("%s: %d %s", name, r.status, r.body)
 		}
 	}
-	f.store.lost = errors.New("disk full")
+	f.store.fails(errors.New("disk full"), nil)
 	for _, body := range []string{`{"model":"talker-8b","input":"x"}`, `{"model":"talker-8b","input":"x","stream":true}`} {
 		f.do(t, "POST", responsesPath, body)
 	}
 	if n := f.recent.Len(); n != 0 {
 		t.Errorf("%d responses are remembered that were not to be, or have failed", n)
 	}
-	f.store.lost = nil
+	f.store.fails(nil, nil)
 	f.do(t, "POST", responsesPath, `{"model":"talker-8b","input":"x"}`)
 	if n := f.recent.Len(); n != 1 {
 		t.Errorf("%d responses are remembered, want 1", n)

@@ -166,7 +166,7 @@ func TestSDKResponseBrokenStream(t *testing.T) {
 // A response that could not be recorded is not told as completed.
 func TestResponseIsRecordedFirst(t *testing.T) {
 	f := serve(t, nil, ok(3))
-	f.store.lost = errors.New("disk full")
+	f.store.fails(errors.New("disk full"), nil)
 	r := f.do(t, "POST", responsesPath, `{"model":"talker-8b","input":"x","stream":true}`)
 	if strings.Contains(r.body, "response.completed") || !strings.Contains(r.body, "event: response.failed\n") {
 		t.Errorf("%d %s", r.status, r.body)
