@@ -76,7 +76,11 @@ func TestNothingAcknowledgedIsLostByKilling(t *testing.T) {
 		acknowledged.load(t, api, keys, rand.N(1400*time.Millisecond), func() { p.Process.Kill(); <-p.ended })
 	}
 	t.Logf("%d requests were answered complete in %d lives", acknowledged.count(), rounds)
-	if acknowledged.count() < 5*rounds {
+	least := 5 * rounds
+	if racing {
+		least = rounds
+	}
+	if acknowledged.count() < least {
 		t.Errorf("only %d requests were answered in %d rounds: that proves little", acknowledged.count(), rounds)
 	}
 	acknowledged.verify(t, data)

@@ -212,6 +212,9 @@ func get(t *testing.T, url string) (int, string) {
 // until waits for something that comes by itself.
 func until(t *testing.T, within time.Duration, what string, done func() bool) {
 	t.Helper()
+	if racing { // all processes share the machine with their slow selves
+		within *= 4
+	}
 	tick := time.NewTicker(50 * time.Millisecond)
 	defer tick.Stop()
 	over := time.After(within)
