@@ -199,7 +199,11 @@ func (n *running) report(t *testing.T) scorer.Report {
 func TestNetwork(t *testing.T) {
 	data := filepath.Join(t.TempDir(), "data")
 	catalogue(t, data)
-	options := Options{Data: data, Period: 5 * time.Second, Miners: 3, Cheats: []string{"quantised", "overdeclare"}, Listen: "127.0.0.1:0"}
+	period := 5 * time.Second
+	if racing { // all is slower
+		period = 8 * time.Second
+	}
+	options := Options{Data: data, Period: period, Miners: 3, Cheats: []string{"quantised", "overdeclare"}, Listen: "127.0.0.1:0"}
 	others := goleak.IgnoreCurrent()
 	n := begin(t, options)
 	defer func() { n.cancel(); n.log.tail(t) }()
