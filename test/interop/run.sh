@@ -14,7 +14,7 @@
 # here, Node's own too: the newest clients want a newer one than distributions
 # have. What is installed is kept in ~/.cache.
 #
-# Time on 2 cores: about a minute, and 3 more to install.
+# Time on 2 cores: about two minutes, and 3 more to install.
 set -u -o pipefail
 cd "$(dirname "$0")" || exit 1
 source ../devnet.sh

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"vision/internal/fault"
 	"vision/internal/openai"
@@ -216,14 +217,17 @@ func TestManyCallsAreBounded(t *testing.T) {
 }
 
 // Whatever is asked, either it is refused with a reason or a chat request's
-// reader gets JSON.
+// reader gets JSON. And what was accepted once can be gone on from.
 func FuzzRead(f *testing.F) {
 	f.Add([]byte(`{"model":"m","input":[{"role":"user","content":[{"type":"input_text","text":"a"}]},{"type":"function_call","call_id":"c","name":"f","arguments":"{}"},{"type":"function_call_output","call_id":"c","output":"1"}],"tools":[{"type":"function","name":"f","parameters":{}}],"text":{"format":{"type":"json_schema","name":"n","schema":{}}},"include":["message.output_text.logprobs"],"stream":true}`))
 	f.Add([]byte(`{"input":"\ud800","instructions":"a","reasoning":{"effort":"low"},"tool_choice":{"type":"function","name":"f"},"x":[1e3]}`))
+	f.Add([]byte(`{"input":[{"type":"item_reference","id":"msg_a_0"},{"id":"msg_a_1"},{"type":"reasoning"}],"previous_response_id":"resp_a"}`))
 	f.Fuzz(func(t *testing.T, body []byte) {
-		c, err := Read(body, Past{})
+		past := Past{Recent: NewRecent(1<<20, time.Hour), Now: noon, Most: 1 << 20}
+		past.Recent.put(0, "resp_a", []byte(`{"output":[{"id":"msg_a_0","role":"assistant","content":"b"}]}`), []byte(`{"role":"user","content":"a"}`), noon)
+		c, err := Read(body, past)
 		if err != nil {
-			if k := fault.KindOf(err); k != fault.Invalid {
+			if k := fault.KindOf(err); k != fault.Invalid && k != fault.NotFound && k != fault.TooLarge {
 				t.Fatalf("%v is of kind %v", err, k)
 			}
 			return
@@ -231,8 +235,19 @@ func FuzzRead(f *testing.F) {
 		if !json.Valid(c.Chat) {
 			t.Fatalf("not JSON: %s", c.Chat)
 		}
-		if !json.Valid(c.Answer([]byte(`{"choices":[{"message":{"content":"a"},"finish_reason":"stop"}]}`), "r", 1, "m")) {
+		answer := c.Answer([]byte(`{"choices":[{"message":{"content":"a"},"finish_reason":"stop"}]}`), "r", 1, "m")
+		if !json.Valid(answer) {
 			t.Fatal("the answer is not JSON")
+		}
+		c.Remember("r", answer, noon)
+		switch k := past.Recent.find(0, "resp_r", noon); {
+		case (k != nil) != c.Store && len(answer) < 32<<10:
+			t.Fatalf("stored: %v, remembered: %v", c.Store, k != nil)
+		case k == nil || k.input == nil:
+			return
+		}
+		if on, err := Read([]byte(`{"input":"x","previous_response_id":"resp_r"}`), past); err != nil || !json.Valid(on.Chat) {
+			t.Fatalf("what was accepted cannot be gone on from: %v", err)
 		}
 	})
 }
