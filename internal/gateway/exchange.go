@@ -349,6 +349,9 @@ func (x *exchange) stream() {
 		return
 	}
 	x.begun, x.streams = true, true
+	if !x.call.Keep { // nobody else is asked any more: see the relay's
+		x.call.Payload = nil
+	}
 	h := x.w.Header()
 	x.tellTime()
 	h["Content-Type"] = isEvents

@@ -14,6 +14,9 @@ import (
 
 // stream passes on a streamed answer.
 func (a *attempt) stream(h head) bool {
+	if !a.call.Keep { // an idle stream should hold little, and what was sent is not sent again
+		a.call.Payload = nil
+	}
 	s := streams.Get().(*openai.Stream)
 	defer streams.Put(s)
 	s.Reset(openai.Options{
