@@ -63,9 +63,13 @@ func chats(t *testing.T, n *running) {
 		text := c.Choices[0].Message.Content
 		word := strings.Fields(text)[2]
 		p.Stop.OfStringArray = []string{word}
-		if c, err = n.Chat.Completions.New(t.Context(), p); err != nil || c.Choices[0].FinishReason != "stop" ||
-			c.Choices[0].Message.Content != text[:strings.Index(text, word)] {
-			t.Errorf("stopped at %q: %v, %v", word, c, err)
+		if c, err = n.Chat.Completions.New(t.Context(), p); err != nil {
+			t.Fatal(err)
+		}
+		// Another miner may have answered, one that cheats with other weights, too.
+		stopped, same := c.Choices[0].Message.Content, text[:strings.Index(text, word)]
+		if strings.Contains(stopped, word) || strings.HasPrefix(stopped, same) && (stopped != same || c.Choices[0].FinishReason != "stop") {
+			t.Errorf("stopped at %q: %s", word, c.RawJSON())
 		}
 	})
 	t.Run("a picture", func(t *testing.T) {
@@ -118,8 +122,7 @@ func chats(t *testing.T, n *running) {
 func replies(t *testing.T, n *running) {
 	p := responses.ResponseNewParams{Model: chatModel, MaxOutputTokens: openai.Int(24), Instructions: openai.String("Be brief."),
 		Input: responses.ResponseNewParamsInputUnion{OfString: openai.String("Tell me about rivers.")}}
-	seed := option.WithJSONSet("seed", 5)
-	whole, err := n.Responses.New(t.Context(), p, seed)
+	whole, err := n.Responses.New(t.Context(), p)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -127,7 +130,7 @@ func replies(t *testing.T, n *running) {
 		whole.Status != "completed" && whole.IncompleteDetails.Reason != "max_output_tokens" {
 		t.Errorf("%s", whole.RawJSON())
 	}
-	s := n.Responses.NewStreaming(t.Context(), p, seed)
+	s := n.Responses.NewStreaming(t.Context(), p)
 	var text strings.Builder
 	var last responses.ResponseStreamEventUnion
 	for s.Next() {
@@ -135,9 +138,10 @@ func replies(t *testing.T, n *running) {
 			text.WriteString(last.Delta)
 		}
 	}
-	if s.Err() != nil || text.String() != whole.OutputText() || last.Response.OutputText() != whole.OutputText() ||
-		last.Type != "response."+string(whole.Status) || last.Response.Usage.OutputTokens != whole.Usage.OutputTokens {
-		t.Errorf("streamed %q, then %s; %v\nwhole %s", text.String(), last.RawJSON(), s.Err(), whole.RawJSON())
+	end := last.Response // of the answer of another miner, maybe of one that cheats
+	if s.Err() != nil || text.Len() == 0 || text.String() != end.OutputText() || last.Type != "response."+string(end.Status) ||
+		end.Status != "completed" && end.IncompleteDetails.Reason != "max_output_tokens" || end.Usage.OutputTokens < 1 || end.Usage.OutputTokens > 24 {
+		t.Errorf("streamed %q, then %s; %v", text.String(), last.RawJSON(), s.Err())
 	}
 	p.Tools = []responses.ToolUnionParam{{OfFunction: &responses.FunctionToolParam{Name: "weather",
 		Parameters: map[string]any{"type": "object", "properties": map[string]any{"city": map[string]any{"type": "string"}}}}}}
