@@ -54,6 +54,14 @@ func (b *body) giveBack() {
 	*b = body{}
 }
 
+// giveBackBytes ends the loan, and leaves what is charged for it to the caller to
+// give back.
+func (b *body) giveBackBytes() (charged int64) {
+	charged, b.large = b.large, 0
+	b.giveBack()
+	return charged
+}
+
 // grow makes room for more, up to a byte over most; false if all requests'
 // bodies together have no memory left.
 func (b *body) grow(most int) bool {

@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"bufio"
+	"context"
 	"fmt"
 	"io"
 	"net"
@@ -11,6 +12,7 @@ import (
 	"time"
 
 	"vision/internal/apikey"
+	"vision/internal/relay"
 )
 
 func TestErrors(t *testing.T) {
@@ -77,6 +79,30 @@ func TestBodiesTogether(t *testing.T) {
 	r := f.do(t, "POST", chatPath, chatBody+strings.Repeat(" ", 150_000))
 	if e := r.failure(t); r.status != 503 || e.Code != "overloaded" || r.header.Get("Retry-After") != "2" {
 		t.Errorf("%d %s", r.status, r.body)
+	}
+}
+
+// A large request counts until it ends, not only while it is read.
+func TestLargeRequestsUnderWay(t *testing.T) {
+	at, leave := make(chan struct{}, 1), make(chan struct{})
+	f := serve(t, func(c *Config) { c.Limits.BodyMemory = 400_000 }, func(ctx context.Context, c relay.Call, s relay.Sink) relay.Answer {
+		at <- struct{}{}
+		<-leave
+		return ok(1)(ctx, c, s)
+	})
+	large := chatBody + strings.Repeat(" ", 150_000)
+	first := make(chan reply)
+	go func() { first <- f.do(t, "POST", chatPath, large) }()
+	<-at
+	if r := f.do(t, "POST", chatPath, large); r.status != 503 {
+		t.Errorf("beside another: %d %s", r.status, r.body)
+	}
+	close(leave)
+	if r := <-first; r.status != 200 {
+		t.Errorf("%d %s", r.status, r.body)
+	}
+	if r := f.do(t, "POST", chatPath, large); r.status != 200 {
+		t.Errorf("after the other: %d %s", r.status, r.body)
 	}
 }
 

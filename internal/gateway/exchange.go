@@ -28,6 +28,7 @@ type exchange struct {
 	arrived time.Time
 	holder  *holder // once authenticated
 	bill    bill
+	large   int64 // bytes of the request that count against all bodies' memory until it ends
 	claim   *claim  // nil: it has no idempotency key
 	dialect dialect // nil: the kind's own API
 	event   Event
@@ -195,6 +196,9 @@ func (x *exchange) generate(kind task.Kind) error {
 		return err
 	}
 	x.event.Task = t.Name
+	if err := x.may(t); err != nil { // before anything is decoded or fetched for it
+		return err
+	}
 	asked, err := x.translate(&b, t)
 	if err != nil {
 		return x.forgotten(b.bytes, err)
@@ -206,7 +210,7 @@ func (x *exchange) generate(kind task.Kind) error {
 	if answered, err := x.once(b.bytes); answered || err != nil {
 		return err
 	}
-	b.giveBack() // a Request holds nothing of the body it was read from
+	x.large = b.giveBackBytes() // a Request holds nothing of the body it was read from, but is as large
 	x.event.Stream = req.Stream()
 	if err := x.reserve(t, req); err != nil {
 		return err
@@ -255,6 +259,8 @@ func (x *exchange) end() {
 	}
 	x.release()
 	x.unclaim()
+	x.g.bodies.held.Add(-x.large)
+	x.large = 0
 	if _, detached := x.w.(*wire); !detached && !x.extended.IsZero() { // a wire does that itself, once its end is sent
 		x.rc.SetWriteDeadline(time.Time{}) // for the connection's next request
 	}

@@ -25,6 +25,14 @@ type bill struct {
 	placed bool  // among those under way
 }
 
+// may says whether the request's key may use a task.
+func (x *exchange) may(t *task.Task) error {
+	if x.holder != nil && !x.holder.key.Tasks.Allows(t.Name) {
+		return fault.New(fault.Forbidden, "model_not_allowed", "This API key may not use the model %q; %s lists those that it may.", t.Name, modelsPath)
+	}
+	return nil
+}
+
 // reserve takes what a request may need of its key's limits and its project's
 // money at worst. What it has taken is given back by release, also if it fails.
 func (x *exchange) reserve(t *task.Task, req task.Request) error {
@@ -33,9 +41,6 @@ func (x *exchange) reserve(t *task.Task, req task.Request) error {
 		return nil
 	}
 	b.holder = h
-	if !h.key.Tasks.Allows(t.Name) {
-		return fault.New(fault.Forbidden, "model_not_allowed", "This API key may not use the model %q; %s lists those that it may.", t.Name, modelsPath)
-	}
 	if h.key.Concurrent > 0 {
 		most := max(int64(h.key.Concurrent)/x.g.keys.alive.Load(), 1)
 		b.placed = true
