@@ -8,6 +8,8 @@ import (
 	_ "image/png"  // or PNG
 	"math"
 	"strconv"
+
+	"vision/internal/picture"
 )
 
 // Answers of kinds other than text are read here alone, so that whoever counts
@@ -135,6 +137,9 @@ func PictureFile(b64 string, width, height int) ([]byte, error) {
 	file, err := base64.StdEncoding.DecodeString(b64)
 	if err != nil {
 		return nil, malformed("malformed_answer", "a picture is not base64")
+	}
+	if media := picture.MediaType(file); media != "image/png" && media != "image/jpeg" { // there may be more decoders than these
+		return nil, malformed("malformed_answer", "a picture is neither PNG nor JPEG")
 	}
 	c, _, err := image.DecodeConfig(bytes.NewReader(file))
 	if err != nil {

@@ -5,8 +5,13 @@ import (
 	"encoding/base64"
 	"fmt"
 	"image"
+	"image/color"
+	"image/gif"
+	"image/jpeg"
 	"image/png"
 	"testing"
+
+	"golang.org/x/image/tiff"
 
 	"vision/internal/fault"
 )
@@ -59,6 +64,28 @@ func TestPictures(t *testing.T) {
 		width, height int
 	}{"another size": {b64, 2, 3}, "no base64": {"*", 3, 2}, "no picture": {"aGVsbG8=", 3, 2}, "nothing": {"", 3, 2}} {
 		if _, err := PictureFile(x.b64, x.width, x.height); fault.KindOf(err) != fault.Upstream {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+// Programs that read other formats too do not take them from miners.
+func TestPictureFilesArePNGOrJPEG(t *testing.T) {
+	m := image.NewPaletted(image.Rect(0, 0, 3, 2), color.Palette{color.Black, color.White})
+	var asGIF, asTIFF, asJPEG bytes.Buffer
+	for _, err := range []error{gif.Encode(&asGIF, m, nil), tiff.Encode(&asTIFF, m, nil), jpeg.Encode(&asJPEG, m, nil)} {
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, err := PictureFile(base64.StdEncoding.EncodeToString(asJPEG.Bytes()), 3, 2); err != nil {
+		t.Errorf("JPEG: %v", err)
+	}
+	for name, file := range map[string][]byte{"GIF": asGIF.Bytes(), "TIFF": asTIFF.Bytes()} {
+		if _, _, err := image.DecodeConfig(bytes.NewReader(file)); err != nil {
+			t.Fatalf("%s is not read at all here: %v", name, err)
+		}
+		if _, err := PictureFile(base64.StdEncoding.EncodeToString(file), 3, 2); fault.KindOf(err) != fault.Upstream {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
