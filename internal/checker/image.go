@@ -31,7 +31,8 @@ type imageQuery struct {
 	adapter, control float64      // how much a face counts
 }
 
-// maxPixels bounds what one picture may take in memory, at most 128 MB decoded.
+// maxPixels bounds what one picture may take in memory: at most 128 MB as a PNG,
+// and while a progressive JPEG is decoded up to three times as much.
 const maxPixels = 16 << 20
 
 // judgeImages makes the pictures again and compares them by eye, so to say: by
@@ -153,7 +154,7 @@ func readImageQuery(kind task.Kind, payload []byte) (*imageQuery, error) {
 
 // readPictures decodes an answer's pictures one at a time and gives each to use.
 // A file is decoded only if it says that it has the right size, so that a small
-// one cannot demand much memory.
+// one cannot demand much memory, nor many scans much time.
 func readPictures(body []byte, q *imageQuery, use func(image.Image)) error {
 	list, err := openai.Pictures(body, q.n)
 	if err != nil {

@@ -132,7 +132,8 @@ func Pictures(answer []byte, want int) ([]string, error) {
 }
 
 // PictureFile gives the file of a picture: a PNG or JPEG that says it is of the
-// given size. It is not decoded, which may fail yet.
+// given size, and that picture.CheckScans lets pass. It is not decoded, which
+// may fail yet.
 func PictureFile(b64 string, width, height int) ([]byte, error) {
 	file, err := base64.StdEncoding.DecodeString(b64)
 	if err != nil {
@@ -147,6 +148,9 @@ func PictureFile(b64 string, width, height int) ([]byte, error) {
 	}
 	if c.Width != width || c.Height != height {
 		return nil, malformed("wrong_size", "a picture is %dx%d, want %dx%d", c.Width, c.Height, width, height)
+	}
+	if picture.CheckScans(file) != nil {
+		return nil, malformed("malformed_answer", "a picture is a JPEG of more scans than anyone writes")
 	}
 	return file, nil
 }

@@ -90,3 +90,19 @@ func TestPictureFilesArePNGOrJPEG(t *testing.T) {
 		}
 	}
 }
+
+func TestPictureFilesHaveFewScans(t *testing.T) {
+	var b bytes.Buffer
+	if err := jpeg.Encode(&b, image.NewGray(image.Rect(0, 0, 8, 8)), nil); err != nil {
+		t.Fatal(err)
+	}
+	file := b.Bytes()
+	at := bytes.Index(file, []byte{0xff, 0xda})
+	scan, end := file[at:len(file)-2], file[len(file)-2:]
+	for n, fits := range map[int]bool{1: true, 12: true, 500: false} {
+		many := append(append(bytes.Clone(file[:at]), bytes.Repeat(scan, n)...), end...)
+		if _, err := PictureFile(base64.StdEncoding.EncodeToString(many), 8, 8); (err == nil) != fits || err != nil && fault.KindOf(err) != fault.Upstream {
+			t.Errorf("%d scans: %v", n, err)
+		}
+	}
+}
