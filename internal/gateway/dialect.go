@@ -45,7 +45,9 @@ func (x *exchange) translate(b *body, t *task.Task) ([]byte, error) {
 		return nil, tooManyLarge()
 	}
 	x.dialect = &viaResponses{call: call, id: x.id, now: x.arrived.Unix(), model: t.Name}
-	return call.Chat, nil
+	chat := call.Chat
+	call.Chat = nil // the call lives as long as the answer, and only the kind reads this
+	return chat, nil
 }
 
 // named gives an error of the kind's the names that the customer knows.
