@@ -68,7 +68,8 @@ var fields = map[string]field{
 	"stream_options":         ignored(isObject, "an object"),
 	"moderation":             ignored(isObject, "an object"),
 	"access_programs":        ignored(isObject, "an object"),
-	"max_tool_calls":         done, // of hosted tools, which there are none of
+	"max_tool_calls":         done,                                  // of hosted tools, which there are none of
+	"n":                      only("1", "ask once for each answer"), // of chats, whose several choices no response can hold
 
 	// Of chat requests; here they would be read as something else than was meant.
 	"messages":              mistaken("input"),

@@ -56,7 +56,7 @@ func TestRead(t *testing.T) {
 			`{"messages":[{"role":"user","content":"x"}],"max_completion_tokens":5,"temperature":0.5,"top_p":0.9,"stream":true,"seed":7,"reasoning_effort":"low"}`},
 		{"log-probabilities", `{"input":"x","include":["reasoning.encrypted_content","message.output_text.logprobs"],"top_logprobs":3}`,
 			`{"messages":[{"role":"user","content":"x"}],"logprobs":true,"top_logprobs":3}`},
-		{"what is ignored", `{"input":"x","store":true,"metadata":{"a":"b"},"user":"u","service_tier":"auto","truncation":"disabled","background":false,"previous_response_id":null,"include":[],"stream_options":{"include_obfuscation":false}}`,
+		{"what is ignored", `{"input":"x","store":true,"metadata":{"a":"b"},"user":"u","service_tier":"auto","truncation":"disabled","background":false,"n":1,"previous_response_id":null,"include":[],"stream_options":{"include_obfuscation":false}}`,
 			`{"messages":[{"role":"user","content":"x"}]}`},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -95,6 +95,8 @@ func TestReadRefuses(t *testing.T) {
 		{`{"input":"x","truncation":"auto"}`, "truncation", "unsupported_value"},
 		{`{"input":"x","stream":"yes"}`, "stream", "invalid_value"},
 		{`{"input":"x","store":1}`, "store", "invalid_value"},
+		{`{"input":"x","n":2}`, "n", "unsupported_value"},
+		{`{"input":"x","n":"1"}`, "n", "unsupported_value"},
 		{`{"input":"x","max_tokens":9}`, "max_tokens", "unknown_parameter"},
 		{`{"input":"x","messages":[]}`, "messages", "unknown_parameter"},
 		{`{"input":"x"`, "", "invalid_json"},
