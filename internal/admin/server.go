@@ -108,20 +108,19 @@ func (n *noting) WriteHeader(status int) {
 // Unwrap is for http.ResponseController.
 func (n *noting) Unwrap() http.ResponseWriter { return n.ResponseWriter }
 
-// authenticate checks the credential. An address that has used up its guesses
-// is refused without a look at what it sends.
+// authenticate checks the credential. Only failures are limited: whoever else
+// guesses from an address, as all callers of one proxy do, does not lock out who
+// knows the token, and nobody guesses one of MinToken bytes.
 func (s *Server) authenticate(r *http.Request, now time.Time) error {
-	limit := s.guesses.Of(r.RemoteAddr, now)
-	if standing := limit.Take(now); !standing.OK {
-		e := fault.New(fault.RateLimited, "too_many_guesses", "Too many requests with a wrong token came from this address.")
-		e.RetryAfter = standing.Retry
-		return e
-	}
 	scheme, token, _ := strings.Cut(r.Header.Get("Authorization"), " ")
 	hash := sha256.Sum256([]byte(strings.TrimSpace(token)))
 	if subtle.ConstantTimeCompare(hash[:], s.hash[:]) == 1 && strings.EqualFold(scheme, "bearer") {
-		limit.Back(1)
 		return nil
+	}
+	if standing := s.guesses.Of(r.RemoteAddr, now).Take(now); !standing.OK {
+		e := fault.New(fault.RateLimited, "too_many_guesses", "Too many requests with a wrong token came from this address.")
+		e.RetryAfter = standing.Retry
+		return e
 	}
 	if token == "" {
 		return fault.New(fault.Unauthenticated, "invalid_token", `No token was given. Send it in the header "Authorization: Bearer ...".`)

@@ -129,15 +129,19 @@ func TestOnlyTheTokenOpens(t *testing.T) {
 			t.Errorf("%q: %d %s", wrong, w.Code, w.Body)
 		}
 	}
-	if w := from("192.0.2.1:9", "Bearer "+token); w.Code != 429 || w.Header().Get("Retry-After") != "20" {
-		t.Errorf("after as many guesses as are allowed the token is still compared: %d %v", w.Code, w.Header())
+	wrong := "Bearer " + token + "x"
+	if w := from("192.0.2.1:9", wrong); w.Code != 429 || w.Header().Get("Retry-After") != "20" {
+		t.Errorf("a guess after as many as are allowed: %d %v", w.Code, w.Header())
 	}
-	if w := from("192.0.2.2:1", "Bearer "+token); w.Code != 200 {
+	if w := from("192.0.2.1:9", "Bearer "+token); w.Code != 200 {
+		t.Errorf("somebody who guesses locks out who knows: %d %s", w.Code, w.Body)
+	}
+	if w := from("192.0.2.2:1", wrong); w.Code != 401 {
 		t.Errorf("another address: %d", w.Code)
 	}
 	f.now = f.now.Add(21 * time.Second)
-	if w := from("192.0.2.1:9", "Bearer "+token); w.Code != 200 {
-		t.Errorf("when told to come back: %d", w.Code)
+	if w := from("192.0.2.1:9", wrong); w.Code != 401 {
+		t.Errorf("a guess when told to come back: %d", w.Code)
 	}
 	if strings.Contains(f.log.String(), token) {
 		t.Error("the token is in the log")
