@@ -179,17 +179,19 @@ func (s *Server) adjust(w http.ResponseWriter, r *http.Request) error {
 
 func (s *Server) refund(w http.ResponseWriter, r *http.Request) error {
 	var ask struct {
-		Amount *int64 `json:"amount"`
-		Note   string `json:"note"`
+		Amount json.RawMessage `json:"amount"`
+		Note   string          `json:"note"`
 	}
 	if err := body(w, r, &ask); err != nil {
 		return err
 	}
 	var amount ledger.Amount // all
-	if ask.Amount != nil {
-		if amount = ledger.Amount(*ask.Amount); amount <= 0 {
-			return fault.BadParam("amount", "The amount is %d micro-credits, want more than 0; leave it out to refund all.", *ask.Amount)
+	if ask.Amount != nil {   // null is no word for all: a caller's mistake must not give everything back
+		var n int64
+		if err := json.Unmarshal(ask.Amount, &n); err != nil || n <= 0 {
+			return fault.BadParam("amount", "The amount is %.40s, want a whole number of micro-credits above 0; leave it out to refund all.", ask.Amount)
 		}
+		amount = ledger.Amount(n)
 	}
 	t, err := s.office.Refund(r.Context(), r.PathValue("request"), amount, ask.Note)
 	return result(w, http.StatusCreated, t, err)

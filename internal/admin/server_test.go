@@ -198,6 +198,9 @@ func TestSelling(t *testing.T) {
 
 	get[Transaction](f, 201, "POST", "/admin/v1/receipts/r2/refunds", `{"amount":50000,"note":"slow"}`)
 	f.refused(409, "over_refund", "amount", "POST", "/admin/v1/receipts/r2/refunds", `{"amount":150001}`)
+	for _, amount := range []string{"null", "0", "-1", `"1"`, "1.5", "{}"} {
+		f.refused(400, "invalid_value", "amount", "POST", "/admin/v1/receipts/r2/refunds", `{"amount":`+amount+`}`)
+	}
 	if rest := get[Transaction](f, 201, "POST", "/admin/v1/receipts/r2/refunds", `{}`); rest.Amount != 150_000 {
 		t.Errorf("the rest of it: %+v", rest)
 	}
