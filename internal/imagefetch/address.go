@@ -1,6 +1,9 @@
 package imagefetch
 
-import "net/netip"
+import (
+	"net"
+	"net/netip"
+)
 
 // closed are the ranges that are not public, beyond those that netip knows.
 var closed = prefixes(
@@ -38,13 +41,34 @@ var (
 	global = netip.MustParsePrefix("2000::/3") // all of IPv6 that has been given out
 )
 
-// public says whether an address is of the public internet.
-func public(a netip.Addr) bool {
+// plain is the IPv4 address that hides in an IPv6 one, and others as they are.
+func plain(a netip.Addr) netip.Addr {
 	a = a.Unmap()
-	if nat64.Contains(a) { // the IPv4 address is in the last four bytes
+	if nat64.Contains(a) { // it is in the last four bytes
 		b := a.As16()
 		a = netip.AddrFrom4([4]byte(b[12:]))
 	}
+	return a
+}
+
+// among says whether an address is one of a list of interfaces' addresses.
+func among(list []net.Addr, a netip.Addr) bool {
+	a = plain(a)
+	for _, l := range list {
+		n, ok := l.(*net.IPNet)
+		if !ok {
+			continue
+		}
+		if at, ok := netip.AddrFromSlice(n.IP); ok && at.Unmap() == a {
+			return true
+		}
+	}
+	return false
+}
+
+// public says whether an address is of the public internet.
+func public(a netip.Addr) bool {
+	a = plain(a)
 	if a.Zone() != "" || !a.IsGlobalUnicast() || a.IsPrivate() || a.Is6() && !global.Contains(a) {
 		return false
 	}

@@ -7,9 +7,11 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/http/httptrace"
 	"net/netip"
 	"net/url"
 	"strings"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -54,12 +56,14 @@ type Fetcher struct {
 	config Config
 	client *http.Client
 	turns  chan struct{} // one for each fetch that may be under way
+	// own gives the addresses of this host, read anew for each dial: they change.
+	own func() ([]net.Addr, error)
 }
 
 // New makes a Fetcher.
 func New(c Config) *Fetcher {
 	c = c.filled()
-	f := &Fetcher{config: c, turns: make(chan struct{}, c.AtOnce)}
+	f := &Fetcher{config: c, turns: make(chan struct{}, c.AtOnce), own: net.InterfaceAddrs}
 	dialer := &net.Dialer{Timeout: c.Timeout, Control: f.control}
 	f.client = &http.Client{
 		Transport: &http.Transport{
@@ -84,7 +88,8 @@ func New(c Config) *Fetcher {
 }
 
 var (
-	errAddress   = errors.New("its address is not public")
+	errAddress   = errors.New("its address is not one to connect to")
+	errConnect   = errors.New("its server could not be connected to, or its address is not public")
 	errRedirects = errors.New("it redirects too often")
 )
 
@@ -94,7 +99,17 @@ func (f *Fetcher) control(network, address string, _ syscall.RawConn) error {
 	if err != nil || !strings.HasPrefix(network, "tcp") {
 		return errAddress
 	}
-	if !f.config.Private && !public(at.Addr()) {
+	if f.config.Private {
+		return nil
+	}
+	if !public(at.Addr()) {
+		return errAddress
+	}
+	own, err := f.own()
+	if err != nil {
+		return fmt.Errorf("listing the addresses of this host: %w", err)
+	}
+	if among(own, at.Addr()) {
 		return errAddress
 	}
 	return nil
@@ -146,9 +161,17 @@ func (f *Fetcher) get(ctx context.Context, u *url.URL) ([]byte, error) {
 	if err != nil {
 		return nil, errors.New("it is not a URL")
 	}
+	var connected atomic.Bool // to whichever server is asked now, after redirects
+	r = r.WithContext(httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{
+		GetConn: func(string) { connected.Store(false) },
+		GotConn: func(httptrace.GotConnInfo) { connected.Store(true) },
+	}))
 	r.Header.Set("Accept", "image/*")
 	r.Header.Set("User-Agent", "vision-gateway")
 	answer, err := f.client.Do(r)
+	if err != nil && !connected.Load() {
+		return nil, fmt.Errorf("%w: %w", errConnect, err)
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -183,21 +206,18 @@ func (f *Fetcher) tooLarge() error {
 // explain tells the customer what of an error is about the URL.
 func (f *Fetcher) explain(err error) error {
 	var own *said
-	var dns *net.DNSError
 	var timeout net.Error
 	switch {
 	case errors.As(err, &own):
 		return refuse(own)
-	case errors.Is(err, errAddress):
-		return refuse(errAddress)
 	case errors.Is(err, errRedirects):
 		return refuse(errRedirects)
 	case errors.Is(err, context.Canceled):
 		return fault.Wrap(err, fault.Canceled, "canceled", "The request was cancelled.")
+	case errors.Is(err, errConnect): // for whatever reason: no scan of networks is to learn it
+		return refuse(errConnect)
 	case errors.Is(err, context.DeadlineExceeded), errors.As(err, &timeout) && timeout.Timeout():
 		return refuse(fmt.Errorf("its server did not answer within %v", f.config.Timeout))
-	case errors.As(err, &dns):
-		return refuse(errors.New("its host name does not resolve"))
 	}
 	e := refuse(errors.New("its server could not be reached, or broke off"))
 	e.Cause = err

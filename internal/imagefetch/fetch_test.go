@@ -3,6 +3,7 @@ package imagefetch
 import (
 	"bytes"
 	"context"
+	"errors"
 	"image"
 	"io"
 	"net"
@@ -152,6 +153,81 @@ func TestRebindingIsSeenAtTheDial(t *testing.T) {
 	}
 }
 
+// What this host listens to on its public addresses is not reached through it.
+func TestTheHostsOwnAddressesAreNotDialled(t *testing.T) {
+	addresses := func() ([]net.Addr, error) {
+		return []net.Addr{
+			&net.IPNet{IP: net.ParseIP("8.8.4.4"), Mask: net.CIDRMask(24, 32)},
+			&net.IPNet{IP: net.ParseIP("2606:4700::1111"), Mask: net.CIDRMask(64, 128)},
+		}, nil
+	}
+	f := New(Config{})
+	f.own = addresses
+	for address, want := range map[string]bool{
+		"8.8.4.4:80": false, "[::ffff:8.8.4.4]:80": false, "[64:ff9b::808:404]:80": false, "[2606:4700::1111]:443": false,
+		"8.8.4.5:80": true, "[2606:4700::1112]:443": true,
+	} {
+		if err := f.control("tcp", address, nil); (err == nil) != want {
+			t.Errorf("%s: %v", address, err)
+		}
+	}
+	f.own = func() ([]net.Addr, error) { return nil, net.ErrClosed }
+	if f.control("tcp", "8.8.4.5:80", nil) == nil {
+		t.Error("not knowing its own addresses it connects to any")
+	}
+	f = New(Config{Private: true})
+	f.own = addresses
+	if err := f.control("tcp", "8.8.4.4:80", nil); err != nil {
+		t.Errorf("a network on one machine: %v", err)
+	}
+}
+
+// Nobody learns from errors what there is in a network.
+func TestFailuresToConnectReadAlike(t *testing.T) {
+	nobody, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	closed := "http://" + nobody.Addr().String() + "/x"
+	nobody.Close()
+	plain := serve(t, whole)
+	redirecting := serve(t, func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, closed, http.StatusFound) })
+	any, open := New(Config{Private: true, Timeout: 5 * time.Second}), New(Config{Timeout: 5 * time.Second})
+	slow := New(Config{Private: true, Timeout: 50 * time.Millisecond})
+	over := make(chan struct{})
+	defer close(over)
+	slow.client.Transport.(*http.Transport).DialContext = func(context.Context, string, string) (net.Conn, error) {
+		<-over // a transport's dials outlive the requests that wait for them
+		return nil, net.ErrClosed
+	}
+	var first string
+	for _, c := range []struct {
+		name, link string
+		f          *Fetcher
+	}{
+		{"a refused address", plain, open},
+		{"a closed port", closed, any},
+		{"a closed port after a redirect", redirecting, any},
+		{"no such name", "http://pictures.invalid/x", any},
+		{"no TLS", strings.Replace(plain, "http:", "https:", 1), any},
+		{"no answer to the dial", plain, slow},
+	} {
+		_, err := c.f.Fetch(t.Context(), c.link)
+		if fault.KindOf(err) != fault.Invalid {
+			t.Errorf("%s: %v", c.name, err)
+			continue
+		}
+		var told *fault.Error
+		errors.As(err, &told)
+		if first == "" {
+			first = told.Message
+		}
+		if told.Message != first {
+			t.Errorf("%s: %q, and others %q", c.name, told.Message, first)
+		}
+	}
+}
+
 func TestProxiesOfTheEnvironmentAreNotUsed(t *testing.T) {
 	var hits atomic.Int32
 	proxy := serve(t, func(w http.ResponseWriter, r *http.Request) { hits.Add(1); whole(w, r) })
@@ -218,5 +294,5 @@ func TestBrokenServers(t *testing.T) {
 	refused(t, New(Config{Private: true}), "http://"+l.Addr().String(), "could not be reached, or broke off")
 	l.Close()
 	<-stopped
-	refused(t, New(Config{Private: true}), "http://"+l.Addr().String(), "could not be reached")
+	refused(t, New(Config{Private: true}), "http://"+l.Addr().String(), "could not be connected to")
 }
