@@ -57,11 +57,13 @@ func (Embedding) Synthesise(r *rand.Rand, shape Shape, t *Task) Request {
 	items := min(max(f.Output, 1), t.Limits.Items)
 	each := min(max(f.PromptBytes/items, 1), 1<<20)
 	body := []byte(`{"input":[`)
+	drawn := 0
 	for i := range items {
 		if i > 0 {
 			body = append(body, ',')
 		}
-		if t.Model.Images && r.IntN(8) == 0 {
+		if t.Model.Images && drawn < mostDrawn && r.IntN(8) == 0 {
+			drawn++
 			img := prompt.Picture(r, 64+16*r.IntN(11), 64+16*r.IntN(11))
 			body = append(body, `{"image":"`...)
 			body = picture.AppendURL(body, madeUp(img))
@@ -76,6 +78,14 @@ func (Embedding) Synthesise(r *rand.Rand, shape Shape, t *Task) Request {
 // Parts of an input are texts or, where the model takes them, pictures. A
 // picture is scaled down to mostEmbedded pixels a side, more than models look at.
 const mostEmbedded = 1024
+
+// mostDrawn is how many pictures are made up for one request: at their largest,
+// and without any compression, they stay below mostSent.
+const mostDrawn = 32
+
+// mostSent is how many bytes of pictures one input may come to as miners are sent
+// them, which take no longer requests: the rest is not written anew in vain.
+const mostSent = 8 << 20
 
 // input reads a text, a picture or an array of them; miners always see an
 // array, of strings for texts and of objects with "image" for pictures.
@@ -159,9 +169,13 @@ func (p *parsing) item(name string, v []byte) error {
 	if err != nil || given == nil {
 		return err
 	}
+	before := len(p.out)
 	p.out = append(p.out, `{"image":"`...)
 	p.out = picture.AppendURL(p.out, picture.PNG(picture.Within(given, mostEmbedded)))
 	p.out = append(p.out, '"', '}')
+	if p.pictures += len(p.out) - before; p.pictures > mostSent {
+		return fault.New(fault.TooLarge, "request_too_large", "The request's pictures, up to %s, have more than the %d bytes that miners are sent; send several requests.", name, mostSent)
+	}
 	return nil
 }
 

@@ -29,7 +29,7 @@ func (p *parsing) givenPicture(name string, v []byte, l picture.Limits) (image.I
 	if linked, err := p.link(name, v); linked || err != nil {
 		return nil, err
 	}
-	return readPicture(name, v, l)
+	return p.readPicture(name, v, l)
 }
 
 func onePicture(name string, v []byte, depth int) ([]byte, error) {

@@ -1,6 +1,7 @@
 package task
 
 import (
+	"fmt"
 	"image"
 
 	"vision/internal/fault"
@@ -21,16 +22,28 @@ func pictureFile(param string, v []byte) ([]byte, error) {
 	return file, nil
 }
 
+// mostDecoded is how many pixels one request's pictures may have together, up to
+// one picture more: a file says nothing of what decoding it takes.
+const mostDecoded = 4 * (16 << 20)
+
 // readPicture decodes the picture that v holds, within limits.
-func readPicture(param string, v []byte, l picture.Limits) (image.Image, error) {
+func (p *parsing) readPicture(param string, v []byte, l picture.Limits) (image.Image, error) {
 	file, err := pictureFile(param, v)
 	if err != nil {
 		return nil, err
+	}
+	return p.decode(param, file, l)
+}
+
+func (p *parsing) decode(param string, file []byte, l picture.Limits) (image.Image, error) {
+	if p.decoded >= mostDecoded {
+		return nil, badPicture(param, fmt.Errorf("the request's pictures have more than %d pixels in all; send smaller ones, or several requests", mostDecoded))
 	}
 	img, err := picture.Read(file, l)
 	if err != nil {
 		return nil, badPicture(param, err)
 	}
+	p.decoded += img.Bounds().Dx() * img.Bounds().Dy()
 	return img, nil
 }
 
@@ -47,8 +60,8 @@ func (p *parsing) asPicture(param string, v []byte, l picture.Limits) error {
 	if err != nil {
 		return err
 	}
-	if _, err := picture.Read(file, l); err != nil {
-		return badPicture(param, err)
+	if _, err := p.decode(param, file, l); err != nil {
+		return err
 	}
 	p.out = append(p.out, '"')
 	p.out = picture.AppendURL(p.out, file)

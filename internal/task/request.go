@@ -107,6 +107,9 @@ type parsing struct {
 	r      *request
 	tools  []string        // names of the functions that are offered
 	calls  map[string]bool // ids of the calls in messages so far; nil: none
+
+	decoded  int // pixels of the pictures so far, as they were sent
+	pictures int // bytes that an input's pictures so far were written as
 }
 
 // parse reads a body by the form. Fields that the form does not know are
