@@ -20,6 +20,7 @@ func TestBadInput(t *testing.T) {
 		responsesPath:     `{"model":"talker-8b","input":"x"`,
 	}
 	output := map[string]string{chatPath: "max_completion_tokens", "/v1/completions": "max_tokens", responsesPath: "max_output_tokens"}
+	choices := map[string][2]string{chatPath: {"invalid_value", "16"}, "/v1/completions": {"invalid_value", "16"}, responsesPath: {"unsupported_value", "ask once for each answer"}}
 	for path, good := range paths {
 		for _, c := range []struct {
 			name, body        string
@@ -41,7 +42,7 @@ func TestBadInput(t *testing.T) {
 			{"half a token", good + `,"` + output[path] + `":1.5}`, 400, "invalid_value", output[path], "whole number"},
 			{"too many tokens", good + `,"` + output[path] + `":257}`, 400, "invalid_value", output[path], "at most 256 tokens"},
 			{"a huge number of tokens", good + `,"` + output[path] + `":99999999999999999999}`, 400, "invalid_value", output[path], ""},
-			{"more answers than any request may ask for", good + `,"n":17}`, 400, "invalid_value", "n", "16"},
+			{"more answers than any request may ask for", good + `,"n":17}`, 400, choices[path][0], "n", choices[path][1]},
 			{"too large", good + `,"x":"` + strings.Repeat("x", 100<<10) + `"}`, 413, "request_too_large", "", "102400 bytes"},
 			{"an unknown model", strings.Replace(good, "-8b", "-9b", 1) + "}", 404, "model_not_found", "model", "Did you mean"},
 			{"a model that is no text", strings.NewReplacer(`"talker-8b"`, "7", `"writer-8b"`, "7").Replace(good) + "}", 400, "invalid_value", "model", "required"},
