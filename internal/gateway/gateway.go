@@ -28,7 +28,7 @@ type Gateway struct {
 	bodies  bodies
 	lanes   lanes
 	recent  *responses.Recent // nil: responses are not remembered
-	turns   chan struct{}     // one for each large body that may be parsed at once
+	turns   chan struct{}     // one for each body that is large, or may hold pictures, and may be parsed at once
 	priced  *task.Catalogue   // whose prices are noted
 	started int64             // Unix seconds, for what has to say when a model was made
 

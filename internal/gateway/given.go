@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"sync"
@@ -40,18 +41,53 @@ func (x *exchange) unfold(b *body, kind task.Kind) error {
 	return nil
 }
 
-// parse reads a body by its kind. Large ones take turns: a picture that is
-// being decoded takes far more memory than its file.
+// turnWait is how long a body waits for its turn to be parsed.
+const turnWait = 10 * time.Second
+
+// parse reads a body by its kind. Large ones, and those that may hold a picture,
+// take turns: a picture that is being decoded takes far more memory than its
+// file, whose size says nothing of it.
 func (x *exchange) parse(kind task.Kind, body []byte, t *task.Task) (task.Request, error) {
-	if len(body) > keptBody {
-		select {
-		case x.g.turns <- struct{}{}:
-			defer func() { <-x.g.turns }()
-		case <-x.r.Context().Done():
-			return nil, fault.New(fault.Canceled, "canceled", "The request was cancelled.")
+	if len(body) > keptBody || mayDecode(kind, body, t) {
+		if err := x.turn(); err != nil {
+			return nil, err
 		}
+		defer func() { <-x.g.turns }()
 	}
 	return kind.Parse(body, t)
+}
+
+// mayDecode says whether a body may hold pictures, which are decoded to be
+// checked. All members that hold them have "image" in their names, or beside
+// them; an escape may stand for a letter of it.
+func mayDecode(kind task.Kind, body []byte, t *task.Task) bool {
+	switch {
+	case kind == task.Kind(task.TextToImage{}): // none of its fields holds one
+		return false
+	case kind.Evidence() == task.Image:
+		return true
+	default:
+		return t.Model.Images && (bytes.Contains(body, []byte("image")) || bytes.Contains(body, []byte(`\u006`)))
+	}
+}
+
+// turn waits for a turn, which whoever got it gives back.
+func (x *exchange) turn() error {
+	select {
+	case x.g.turns <- struct{}{}:
+		return nil
+	default:
+	}
+	late := time.NewTimer(turnWait)
+	defer late.Stop()
+	select {
+	case x.g.turns <- struct{}{}:
+		return nil
+	case <-x.r.Context().Done():
+		return fault.New(fault.Canceled, "canceled", "The request was cancelled.")
+	case <-late.C:
+		return tooManyLarge()
+	}
 }
 
 // request reads a body by its kind, and once more if it holds links, with what
@@ -114,7 +150,7 @@ func (x *exchange) follow(links []task.Link) ([][]byte, error) {
 }
 
 func tooManyLarge() error {
-	e := fault.New(fault.Unavailable, "overloaded", "Too many large requests are under way.")
+	e := fault.New(fault.Unavailable, "overloaded", "Too many requests that are large or hold pictures are under way.")
 	e.RetryAfter = 2 * time.Second
 	return e
 }

@@ -12,6 +12,8 @@ import (
 	"net/http/httptest"
 	"strings"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"vision/internal/fault"
 	"vision/internal/period"
@@ -211,4 +213,74 @@ func TestOneBadLinkEndsTheOthers(t *testing.T) {
 	if !errors.As(err, &e) || e.Param != "mask" || e.Message != "no such picture" {
 		t.Errorf("%v", err)
 	}
+}
+
+// Whatever may hold a picture waits for its turn, however small; plain requests
+// never do.
+func TestPicturesAreDecodedInTurns(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := newFixture(t, func(c *Config) {
+			withPictures(nil)(c)
+			list := tasks()
+			list[0].Name, list[0].Model.Images = "seer-8b", true
+			catalogue, err := task.NewCatalogue(append(c.Catalogue().Tasks(), list[0]))
+			if err != nil {
+				t.Fatal(err)
+			}
+			c.Catalogue = func() *task.Catalogue { return catalogue }
+		}, drawn)
+		defer stop(t, f)
+		for range cap(f.turns) { // all are taken
+			f.turns <- struct{}{}
+		}
+		parse := func(ctx context.Context, model, body string) error {
+			one, ok := f.Catalogue().Lookup(model)
+			if !ok {
+				t.Fatalf("no task %s", model)
+			}
+			kind, _ := task.KindNamed(one.Kind)
+			x := &exchange{g: f.Gateway, r: httptest.NewRequest("POST", "/", nil).WithContext(ctx)}
+			_, err := x.parse(kind, []byte(body), one)
+			return err
+		}
+		say := func(content string) string { return `{"messages":[{"role":"user","content":` + content + `}]}` }
+		picture := dataURL(photo)
+		for name, x := range map[string]struct {
+			model, body string
+			waits       bool
+		}{
+			"a plain chat":                     {"talker-8b", say(`"an image"`), false},
+			"a chat with a model that sees":    {"seer-8b", say(`"hi \u00e9"`), false},
+			"a picture in it":                  {"seer-8b", say(`[{"type":"image_url","image_url":{"url":"` + picture + `"}}]`), true},
+			"a picture whose name has escapes": {"seer-8b", say(`[{"type":"im\u0061ge_url","im\u0061ge_url":{"url":"` + picture + `"}}]`), true},
+			"a large chat":                     {"talker-8b", say(`"a"`) + strings.Repeat(" ", keptBody), true},
+			"texts to embed":                   {"embedder", `{"input":["a"]}`, false},
+			"a picture to embed":               {"embedder", `{"input":[{"image":"` + picture + `"}]}`, true},
+			"a prompt":                         {"painter", `{"prompt":"an image"}`, false},
+			"a picture to change":              {"my-image-to-image", `{"prompt":"a","image":"` + picture + `"}`, true},
+		} {
+			began := time.Now()
+			err := parse(t.Context(), x.model, x.body)
+			if !x.waits {
+				if err != nil || time.Since(began) > 0 {
+					t.Errorf("%s: %v after %v", name, err, time.Since(began))
+				}
+				continue
+			}
+			var e *fault.Error
+			if !errors.As(err, &e) || e.Kind != fault.Unavailable || e.Code != "overloaded" || e.RetryAfter <= 0 || time.Since(began) != turnWait {
+				t.Errorf("%s: %v after %v, want overloaded after %v", name, err, time.Since(began), turnWait)
+			}
+			went, cancel := context.WithCancel(t.Context())
+			cancel()
+			if err := parse(went, x.model, x.body); fault.KindOf(err) != fault.Canceled {
+				t.Errorf("%s: of a customer who has gone: %v", name, err)
+			}
+			<-f.turns
+			if err := parse(t.Context(), x.model, x.body); err != nil {
+				t.Errorf("%s: in its turn: %v", name, err)
+			}
+			f.turns <- struct{}{} // it was given back, or this waits for ever
+		}
+	})
 }
