@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -170,8 +171,8 @@ func TestCapacitiesOfStrangers(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	var answer http.HandlerFunc
-	server := &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { answer(w, r) })}
+	var answer atomic.Pointer[http.HandlerFunc]
+	server := &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { (*answer.Load())(w, r) })}
 	go server.Serve(transport.Listen(inner, them.ServerTLS(func(hotkey.ID) error { return nil }), transport.Limits{}, func(net.Addr, error) {}))
 	t.Cleanup(func() { server.Close() })
 	clients := transport.NewClients(&transport.Dialer{Identity: us})
@@ -194,7 +195,7 @@ func TestCapacitiesOfStrangers(t *testing.T) {
 		{"a redirect", func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "http://127.0.0.1:1/", 302) }, "the miner answered 302"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			answer = c.answer
+			answer.Store(&c.answer)
 			got, err := capacityFetcher{clients}.Capacities(t.Context(), peer)
 			switch {
 			case c.want == "" && (err != nil || len(got.Tasks) != 1 || got.Tasks[0].Units != 10):
