@@ -28,7 +28,7 @@ type exchange struct {
 	arrived time.Time
 	holder  *holder // once authenticated
 	bill    bill
-	large   int64 // bytes of the request that count against all bodies' memory until it ends
+	large   int64   // bytes of the request that count against all bodies' memory until it ends
 	claim   *claim  // nil: it has no idempotency key
 	dialect dialect // nil: the kind's own API
 	event   Event
