@@ -170,7 +170,7 @@ func TestRecentIsBounded(t *testing.T) {
 				}
 			case 3:
 				_, known := put[k]
-				known = known && r.by[keptID{k.owner, k.id}] != nil && now.Sub(used[k]) < time.Minute
+				known = known && r.by[keptID(k)] != nil && now.Sub(used[k]) < time.Minute
 				if r.Delete(k.owner, k.id, now) != known || r.Get(k.owner, k.id, now) != nil {
 					t.Fatal("deleted, or not, against what is known")
 				}
