@@ -42,16 +42,19 @@ export async function visit(browser, { viewport = desktop, scheme = 'light', mot
   return { page, context, asked, done }
 }
 
+// often: a page that draws nothing has no animation frames, which puppeteer waits by.
+export const often = { polling: 100 }
+
 export async function enter(page, text = key) {
   await page.type('#key', text)
   await page.click('#key-use')
-  await page.waitForFunction(() => !['', 'Checking the key…'].includes(document.querySelector('#key-note').textContent))
+  await page.waitForFunction(() => !['', 'Checking the key…'].includes(document.querySelector('#key-note').textContent), often)
 }
 
 export const text = (page, selector) => page.$eval(selector, (e) => e.textContent)
 
 // ended waits until the form's request has ended.
-export const ended = (page) => page.waitForFunction(() => document.querySelector('.composer .stop').hidden && !document.querySelector('[aria-busy="true"]'))
+export const ended = (page) => page.waitForFunction(() => document.querySelector('.composer .stop').hidden && !document.querySelector('[aria-busy="true"]'), often)
 
 export async function models() {
   const answer = await fetch(`${origin}/status.json`)
