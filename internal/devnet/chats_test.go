@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"image"
 	"image/png"
+	"net/http"
 	"strings"
 	"testing"
 
@@ -52,7 +53,8 @@ func chats(t *testing.T, n *running) {
 	t.Run("log-probabilities and stop", func(t *testing.T) {
 		p := ask("Tell me about rivers.")
 		p.Logprobs, p.TopLogprobs = openai.Bool(true), openai.Int(2)
-		c, err := n.Chat.Completions.New(t.Context(), p)
+		var before, after *http.Response
+		c, err := n.Chat.Completions.New(t.Context(), p, option.WithResponseInto(&before))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -63,12 +65,11 @@ func chats(t *testing.T, n *running) {
 		text := c.Choices[0].Message.Content
 		word := strings.Fields(text)[2]
 		p.Stop.OfStringArray = []string{word}
-		if c, err = n.Chat.Completions.New(t.Context(), p); err != nil {
+		if c, err = n.Chat.Completions.New(t.Context(), p, option.WithResponseInto(&after)); err != nil {
 			t.Fatal(err)
 		}
-		// Another miner may have answered, one that cheats with other weights, too.
-		stopped, same := c.Choices[0].Message.Content, text[:strings.Index(text, word)]
-		if strings.Contains(stopped, word) || strings.HasPrefix(stopped, same) && (stopped != same || c.Choices[0].FinishReason != "stop") {
+		stopped := c.Choices[0].Message.Content
+		if strings.Contains(stopped, word) || sameMiner(before, after) && (stopped != text[:strings.Index(text, word)] || c.Choices[0].FinishReason != "stop") {
 			t.Errorf("stopped at %q: %s", word, c.RawJSON())
 		}
 	})
@@ -118,11 +119,20 @@ func chats(t *testing.T, n *running) {
 	})
 }
 
+// sameMiner says whether one miner gave both answers. Others may cheat with
+// other weights, and answer a seed differently.
+func sameMiner(a, b *http.Response) bool {
+	of := func(r *http.Response) string { return r.Header.Get("X-Vision-Miner") }
+	return a != nil && b != nil && of(a) != "" && of(a) == of(b)
+}
+
 // replies asks by the Responses API.
 func replies(t *testing.T, n *running) {
 	p := responses.ResponseNewParams{Model: chatModel, MaxOutputTokens: openai.Int(24), Instructions: openai.String("Be brief."),
 		Input: responses.ResponseNewParamsInputUnion{OfString: openai.String("Tell me about rivers.")}}
-	whole, err := n.Responses.New(t.Context(), p)
+	seed := option.WithJSONSet("seed", 5)
+	var before, after *http.Response
+	whole, err := n.Responses.New(t.Context(), p, seed, option.WithResponseInto(&before))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -130,7 +140,7 @@ func replies(t *testing.T, n *running) {
 		whole.Status != "completed" && whole.IncompleteDetails.Reason != "max_output_tokens" {
 		t.Errorf("%s", whole.RawJSON())
 	}
-	s := n.Responses.NewStreaming(t.Context(), p)
+	s := n.Responses.NewStreaming(t.Context(), p, seed, option.WithResponseInto(&after))
 	var text strings.Builder
 	var last responses.ResponseStreamEventUnion
 	for s.Next() {
@@ -138,7 +148,10 @@ func replies(t *testing.T, n *running) {
 			text.WriteString(last.Delta)
 		}
 	}
-	end := last.Response // of the answer of another miner, maybe of one that cheats
+	end := last.Response
+	if sameMiner(before, after) && (text.String() != whole.OutputText() || end.Status != whole.Status || end.Usage.OutputTokens != whole.Usage.OutputTokens) {
+		t.Errorf("streamed %q, whole %q, of one miner and one seed", text.String(), whole.OutputText())
+	}
 	if s.Err() != nil || text.Len() == 0 || text.String() != end.OutputText() || last.Type != "response."+string(end.Status) ||
 		end.Status != "completed" && end.IncompleteDetails.Reason != "max_output_tokens" || end.Usage.OutputTokens < 1 || end.Usage.OutputTokens > 24 {
 		t.Errorf("streamed %q, then %s; %v", text.String(), last.RawJSON(), s.Err())
