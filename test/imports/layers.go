@@ -31,6 +31,7 @@ const (
 // module's root.
 var layerOf = map[string]Layer{
 	"apikey":     Pure,
+	"beacon":     Pure,
 	"chain":      Pure,
 	"chain/yuma": Pure,
 	"dispatch":   Pure,
@@ -59,6 +60,7 @@ var layerOf = map[string]Layer{
 	"hotkey/wallet":  Adapter,
 	"imagefetch":     Adapter,
 	"nowait":         Adapter,
+	"randomness":     Adapter,
 	"store/journal":  Adapter,
 	"store/sqlite":   Adapter,
 	"transport":      Adapter,
