@@ -37,6 +37,7 @@ var layerOf = map[string]Layer{
 	"dispatch":   Pure,
 	"fault":      Pure,
 	"hotkey":     Pure,
+	"judgement":  Pure,
 	"ledger":     Pure,
 	"openai":     Pure,
 	"outcome":    Pure,
