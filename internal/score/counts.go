@@ -30,12 +30,6 @@ func (k Kind) String() string {
 	return fmt.Sprintf("unknown kind %d", uint8(k))
 }
 
-// Observation is one request's end.
-type Observation struct {
-	Kind   Kind
-	Volume int64 // work of the answer in the task's unit, at least 0; counts only if OK
-}
-
 // Counts is what a validator saw of one contender in one period. Requests is
 // the sum of OK, RateLimited and Failed; nothing is negative.
 type Counts struct {
@@ -45,32 +39,41 @@ type Counts struct {
 	Failed      int
 	Consumed    int64 // work of the answers that were OK, in the task's unit
 	Declared    int64 // the capacity that counted for this validator in the period, as Offer.Capacity
+
+	// What the requests could be expected to take, in the task's unit; vision4 does without.
+	Asked            int64 // of all; 0: unknown, and the numbers of requests stand for it
+	AskedRateLimited int64 // of those that were rate limited
+	AskedFailed      int64 // of those that failed
 }
 
 // Add counts one request that ended. Only an OK one consumes volume. On an
 // error (unknown kind, negative volume, overflow) nothing is counted.
-func (c *Counts) Add(kind Kind, volume int64) error {
-	if volume < 0 {
-		return fmt.Errorf("count a request that ended %s: volume %d is negative", kind, volume)
+func (c *Counts) Add(a Answer) error {
+	if err := a.validate(); err != nil {
+		return fmt.Errorf("count a request that ended %s: %w", a.Kind, err)
 	}
 	if c.Requests == math.MaxInt {
 		return errors.New("count a request: the period's number of requests overflows")
 	}
-	switch kind {
+	if a.Asked > math.MaxInt64-c.Asked {
+		return fmt.Errorf("count a request: asked %d plus %d overflows", c.Asked, a.Asked)
+	}
+	switch a.Kind {
 	case OK:
-		if volume > math.MaxInt64-c.Consumed {
-			return fmt.Errorf("count a request: consumed %d plus %d overflows", c.Consumed, volume)
+		if a.Served > math.MaxInt64-c.Consumed {
+			return fmt.Errorf("count a request: consumed %d plus %d overflows", c.Consumed, a.Served)
 		}
 		c.OK++
-		c.Consumed += volume
+		c.Consumed += a.Served
 	case RateLimited:
 		c.RateLimited++
+		c.AskedRateLimited += a.Asked
 	case Failed:
 		c.Failed++
-	default:
-		return fmt.Errorf("count a request: %s", kind)
+		c.AskedFailed += a.Asked
 	}
 	c.Requests++
+	c.Asked += a.Asked
 	return nil
 }
 

@@ -10,26 +10,29 @@ import (
 
 func TestCountsAdd(t *testing.T) {
 	c := Counts{Declared: 1000}
-	for _, o := range []Observation{{OK, 300}, {RateLimited, 50}, {Failed, 70}, {OK, 0}} {
-		var err error
-		if c, err = (Vision4{}).Observe(c, o); err != nil {
+	for _, o := range []Answer{{Kind: OK, Asked: 400, Served: 300}, {Kind: RateLimited, Asked: 50, Served: 50}, {Kind: Failed, Asked: 70, Served: 70}, {Kind: OK}} {
+		if err := c.Add(o); err != nil {
 			t.Fatal(err)
 		}
 	}
-	if want := (Counts{Requests: 4, OK: 2, RateLimited: 1, Failed: 1, Consumed: 300, Declared: 1000}); c != want {
+	if want := (Counts{Requests: 4, OK: 2, RateLimited: 1, Failed: 1, Consumed: 300, Declared: 1000, Asked: 520, AskedRateLimited: 50, AskedFailed: 70}); c != want {
 		t.Errorf("counts %+v, want %+v: only good answers consume", c, want)
 	}
 }
 
 func TestCountsRefuseWhatCannotBe(t *testing.T) {
-	for name, o := range map[string]Observation{
-		"no kind":         {0, 5},
-		"unknown kind":    {9, 5},
-		"negative volume": {OK, -1},
-		"overflow":        {OK, math.MaxInt64},
+	for name, o := range map[string]Answer{
+		"no kind":         {Served: 5},
+		"unknown kind":    {Kind: 9, Served: 5},
+		"negative volume": {Kind: OK, Served: -1},
+		"overflow":        {Kind: OK, Served: math.MaxInt64},
+		"too much asked":  {Kind: Failed, Asked: math.MaxInt64},
+		"negative asked":  {Kind: Failed, Asked: -1},
+		"no time":         {Kind: OK, PerUnit: math.NaN()},
 	} {
-		before := Counts{Requests: 1, OK: 1, Consumed: 1, Declared: 10}
-		after, err := Vision4{}.Observe(before, o)
+		before := Counts{Requests: 1, OK: 1, Consumed: 1, Declared: 10, Asked: 1}
+		after := before
+		err := after.Add(o)
 		if err == nil || after != before {
 			t.Errorf("%s: error %v, counts %+v; want an error and no change", name, err, after)
 		}

@@ -25,6 +25,10 @@ type Offer struct {
 	PerRequest int64   // work that one request is expected to take, at least 1
 	Slots      int     // requests at once that the miner says it takes; 0 is unknown, and bounds nothing
 	PerSlot    int64   // work that one slot does in the time that counts, at the task's mean pace; see [PerSlot]
+
+	// Vision4 does without the rest.
+	Length time.Duration // of the period, or what is left of it, in which the declared work could be done
+	Speed  Speed         // what the task expects of an answer's time
 }
 
 // PerSlot is the work that one request after the other gets done in a time at

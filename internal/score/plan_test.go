@@ -66,7 +66,7 @@ func TestPlanTestsTheOriginalShares(t *testing.T) {
 		{0.98, 0, 0.40, 200},
 		{0.999, 0.5, 0.60, 300},
 	} {
-		p := Vision4{}.Plan(offer, Draw{Choice: c.choice, Within: c.within, Seed: 7})
+		p := Vision4{}.Plan(nil, offer, Draw{Choice: c.choice, Within: c.within, Seed: 7})
 		if math.Abs(p.Share-c.share) > 1e-9 || p.Requests != c.requests || p.Capacity != 50_000 || p.Seed != 7 {
 			t.Errorf("draw %v, %v: %+v, want share %v and %d requests", c.choice, c.within, p, c.share, c.requests)
 		}
@@ -74,11 +74,11 @@ func TestPlanTestsTheOriginalShares(t *testing.T) {
 }
 
 func TestPlanAsksOnceOfASmallContenderAndNeverOfNone(t *testing.T) {
-	small := Vision4{}.Plan(Offer{Declared: 3, Maximum: 10, StakeShare: 1, PerRequest: 500}, Draw{})
+	small := Vision4{}.Plan(nil, Offer{Declared: 3, Maximum: 10, StakeShare: 1, PerRequest: 500}, Draw{})
 	if small.Requests != 1 {
 		t.Errorf("a capacity below one request is asked %d times, want once", small.Requests)
 	}
-	none := Vision4{}.Plan(Offer{Declared: 0, Maximum: 10, StakeShare: 1, PerRequest: 500}, Draw{})
+	none := Vision4{}.Plan(nil, Offer{Declared: 0, Maximum: 10, StakeShare: 1, PerRequest: 500}, Draw{})
 	if none.Requests != 0 || none.Schedule(time.Hour).count != 0 {
 		t.Errorf("without capacity: %+v, want no requests", none)
 	}
@@ -89,7 +89,7 @@ func TestDrawsHaveTheOriginalFrequencies(t *testing.T) {
 	var usual, some, most int
 	var share sum
 	for seed := range uint64(n) {
-		p := Vision4{}.Plan(Offer{Declared: 1e6, Maximum: 1e6, StakeShare: 1, PerRequest: 1}, DrawFrom(seed))
+		p := Vision4{}.Plan(nil, Offer{Declared: 1e6, Maximum: 1e6, StakeShare: 1, PerRequest: 1}, DrawFrom(seed))
 		share.add(p.Share)
 		switch {
 		case p.Share == 0.05:

@@ -3,12 +3,6 @@ package score
 // MaxChecks is the number of a contender's newest checked answers that count.
 const MaxChecks = 50
 
-// Check is what checking one answer found.
-type Check struct {
-	Quality float64 // how well the answer is what the task's model gives, in [0, 1]
-	Speed   float64 // Speed.Factor of the answer, in [0, MaxSpeed]
-}
-
 // Quality is what a contender's checked answers come to.
 type Quality struct {
 	Checks   int     // answers that counted, 0 to MaxChecks

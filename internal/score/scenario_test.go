@@ -19,7 +19,7 @@ import (
 // testdata/scenarios/README.txt lists the sentences. An expected number must
 // be right to its last written digit.
 type scenario struct {
-	tasks  []Task
+	tasks  []taskEvidence
 	limits map[string]taskLimits
 	stake  float64 // this validator's share
 
@@ -51,7 +51,7 @@ func say(form string, do func(s *scenario, args []string) error) sentence {
 
 var sentences = []sentence{
 	say(`task NAME weighs NUMBER, counts at most NUMBER, NUMBER per request`, func(s *scenario, a []string) error {
-		s.tasks = append(s.tasks, Task{Name: a[0], Weight: float(a[1])})
+		s.tasks = append(s.tasks, taskEvidence{Name: a[0], Weight: float(a[1])})
 		s.limits[a[0]] = taskLimits{maximum: int64(float(a[2])), perRequest: int64(float(a[3]))}
 		return nil
 	}),
@@ -111,7 +111,7 @@ var sentences = []sentence{
 			return err
 		}
 		limits := s.limits[a[2]]
-		p := Vision4{}.Plan(Offer{Declared: f.Declared, Maximum: limits.maximum, StakeShare: s.stake, PerRequest: limits.perRequest}, drawFor(float(a[0])))
+		p := Vision4{}.Plan(nil, Offer{Declared: f.Declared, Maximum: limits.maximum, StakeShare: s.stake, PerRequest: limits.perRequest}, drawFor(float(a[0])))
 		return s.expect(float64(p.Requests), a[3])
 	}),
 	say(`=> NAME on NAME: (capacity|period score|history factor|period average|quality|speed|quality x speed|effective volume|share|cubed share|task weight|contribution) NUMBER`, func(s *scenario, a []string) error {
@@ -195,7 +195,7 @@ func times(text string) int {
 	return int(float(text))
 }
 
-func (s *scenario) task(name string) *Task {
+func (s *scenario) task(name string) *taskEvidence {
 	for i := range s.tasks {
 		if s.tasks[i].Name == name {
 			return &s.tasks[i]
@@ -206,7 +206,7 @@ func (s *scenario) task(name string) *Task {
 
 func (s *scenario) explain(name string) (Explanation, error) {
 	if s.out == nil && s.err == nil {
-		out, err := Vision4{}.Weights(s.tasks)
+		out, err := weigh(s.tasks)
 		s.out, s.err = &out, err
 	}
 	if s.err != nil {

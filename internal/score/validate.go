@@ -12,7 +12,7 @@ const weightsTolerance = 1e-9
 
 // validate is the one place that decides which evidence can be scored. Its
 // errors name the task and the contender.
-func validate(tasks []Task) error {
+func validate(tasks []taskEvidence) error {
 	var total sum
 	names := make(map[string]bool, len(tasks))
 	for _, t := range tasks {
@@ -51,12 +51,33 @@ func (e Evidence) validate() error {
 		}
 	}
 	for i, c := range e.Checks {
-		if !within(c.Quality, 1) {
-			return fmt.Errorf("check %d from the newest: quality %v, want 0 to 1", i, c.Quality)
+		if err := c.validate(); err != nil {
+			return fmt.Errorf("check %d from the newest: %w", i, err)
 		}
-		if !within(c.Speed, MaxSpeed) {
-			return fmt.Errorf("check %d from the newest: speed factor %v, want 0 to %v", i, c.Speed, MaxSpeed)
-		}
+	}
+	return nil
+}
+
+func (c Check) validate() error {
+	switch {
+	case !within(c.Quality, 1):
+		return fmt.Errorf("quality %v, want 0 to 1", c.Quality)
+	case !within(c.Speed, MaxSpeed):
+		return fmt.Errorf("speed factor %v, want 0 to %v", c.Speed, MaxSpeed)
+	case c.Work < 0:
+		return fmt.Errorf("work %d is negative", c.Work)
+	}
+	return nil
+}
+
+func (a Answer) validate() error {
+	switch {
+	case a.Kind != OK && a.Kind != RateLimited && a.Kind != Failed:
+		return fmt.Errorf("an answer of %s", a.Kind)
+	case a.Asked < 0 || a.Served < 0:
+		return fmt.Errorf("asked %d, served %d: neither volume may be negative", a.Asked, a.Served)
+	case !(a.PerUnit >= 0) || math.IsInf(a.PerUnit, 1):
+		return fmt.Errorf("%v seconds per unit, want a number of at least 0", a.PerUnit)
 	}
 	return nil
 }
@@ -69,6 +90,9 @@ func (c Counts) validate() error {
 	}
 	if c.Consumed < 0 || c.Declared < 0 {
 		return fmt.Errorf("consumed %d, declared %d: neither may be negative", c.Consumed, c.Declared)
+	}
+	if c.Asked < 0 || c.AskedRateLimited < 0 || c.AskedFailed < 0 || c.AskedRateLimited > c.Asked || c.AskedFailed > c.Asked-c.AskedRateLimited {
+		return fmt.Errorf("asked %d, of which %d rate limited and %d failed", c.Asked, c.AskedRateLimited, c.AskedFailed)
 	}
 	if left := c.Requests - c.OK - c.RateLimited - c.Failed; left != 0 {
 		return fmt.Errorf("%d requests, but %d ok, %d rate limited and %d failed", c.Requests, c.OK, c.RateLimited, c.Failed)

@@ -1,22 +1,146 @@
 package score
 
-// Vision4 is the mechanism of Vision 4.x. It has no state and no settings:
-// what it knows of a contender is in its arguments.
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"math"
+	"slices"
+)
+
+// Vision4 is the mechanism of Vision 4.x. It has no settings.
 type Vision4 struct{}
 
 // Name is recorded beside the weights that this mechanism gave.
 func (Vision4) Name() string { return "vision4" }
 
-// Plan tells what to ask of a contender in the period that begins.
-func (Vision4) Plan(offer Offer, draw Draw) Plan { return plan(offer, draw) }
+// Beacons is 0: the original asks every contender apart.
+func (Vision4) Beacons() float64 { return 0 }
 
-// Observe returns the period's counts with one more answer in them. The
-// error says what is wrong with the observation; the counts are then unchanged.
-func (Vision4) Observe(counts Counts, o Observation) (Counts, error) {
-	err := counts.Add(o.Kind, o.Volume)
-	return counts, err
+// Plan tells what to ask of a contender in the period that begins; what is
+// known of it makes no difference.
+func (Vision4) Plan(_ State, offer Offer, draw Draw) Plan { return plan(offer, draw) }
+
+// Burst is 0.
+func (Vision4) Burst(State, Offer, float64) int { return 0 }
+
+// Observe keeps closed periods that have a score, and checks. Answers count by
+// the Counts of the period that closes.
+func (Vision4) Observe(known State, o Observation) (State, error) {
+	s, err := asState4(known)
+	if err == nil {
+		err = o.one()
+	}
+	if err != nil {
+		return known, fmt.Errorf("score: vision4: %w", err)
+	}
+	next := state4{history: s.history, checks: s.checks}
+	switch {
+	case o.Answer != nil:
+		err = o.Answer.validate()
+	case o.Check != nil:
+		if err = o.Check.validate(); err == nil {
+			kept := s.checks[:min(len(s.checks), MaxChecks-1)]
+			next.checks = append([]Check{{Quality: o.Check.Quality, Speed: o.Check.Speed}}, kept...)
+		}
+	case o.Closed != nil:
+		c := o.Closed.Counts
+		if err = c.validate(); err == nil && len(s.history) > 0 && o.Closed.Number <= s.history[0].Number {
+			err = fmt.Errorf("period %d ends after period %d has", o.Closed.Number, s.history[0].Number)
+		}
+		if _, scored := c.Score(); err == nil && scored {
+			c.Asked, c.AskedRateLimited, c.AskedFailed = 0, 0, 0
+			kept := s.history[:min(len(s.history), MaxHistory-1)]
+			next.history = append([]Period{{Number: o.Closed.Number, Counts: c}}, kept...)
+		}
+	}
+	if err != nil {
+		return known, fmt.Errorf("score: vision4: %w", err)
+	}
+	return &next, nil
 }
 
-// Weights tells what the evidence comes to. The error names the task and the
-// contender whose evidence cannot be used; no weights follow then, for anyone.
-func (Vision4) Weights(tasks []Task) (Outcome, error) { return weigh(tasks) }
+// Recall is the state that follows from periods and checks, newest first.
+func (Vision4) Recall(history []Period, checks []Check) State {
+	return &state4{history: slices.Clone(history), checks: slices.Clone(checks[:min(len(checks), MaxChecks)])}
+}
+
+// Weights tells what the states come to.
+func (Vision4) Weights(tasks []Task) (Outcome, error) {
+	evidence := make([]taskEvidence, len(tasks))
+	for i, t := range tasks {
+		evidence[i] = taskEvidence{Name: t.Name, Weight: t.Weight, Contenders: make([]Evidence, 0, len(t.Contenders))}
+		for _, c := range t.Contenders {
+			s, err := asState4(c.State)
+			if err != nil {
+				return Outcome{}, fmt.Errorf("score: task %q, miner %s: %w", t.Name, c.Hotkey, err)
+			}
+			evidence[i].Contenders = append(evidence[i].Contenders, Evidence{
+				Hotkey: c.Hotkey, Declared: c.Offer.Declared, Capacity: c.Offer.Capacity(), History: s.history, Checks: s.checks,
+			})
+		}
+	}
+	return weigh(evidence)
+}
+
+// state4 is what vision4 remembers. Its slices are never written to.
+type state4 struct {
+	history []Period // newest first
+	checks  []Check  // newest first
+}
+
+func asState4(s State) (*state4, error) {
+	if s == nil {
+		return &state4{}, nil
+	}
+	if four, ok := s.(*state4); ok && four != nil {
+		return four, nil
+	}
+	return nil, fmt.Errorf("a state of another mechanism, %T", s)
+}
+
+const format4 = 4 // the first byte of a state of vision4
+
+// AppendBinary writes the state: usually 1 to 2 KB, for numbers take as many bytes as they need.
+func (s *state4) AppendBinary(b []byte) ([]byte, error) {
+	b = append(b, format4)
+	b = binary.AppendUvarint(b, uint64(len(s.history)))
+	for _, p := range s.history {
+		b = binary.AppendVarint(b, p.Number)
+		for _, n := range []uint64{uint64(p.OK), uint64(p.RateLimited), uint64(p.Failed), uint64(p.Consumed), uint64(p.Declared)} {
+			b = binary.AppendUvarint(b, n)
+		}
+	}
+	b = binary.AppendUvarint(b, uint64(len(s.checks)))
+	for _, c := range s.checks {
+		b = binary.LittleEndian.AppendUint64(b, math.Float64bits(c.Quality))
+		b = binary.LittleEndian.AppendUint64(b, math.Float64bits(c.Speed))
+	}
+	return b, nil
+}
+
+// Decode reads a state. What AppendBinary could not have written is refused.
+func (Vision4) Decode(b []byte) (State, error) {
+	r := reader{b: b}
+	if r.byte() != format4 {
+		return nil, errors.New("score: not a state of vision4")
+	}
+	s := new(state4)
+	for range r.count(MaxHistory) {
+		p := Period{Number: r.varint()}
+		p.OK, p.RateLimited, p.Failed = r.int(), r.int(), r.int()
+		p.Consumed, p.Declared = r.int64(), r.int64()
+		p.Requests = p.OK + p.RateLimited + p.Failed
+		s.history = append(s.history, p)
+		r.check(p.Counts.validate())
+	}
+	for range r.count(MaxChecks) {
+		c := Check{Quality: r.float(), Speed: r.float()}
+		s.checks = append(s.checks, c)
+		r.check(c.validate())
+	}
+	if err := r.end(); err != nil {
+		return nil, fmt.Errorf("score: a state of vision4: %w", err)
+	}
+	return s, nil
+}

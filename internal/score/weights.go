@@ -8,8 +8,8 @@ import (
 	"vision/internal/hotkey"
 )
 
-// Task is one task's evidence.
-type Task struct {
+// taskEvidence is one task's evidence.
+type taskEvidence struct {
 	Name       string
 	Weight     float64 // the task's part of what is paid, in [0, 1]; all tasks' sum to 1
 	Contenders []Evidence
@@ -75,13 +75,13 @@ func NonLinearShare(linear []float64) []float64 {
 // weigh computes everything: factors of each contender, shares within each
 // task, and their sum over the tasks. A task on which nobody earns anything
 // gives its weight to the other tasks in proportion to theirs.
-func weigh(tasks []Task) (Outcome, error) {
+func weigh(tasks []taskEvidence) (Outcome, error) {
 	if err := validate(tasks); err != nil {
 		return Outcome{}, err
 	}
 	out := Outcome{tasks: make([]taskFactors, 0, len(tasks))}
 	sorted := slices.Clone(tasks)
-	slices.SortFunc(sorted, func(a, b Task) int { return cmp.Compare(a.Name, b.Name) })
+	slices.SortFunc(sorted, func(a, b taskEvidence) int { return cmp.Compare(a.Name, b.Name) })
 
 	var live sum // weights of the tasks on which somebody earns something
 	for _, t := range sorted {
@@ -116,7 +116,7 @@ func weigh(tasks []Task) (Outcome, error) {
 
 // taskShares computes the factors of a task's contenders, by hotkey, up to
 // their cubed shares; earned reports whether any share is above 0.
-func taskShares(t Task) (factors []Factors, earned bool) {
+func taskShares(t taskEvidence) (factors []Factors, earned bool) {
 	factors = make([]Factors, len(t.Contenders))
 	for i, e := range t.Contenders {
 		factors[i] = assess(t.Name, e)

@@ -55,9 +55,9 @@ func genEvidence(id hotkey.ID) *rapid.Generator[Evidence] {
 	})
 }
 
-func genTasks(t *rapid.T) []Task {
+func genTasks(t *rapid.T) []taskEvidence {
 	n := rapid.IntRange(1, 4).Draw(t, "tasks")
-	tasks := make([]Task, n)
+	tasks := make([]taskEvidence, n)
 	left := 1.0
 	for i := range tasks {
 		w := left
@@ -65,7 +65,7 @@ func genTasks(t *rapid.T) []Task {
 			w = left * rapid.Float64Range(0, 1).Draw(t, "weight")
 		}
 		left -= w
-		tasks[i] = Task{Name: fmt.Sprint("task-", i), Weight: w}
+		tasks[i] = taskEvidence{Name: fmt.Sprint("task-", i), Weight: w}
 		for m := range 6 {
 			if rapid.Bool().Draw(t, "contends") {
 				tasks[i].Contenders = append(tasks[i].Contenders, genEvidence(miner(m)).Draw(t, "evidence"))
@@ -78,9 +78,9 @@ func genTasks(t *rapid.T) []Task {
 func mustWeights(t interface {
 	Helper()
 	Fatal(...any)
-}, tasks []Task) Outcome {
+}, tasks []taskEvidence) Outcome {
 	t.Helper()
-	out, err := Vision4{}.Weights(tasks)
+	out, err := weigh(tasks)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -194,13 +194,13 @@ func (t taskFactors) find(id hotkey.ID) Factors {
 
 func TestMinersOnOtherTasksDoNotMatter(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		chat := Task{Name: "chat", Weight: 0.6, Contenders: []Evidence{steady(miner(1), 500, 0.9), steady(miner(2), 400, 1)}}
-		image := Task{Name: "image", Weight: 0.4, Contenders: []Evidence{steady(miner(3), 500, 0.9)}}
-		before := mustWeights(t, []Task{chat, image})
+		chat := taskEvidence{Name: "chat", Weight: 0.6, Contenders: []Evidence{steady(miner(1), 500, 0.9), steady(miner(2), 400, 1)}}
+		image := taskEvidence{Name: "image", Weight: 0.4, Contenders: []Evidence{steady(miner(3), 500, 0.9)}}
+		before := mustWeights(t, []taskEvidence{chat, image})
 		for m := range rapid.IntRange(0, 5).Draw(t, "newcomers") {
 			image.Contenders = append(image.Contenders, genEvidence(miner(10+m)).Draw(t, "evidence"))
 		}
-		after := mustWeights(t, []Task{chat, image})
+		after := mustWeights(t, []taskEvidence{chat, image})
 		for m := 1; m <= 2; m++ {
 			if a, b := weightOf(before, miner(m)), weightOf(after, miner(m)); a != b {
 				t.Fatalf("miner %d on chat weighed %v, and %v with newcomers on image", m, a, b)
@@ -249,7 +249,7 @@ func TestExplanationAddsUp(t *testing.T) {
 }
 
 func TestExplainOfAStranger(t *testing.T) {
-	out := mustWeights(t, []Task{{Name: "chat", Weight: 1, Contenders: []Evidence{steady(miner(1), 5, 1)}}})
+	out := mustWeights(t, []taskEvidence{{Name: "chat", Weight: 1, Contenders: []Evidence{steady(miner(1), 5, 1)}}})
 	if e, ok := out.Explain(miner(2)); ok || e.Tasks != nil {
 		t.Errorf("a miner without evidence is explained: %+v", e)
 	}
@@ -268,7 +268,7 @@ func TestHistoryIsBounded(t *testing.T) {
 		}
 		e.History = append(e.History, Period{Number: int64(1000 - i), Counts: c})
 	}
-	f := mustWeights(t, []Task{{Name: "chat", Weight: 1, Contenders: []Evidence{e}}}).Task("chat")[0]
+	f := mustWeights(t, []taskEvidence{{Name: "chat", Weight: 1, Contenders: []Evidence{e}}}).Task("chat")[0]
 	if len(f.Periods) != MaxHistory || f.Periods[1].Number != 998 {
 		t.Errorf("%d periods count, the second is %d; want %d and 998", len(f.Periods), f.Periods[1].Number, MaxHistory)
 	}
@@ -278,23 +278,23 @@ func TestEvidenceThatCannotBeIsRefused(t *testing.T) {
 	nan, inf := math.NaN(), math.Inf(1)
 	bad := miner(7)
 	for name, c := range map[string]struct {
-		change func(tasks []Task)
+		change func(tasks []taskEvidence)
 		want   string
 	}{
-		"quality NaN":       {func(ts []Task) { ts[0].Contenders[1].Checks[0].Quality = nan }, "quality NaN"},
-		"quality above 1":   {func(ts []Task) { ts[0].Contenders[1].Checks[0].Quality = 1.01 }, "quality 1.01"},
-		"quality below 0":   {func(ts []Task) { ts[0].Contenders[1].Checks[0].Quality = -0.5 }, "quality -0.5"},
-		"speed infinite":    {func(ts []Task) { ts[0].Contenders[1].Checks[0].Speed = inf }, "speed factor +Inf"},
-		"speed NaN":         {func(ts []Task) { ts[0].Contenders[1].Checks[0].Speed = nan }, "speed factor NaN"},
-		"capacity negative": {func(ts []Task) { ts[0].Contenders[1].Capacity = -1 }, "capacity -1"},
-		"counts negative":   {func(ts []Task) { ts[0].Contenders[1].History[3].Failed = -1 }, "period 5: a count of -1"},
-		"counts not adding": {func(ts []Task) { ts[0].Contenders[1].History[0].OK = 3 }, "10 requests, but 3 ok"},
-		"volume negative":   {func(ts []Task) { ts[0].Contenders[1].History[0].Consumed = -3 }, "consumed -3"},
-		"miner twice":       {func(ts []Task) { ts[0].Contenders[0].Hotkey = bad }, "given twice"},
+		"quality NaN":       {func(ts []taskEvidence) { ts[0].Contenders[1].Checks[0].Quality = nan }, "quality NaN"},
+		"quality above 1":   {func(ts []taskEvidence) { ts[0].Contenders[1].Checks[0].Quality = 1.01 }, "quality 1.01"},
+		"quality below 0":   {func(ts []taskEvidence) { ts[0].Contenders[1].Checks[0].Quality = -0.5 }, "quality -0.5"},
+		"speed infinite":    {func(ts []taskEvidence) { ts[0].Contenders[1].Checks[0].Speed = inf }, "speed factor +Inf"},
+		"speed NaN":         {func(ts []taskEvidence) { ts[0].Contenders[1].Checks[0].Speed = nan }, "speed factor NaN"},
+		"capacity negative": {func(ts []taskEvidence) { ts[0].Contenders[1].Capacity = -1 }, "capacity -1"},
+		"counts negative":   {func(ts []taskEvidence) { ts[0].Contenders[1].History[3].Failed = -1 }, "period 5: a count of -1"},
+		"counts not adding": {func(ts []taskEvidence) { ts[0].Contenders[1].History[0].OK = 3 }, "10 requests, but 3 ok"},
+		"volume negative":   {func(ts []taskEvidence) { ts[0].Contenders[1].History[0].Consumed = -3 }, "consumed -3"},
+		"miner twice":       {func(ts []taskEvidence) { ts[0].Contenders[0].Hotkey = bad }, "given twice"},
 	} {
-		tasks := []Task{{Name: "chat", Weight: 1, Contenders: []Evidence{steady(miner(1), 100, 1), steady(bad, 100, 1)}}}
+		tasks := []taskEvidence{{Name: "chat", Weight: 1, Contenders: []Evidence{steady(miner(1), 100, 1), steady(bad, 100, 1)}}}
 		c.change(tasks)
-		out, err := Vision4{}.Weights(tasks)
+		out, err := weigh(tasks)
 		if err == nil || out.Weights != nil {
 			t.Errorf("%s: error %v, %d weights; want an error and none", name, err, len(out.Weights))
 			continue
@@ -305,18 +305,18 @@ func TestEvidenceThatCannotBeIsRefused(t *testing.T) {
 			}
 		}
 	}
-	for name, tasks := range map[string][]Task{
+	for name, tasks := range map[string][]taskEvidence{
 		"weights above 1": {{Name: "a", Weight: 0.6}, {Name: "b", Weight: 0.6}},
 		"weights below 1": {{Name: "a", Weight: 0.5}},
 		"a weight is NaN": {{Name: "a", Weight: nan}, {Name: "b", Weight: 1}},
 		"negative weight": {{Name: "a", Weight: -0.5}, {Name: "b", Weight: 1}},
 		"a task twice":    {{Name: "a", Weight: 0.5}, {Name: "a", Weight: 0.5}},
 	} {
-		if _, err := (Vision4{}).Weights(tasks); err == nil {
+		if _, err := weigh(tasks); err == nil {
 			t.Errorf("%s: accepted", name)
 		}
 	}
-	if out, err := (Vision4{}).Weights(nil); err != nil || len(out.Weights) != 0 {
+	if out, err := weigh(nil); err != nil || len(out.Weights) != 0 {
 		t.Errorf("no tasks: %v, %v; want no weights and no error", out.Weights, err)
 	}
 }
@@ -343,9 +343,9 @@ func TestToU16(t *testing.T) {
 func BenchmarkWeights(b *testing.B) {
 	const miners, tasksN = 256, 20
 	r := rand.New(rand.NewPCG(1, 2))
-	tasks := make([]Task, tasksN)
+	tasks := make([]taskEvidence, tasksN)
 	for i := range tasks {
-		tasks[i] = Task{Name: fmt.Sprint("task-", i), Weight: 1.0 / tasksN}
+		tasks[i] = taskEvidence{Name: fmt.Sprint("task-", i), Weight: 1.0 / tasksN}
 		for m := range miners {
 			e := steady(miner(m), 1+r.Int64N(1e6), 0)
 			e.Checks = make([]Check, MaxChecks)
@@ -360,7 +360,7 @@ func BenchmarkWeights(b *testing.B) {
 	}
 	b.ReportAllocs()
 	for b.Loop() {
-		if _, err := (Vision4{}).Weights(tasks); err != nil {
+		if _, err := weigh(tasks); err != nil {
 			b.Fatal(err)
 		}
 	}

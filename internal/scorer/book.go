@@ -207,35 +207,29 @@ func (b *book) count(o *outcome.Outcome) error {
 		if b.refused(i, o) {
 			return nil
 		}
-		return observe(b.mechanism, &b.contenders[i].counts, o)
+		return observe(&b.contenders[i].counts, o)
 	}
 	counts := b.early[pair]
-	err := observe(b.mechanism, &counts, o)
+	err := observe(&counts, o)
 	b.early[pair] = counts
 	return err
 }
 
 // observe adds an outcome to counts.
-func observe(m Mechanism, counts *score.Counts, o *outcome.Outcome) error {
-	var seen score.Observation
+func observe(counts *score.Counts, o *outcome.Outcome) error {
 	switch o.Status {
 	case outcome.OK:
-		seen = score.Observation{Kind: score.OK, Volume: o.Work}
+		return counts.Add(score.Answer{Kind: score.OK, Served: o.Work})
 	case outcome.RateLimited:
-		seen = score.Observation{Kind: score.RateLimited}
+		return counts.Add(score.Answer{Kind: score.RateLimited})
 	case outcome.Failed:
-		seen = score.Observation{Kind: score.Failed}
+		return counts.Add(score.Answer{Kind: score.Failed})
 	case outcome.Canceled: // no request of any score, but its work was served
 		if o.Work > 0 {
 			counts.Consumed += min(o.Work, math.MaxInt64-counts.Consumed)
 		}
-		return nil
-	default:
-		return nil
 	}
-	next, err := m.Observe(*counts, seen)
-	*counts = next
-	return err
+	return nil
 }
 
 // listed gives the contenders by UID and task.

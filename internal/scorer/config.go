@@ -71,8 +71,7 @@ type Checker interface {
 
 // Mechanism decides what is asked and what is paid; score.Vision4 is one.
 type Mechanism interface {
-	Plan(offer score.Offer, draw score.Draw) score.Plan
-	Observe(counts score.Counts, o score.Observation) (score.Counts, error)
+	Plan(known score.State, offer score.Offer, draw score.Draw) score.Plan
 	Weights(tasks []score.Task) (score.Outcome, error)
 }
 

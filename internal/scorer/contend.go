@@ -27,7 +27,7 @@ func (b *book) contend(n chain.Neuron, declared proto.Capacities, c *task.Catalo
 		}
 		draw := b.draw(n.Hotkey, t.Name)
 		planned := func(length time.Duration) score.Plan {
-			return b.mechanism.Plan(score.Offer{
+			return b.mechanism.Plan(nil, score.Offer{
 				Declared: rescale(d.Units, declared.Secs, length), Maximum: t.CapacityIn(length), StakeShare: stake, PerRequest: t.Typical,
 				Slots: d.Slots, PerSlot: score.PerSlot(length, t.Speed.Mean),
 			}, draw)

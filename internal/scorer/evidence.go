@@ -52,7 +52,7 @@ func gather(ctx context.Context, st Evidence, c *task.Catalogue, id int64) (gath
 			history[pair] = append(history[pair], score.Period{Number: r.Period, Counts: r.Counts})
 		}
 	}
-	byTask := map[string][]score.Evidence{}
+	byTask := map[string][]score.Contender{}
 	for pair, r := range g.contenders {
 		if _, known := c.Lookup(pair.Task); !known {
 			continue // removed from the catalogue
@@ -61,11 +61,15 @@ func gather(ctx context.Context, st Evidence, c *task.Catalogue, id int64) (gath
 		if err != nil {
 			return g, fmt.Errorf("read checks: %w", err)
 		}
-		e := score.Evidence{Hotkey: pair.Miner, Declared: r.Declared, Capacity: r.Capacity, History: history[pair]}
+		var judged []score.Check
 		for _, check := range checks {
-			e.Checks = append(e.Checks, score.Check{Quality: check.Quality, Speed: check.Speed})
+			judged = append(judged, score.Check{Quality: check.Quality, Speed: check.Speed})
 		}
-		byTask[pair.Task] = append(byTask[pair.Task], e)
+		byTask[pair.Task] = append(byTask[pair.Task], score.Contender{
+			Hotkey: pair.Miner,
+			Offer:  score.Offer{Declared: r.Declared, Maximum: r.Capacity, StakeShare: 1}, // of which r.Capacity counts
+			State:  score.Vision4{}.Recall(history[pair], judged),
+		})
 	}
 	for _, t := range c.Tasks() {
 		g.tasks = append(g.tasks, score.Task{Name: t.Name, Weight: t.Weight, Contenders: byTask[t.Name]})

@@ -73,10 +73,7 @@ func (b *book) judged(i int32) score.Counts {
 	counts := c.counts
 	for j := range b.refusals[i] {
 		if !b.refusals[i][j].ours(c.Slots) {
-			// It fails at counts that no period comes near.
-			if next, err := b.mechanism.Observe(counts, score.Observation{Kind: score.RateLimited}); err == nil {
-				counts = next
-			}
+			_ = counts.Add(score.Answer{Kind: score.RateLimited}) // it fails at counts that no period comes near
 		}
 	}
 	return counts
