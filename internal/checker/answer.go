@@ -9,11 +9,13 @@ import (
 
 // answer is what a text answer says, streamed or not.
 type answer struct {
-	text      []byte // content
-	reasoning []byte // what the server put apart from it
-	tools     bool   // it calls tools
-	ids       []int  // token ids of the answer, in order
-	hasIDs    bool   // there are ids, and none of the text came before them
+	text      []byte     // content
+	reasoning []byte     // what the server put apart from it
+	tools     bool       // it calls tools
+	ids       []int      // token ids of the answer, in order
+	hasIDs    bool       // there are ids, and none of the text came before them
+	largest   int        // most ids of one event of a stream; 0 for a whole answer
+	claimed   []*float64 // log-probability of each token as the miner gives it, nil for one that it gives none of
 	promptIDs []int
 	hasPrompt bool
 	finish    string // finish_reason; "" if it never came
@@ -21,6 +23,7 @@ type answer struct {
 	unended   error  // why a stream is not whole; nil for one that is
 
 	idless bool // text came before any ids
+	stream bool // it is being read from events
 }
 
 // cut says that what there is may end within a word of the model's: the customer
@@ -56,6 +59,7 @@ const mostEvent = 1 << 20
 // events reads server-sent events as they were passed on: what the relay drops
 // from a stream is not looked at here, and what it refuses is malformed.
 func (a *answer) events(body []byte) error {
+	a.stream = true
 	stream := openai.NewStream(openai.Options{Limit: mostEvent, TokenIDs: true})
 	passed, err := stream.Feed(nil, body)
 	if err != nil {
@@ -111,6 +115,11 @@ func (a *answer) choice(b []byte) (err error) {
 				err = errManyIDs
 			}
 			a.ids = append(a.ids, ids...)
+			if a.stream {
+				a.largest = max(a.largest, len(ids))
+			}
+		case "logprobs":
+			a.readClaimed(v)
 		case "prompt_token_ids":
 			err = a.readPromptIDs(v)
 		case "finish_reason":
@@ -191,4 +200,38 @@ func readIDs(v []byte) (ids []int, err error) {
 		ids = append(ids, int(n))
 	}
 	return ids, nil
+}
+
+// readClaimed reads the log-probabilities that a miner gives of its tokens, of
+// a chat or in the older form. They are evidence only against it: what cannot be
+// read is left out, and then those of the whole answer are.
+func (a *answer) readClaimed(v []byte) {
+	for name, list := range openai.AnswerMembers(v) {
+		switch {
+		case !openai.IsArray(list):
+		case name == "content":
+			for e := range openai.Elements(list) {
+				var own *float64
+				for name, x := range openai.AnswerMembers(e) {
+					if name == "logprob" {
+						own = claimedNumber(x)
+					}
+				}
+				a.claimed = append(a.claimed, own)
+			}
+		case name == "token_logprobs":
+			for e := range openai.Elements(list) {
+				a.claimed = append(a.claimed, claimedNumber(e))
+			}
+		}
+	}
+}
+
+// claimedNumber is a log-probability; nil if it is none.
+func claimedNumber(v []byte) *float64 {
+	x, err := openai.Float(v, "logprob", -1e4, 0.01)
+	if err != nil {
+		return nil
+	}
+	return &x
 }

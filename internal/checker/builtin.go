@@ -5,8 +5,10 @@ import (
 	"fmt"
 	"image"
 	"math"
+	"slices"
 	"strings"
 
+	"vision/internal/checker/evidence"
 	"vision/internal/refmodel"
 	"vision/internal/task"
 )
@@ -35,9 +37,6 @@ func (b *builtin) Proves() Proof {
 
 // otherModels are what a miner may run instead, to compare likelihoods with.
 var otherModels = []refmodel.Variant{refmodel.Bits(4), refmodel.Bits(2), refmodel.Sibling}
-
-// topPSlack is by how much a miner's top_p may differ for noise's sake.
-const topPSlack = 0.02
 
 func (b *builtin) Score(ctx context.Context, q *textQuery) (*scores, error) {
 	prompt, err := b.prompt(q)
@@ -86,7 +85,7 @@ func (b *builtin) Score(ctx context.Context, q *textQuery) (*scores, error) {
 
 // positions scores ids as the continuation of a prompt. Other models run
 // beside the reference where nothing stronger than likelihood is to be had.
-func (b *builtin) positions(ctx context.Context, q *textQuery, prompt, ids []int) ([]position, error) {
+func (b *builtin) positions(ctx context.Context, q *textQuery, prompt, ids []int) ([]evidence.Position, error) {
 	contexts := []*refmodel.Context{b.lm.NewContext()}
 	if q.temperature > 0 && !q.redraw {
 		for _, v := range otherModels {
@@ -105,7 +104,8 @@ func (b *builtin) positions(ctx context.Context, q *textQuery, prompt, ids []int
 		extend(id)
 	}
 	sampler := refmodel.NewSampler(q.temperature, q.topP, q.seed)
-	positions := make([]position, len(ids))
+	slack := evidence.TopPSlack(b.noise, q.temperature)
+	positions := make([]evidence.Position, len(ids))
 	var d, other refmodel.Distribution
 	for i, id := range ids {
 		if i%16 == 0 && ctx.Err() != nil {
@@ -114,22 +114,25 @@ func (b *builtin) positions(ctx context.Context, q *textQuery, prompt, ids []int
 		contexts[0].Next(&d)
 		top := d.Top(2)
 		p := &positions[i]
-		*p = position{Token: id, Best: top[0].ID == id,
+		*p = evidence.Position{Token: id, Best: top[0].ID == id, Rank: d.Rank(id), Logprob: d.Logprobs[id],
 			Gap: top[0].Logprob - top[1].Logprob, Deficit: top[0].Logprob - d.Logprobs[id]}
 		if q.temperature > 0 {
-			own := outcomes(d.Logprobs[:]).drawn(q.temperature, q.topP)
-			p.End, p.HasEnd = math.Exp(own[refmodel.TokenEnd])+math.Exp(own[refmodel.TokenEOS]), true
-			p.Ends = refmodel.IsEnd(id)
+			var own []float64
 			if q.redraw {
-				r := sampler.Redraw(&d, id, topPSlack)
+				r := sampler.Redraw(&d, id, slack)
 				p.Drawn, p.Margin, p.Miss, p.Share = r.ID == id, r.Margin, r.Miss, r.Share
+				own = evidence.Outcomes(d.Logprobs[:]).Drawn(q.temperature, q.topP, b.noise)
 			} else {
-				p.Contrast = contrast(own, id, q.temperature)
+				var others []evidence.Outcomes
 				for _, c := range contexts[1:] {
 					c.Next(&other)
-					p.Contrast = append(p.Contrast, outcomes(other.Logprobs[:]).drawn(q.temperature, q.topP)[id]-own[id])
+					others = append(others, slices.Clone(other.Logprobs[:]))
 				}
+				own = p.FillContrast(d.Logprobs[:], id, q.temperature, q.topP, b.noise, others...)
 			}
+			p.Own = own[id]
+			p.End, p.HasEnd = math.Exp(own[refmodel.TokenEnd])+math.Exp(own[refmodel.TokenEOS]), true
+			p.Ends = refmodel.IsEnd(id)
 		}
 		extend(id)
 	}

@@ -12,6 +12,7 @@ import (
 	"sync"
 	"time"
 
+	"vision/internal/checker/evidence"
 	"vision/internal/fault"
 	"vision/internal/outcome"
 	"vision/internal/proto"
@@ -48,6 +49,7 @@ type slotted struct {
 	Reference
 	config ReferenceConfig
 	slots  chan struct{}
+	bounds evidence.Bounds
 }
 
 // New makes a checker. It talks to nobody yet.
@@ -81,7 +83,7 @@ func New(config Config, deps Deps) (*Checker, error) {
 		if err != nil {
 			return nil, fmt.Errorf("open references[%d]: %w", i, err)
 		}
-		c.references = append(c.references, &slotted{ref, rc, make(chan struct{}, rc.Slots)})
+		c.references = append(c.references, &slotted{ref, rc, make(chan struct{}, rc.Slots), evidence.Bounds{Noise: ref.Proves().Noise}})
 	}
 	return c, nil
 }
@@ -98,13 +100,54 @@ func notCheckable(format string, args ...any) error {
 // be judged, or nothing here judges its task: asking again is of no use), Unavailable (later it may), Canceled,
 // Timeout or Internal; none of them says anything about the miner.
 func (c *Checker) Judge(ctx context.Context, req proto.CheckRequest) (res proto.CheckResponse, err error) {
+	err = c.turn(ctx, &req, func(ctx context.Context, ref *slotted, s *sample) error {
+		v, err := judges[s.kind.Evidence()](ctx, ref.Reference, s)
+		if err == nil {
+			res, err = v.response(s.outcome)
+		}
+		return err
+	})
+	return res, err
+}
+
+// Measure tells what the reference thinks of an answer, unweighed: for
+// calibrations and evaluations. It is for answers of tokens; errors are as Judge's.
+func (c *Checker) Measure(ctx context.Context, req proto.CheckRequest) (r *evidence.Response, err error) {
+	err = c.turn(ctx, &req, func(ctx context.Context, ref *slotted, s *sample) error {
+		if s.kind.Evidence() != task.Tokens {
+			return notCheckable("it is not made of tokens")
+		}
+		a, err := assess(ctx, ref.Reference, s)
+		if err == nil {
+			r = &a.Response
+		}
+		return err
+	})
+	return r, err
+}
+
+// Bounds are what Judge weighs answers of a task by.
+func (c *Checker) Bounds(t *task.Task) (evidence.Bounds, error) {
+	ref, _, err := c.find(t)
+	if err != nil {
+		return evidence.Bounds{}, err
+	}
+	return *ref.boundsOf(t), nil
+}
+
+// boundsOf gives what honest miners of a task stay below.
+func (r *slotted) boundsOf(*task.Task) *evidence.Bounds { return &r.bounds }
+
+// turn does something with a sample and the reference for it when it is its
+// turn, and gives errors their kind.
+func (c *Checker) turn(ctx context.Context, req *proto.CheckRequest, do func(context.Context, *slotted, *sample) error) (err error) {
 	select {
 	case c.queue <- struct{}{}:
 		defer func() { <-c.queue }()
 	default:
 		busy := fault.New(fault.Unavailable, "busy", "The checker is busy: try again in a moment.")
 		busy.RetryAfter = time.Second
-		return res, busy
+		return busy
 	}
 	caller := ctx
 	ctx, cancel := context.WithTimeout(ctx, c.config.Timeout)
@@ -115,31 +158,26 @@ func (c *Checker) Judge(ctx context.Context, req proto.CheckRequest) (res proto.
 		}
 	}()
 	if err := acquire(ctx, c.turns); err != nil {
-		return res, err
+		return err
 	}
 	defer func() { <-c.turns }()
 	ref, kind, err := c.find(&req.Task)
 	if err != nil {
-		return res, err
+		return err
 	}
 	if err := acquire(ctx, ref.slots); err != nil {
-		return res, err
+		return err
 	}
 	defer func() { <-ref.slots }()
 	defer func() {
 		if p := recover(); p != nil {
 			c.deps.Log.Error("panic while checking", "sample", req.Sample.ID, "task", req.Task.Name,
 				"panic", fmt.Sprint(p), "stack", string(debug.Stack()))
-			res, err = proto.CheckResponse{}, fault.New(fault.Internal, "panic", "The checker failed")
+			err = fault.New(fault.Internal, "panic", "The checker failed")
 		}
 	}()
-	s := &sample{kind: kind, task: &req.Task, spec: req.Spec, salt: c.deps.Salt,
-		outcome: &req.Sample.Outcome, id: req.Sample.ID, request: req.Sample.Request, response: req.Sample.Response}
-	v, err := judges[kind.Evidence()](ctx, ref.Reference, s)
-	if err != nil {
-		return res, err
-	}
-	return v.response(&req.Sample.Outcome)
+	return do(ctx, ref, &sample{kind: kind, task: &req.Task, spec: req.Spec, salt: c.deps.Salt, bounds: ref.boundsOf(&req.Task),
+		outcome: &req.Sample.Outcome, id: req.Sample.ID, request: req.Sample.Request, response: req.Sample.Response})
 }
 
 func acquire(ctx context.Context, slots chan struct{}) error {
@@ -210,6 +248,7 @@ type sample struct {
 	request  []byte
 	response []byte
 	salt     []byte
+	bounds   *evidence.Bounds
 }
 
 // response makes a verdict fit to be sent. A number that is none is our own

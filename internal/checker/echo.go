@@ -7,6 +7,8 @@ import (
 	"maps"
 	"strings"
 	"unicode/utf8"
+
+	"vision/internal/checker/evidence"
 )
 
 // echo is a server of the legacy completions interface, such as
@@ -139,7 +141,7 @@ func (e *echo) scoreText(ctx context.Context, q *textQuery, text, own string) (*
 	}
 	if len(own) == len(q.answer.text) && q.ended(own) {
 		sc.Tokens++ // the end token
-		p := position{Best: true, Gap: 16}
+		p := evidence.Position{Best: true, Gap: 16}
 		if !stopped {
 			next := l.Top[n-1]
 			if shifted {
@@ -154,7 +156,7 @@ func (e *echo) scoreText(ctx context.Context, q *textQuery, text, own string) (*
 }
 
 // listedPosition is a position whose tokens are named by their texts.
-func listedPosition(token string, own float64, top map[string]float64, q *textQuery) position {
+func listedPosition(token string, own float64, top map[string]float64, q *textQuery) evidence.Position {
 	list := []listed{{-1, own}}
 	for name, lp := range top {
 		if name != token {
@@ -166,7 +168,7 @@ func listedPosition(token string, own float64, top map[string]float64, q *textQu
 
 // notEnded is the position of an end token that the reference did not write:
 // as likely as it is listed, or less likely than all that are.
-func notEnded(top map[string]float64, q *textQuery) position {
+func notEnded(top map[string]float64, q *textQuery) evidence.Position {
 	lowest, name := 0.0, ""
 	found := false
 	for n, lp := range top {
@@ -182,7 +184,7 @@ func notEnded(top map[string]float64, q *textQuery) position {
 }
 
 // lookedUp is the position of a token in a list that may not hold it.
-func lookedUp(token string, top map[string]float64, q *textQuery) position {
+func lookedUp(token string, top map[string]float64, q *textQuery) evidence.Position {
 	own, ok := top[token]
 	if !ok {
 		for _, lp := range top {

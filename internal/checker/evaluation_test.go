@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 
+	"vision/internal/checker/evidence"
 	"vision/internal/proto"
 	"vision/internal/refmodel"
 )
@@ -219,11 +220,12 @@ func TestQualityOfBehaviours(t *testing.T) {
 // stack stays below its bound.
 func TestHonestBoundsHold(t *testing.T) {
 	t.Parallel()
-	type count struct{ n, near, far int }
 	noise := openNoise(t)
+	bounds := evidence.Bounds{Noise: noise}
 	full := &builtin{noise: noise, lm: refmodel.Load(refmodel.Full)}
 	for _, temperature := range []float64{0, 0.7, 1} {
-		bins := map[float64]*count{}
+		type count struct{ n, near, far int }
+		var bins [evidence.Bins]count
 		for i := range 16 {
 			h := runs("", refmodel.Full.Noisy(noise, uint64(i)))
 			s := h.answer(t, i, temperature)
@@ -240,33 +242,24 @@ func TestHonestBoundsHold(t *testing.T) {
 				t.Fatal(err)
 			}
 			for _, p := range sc.Positions {
-				x, r := p.Gap, greedyResult(p, noise)
+				bin, r := evidence.Bin(p.Gap), bounds.GreedyOutcome(&p)
 				if q.redraw {
-					x, r = p.Margin, redrawnResult(p, noise/temperature)
+					bin, r = evidence.RedrawnBin(&p, temperature), bounds.RedrawnOutcome(&p, temperature)
 				}
-				b := bins[halfOctave(x)]
-				if b == nil {
-					b = new(count)
-					bins[halfOctave(x)] = b
-				}
-				b.n++
+				bins[bin].n++
 				switch r {
-				case near:
-					b.near++
-				case far, absurd:
-					b.far++
+				case evidence.Near:
+					bins[bin].near++
+				case evidence.Far, evidence.Absurd:
+					bins[bin].far++
 				}
 			}
 		}
-		for low, b := range bins {
-			floor := odds{near: 1e-4}
-			bound := greedyBound(low, noise, floor)
-			if temperature > 0 {
-				bound = redrawnBound(low, noise/temperature, floor)
-			}
-			expected := bound.near * float64(b.n)
+		for bin, b := range bins {
+			bound := bounds.Honest(temperature > 0, bin)
+			expected := bound.Near * float64(b.n)
 			if float64(b.near) > expected+4*math.Sqrt(expected)+3 || b.far > 0 {
-				t.Errorf("T = %v, bin from %.4f: %d near and %d far of %d, bound %.5f", temperature, low, b.near, b.far, b.n, bound.near)
+				t.Errorf("T = %v, bin from %.4f: %d near and %d far of %d, bound %.5f", temperature, evidence.Low(bin), b.near, b.far, b.n, bound.Near)
 			}
 		}
 	}

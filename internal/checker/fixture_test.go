@@ -117,13 +117,18 @@ func judgeIt(t testing.TB, c *Checker, req proto.CheckRequest) proto.CheckRespon
 	return res
 }
 
-// written is an answer as a server could have streamed it, made by hand.
+// written is an answer as a server could have streamed it, made by hand: the
+// first event has the text, and as many ids as one may have.
 func written(promptIDs, ids []int, text, finish string) []byte {
 	var b strings.Builder
 	p, _ := json.Marshal(promptIDs)
-	k, _ := json.Marshal(ids)
 	s, _ := json.Marshal(text)
 	fmt.Fprintf(&b, `data: {"id":"x","prompt_token_ids":%s,"choices":[{"index":0,"delta":{"role":"assistant","content":""},"finish_reason":null}]}`+"\n\n", p)
-	fmt.Fprintf(&b, `data: {"id":"x","choices":[{"index":0,"delta":{"content":%s},"token_ids":%s,"finish_reason":%q}]}`+"\n\ndata: [DONE]\n\n", s, k, finish)
+	for i := 0; i == 0 || i < len(ids); i += mostIDsAtOnce {
+		k, _ := json.Marshal(ids[i:min(len(ids), i+mostIDsAtOnce)])
+		fmt.Fprintf(&b, `data: {"id":"x","choices":[{"index":0,"delta":{"content":%s},"token_ids":%s,"finish_reason":null}]}`+"\n\n", s, k)
+		s = []byte(`""`)
+	}
+	fmt.Fprintf(&b, `data: {"id":"x","choices":[{"index":0,"delta":{},"finish_reason":%q}]}`+"\n\ndata: [DONE]\n\n", finish)
 	return []byte(b.String())
 }

@@ -5,6 +5,7 @@ import (
 	"image"
 	"slices"
 
+	"vision/internal/checker/evidence"
 	"vision/internal/task"
 )
 
@@ -45,38 +46,12 @@ func (unable) Vectors(context.Context, *vectorQuery) ([][]float32, error) { retu
 
 // scores is what a reference thinks of a text answer.
 type scores struct {
-	Prompt    []int      // the ids it renders the prompt to; nil if it cannot say
-	Positions []position // one for each token of the answer, the end included where it is known
-	Text      string     // the text that the answer's ids stand for
+	Prompt    []int               // the ids it renders the prompt to; nil if it cannot say
+	Positions []evidence.Position // one for each token of the answer, the end included where it is known
+	Text      string              // the text that the answer's ids stand for
 	HasText   bool
 	Tokens    int  // tokens of the answer, the end token included; if Cut and not by ids, an estimate
 	Cut       bool // Positions are those of the answer's beginning, for want of context; Text is all of it
-}
-
-// position is one token of an answer beside what the reference would have
-// written there, given everything before it. Logarithms are natural.
-type position struct {
-	Token   int
-	Best    bool    // the reference's own first choice
-	Gap     float64 // between its two best log-probabilities, >= 0
-	Deficit float64 // of Token's log-probability below the best, >= 0
-	Exact   bool    // it stands where the miner wrote it, though others may not
-
-	// Contrast holds ln q(Token)/p(Token) for each alternative q to the request's
-	// own distribution p: those of powers, then other models if the reference has
-	// any. Nil if unknown; else of the same length in all positions.
-	Contrast []float64
-
-	// End, if HasEnd, is the chance under p of an end here; Ends says that the
-	// answer does end here.
-	End    float64
-	Ends   bool
-	HasEnd bool
-
-	// If the query asks for it, what the reference draws here with the request's
-	// seed; see refmodel.Redrawn.
-	Margin, Miss, Share float64
-	Drawn               bool // it draws Token too
 }
 
 // engine is one make of reference.

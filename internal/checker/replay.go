@@ -3,46 +3,31 @@ package checker
 import (
 	"context"
 	"fmt"
-	"math"
+
+	"vision/internal/checker/evidence"
 )
 
-// Rates of divergence per token: replayHonest bounds that of an honest miner
-// on the reference's engine, replayCheats are the alternatives.
-const replayHonest = 0.01
-
-var replayCheats = [...]float64{0.04, 0.3}
-
-// judgeReplay is test B on a server that only answers: the reference answers
-// the same request with the same seed, and the answers are compared up to
+// replay is what test B needs on a server that only answers: the reference
+// answers the same request with the same seed, and the answers are compared up to
 // where they part. Beyond that the prompts differ, so to say.
-func judgeReplay(ctx context.Context, ref Reference, q *textQuery, s *sample) (verdict, error) {
-	p := ref.Proves()
-	if !p.Replay {
-		return verdict{}, notCheckable("the reference neither scores nor replays texts")
-	}
-	if q.temperature > 0 && !sameSampler(p, s) {
-		return verdict{}, notCheckable("the reference has another sampler than the miner, which declares engine %q", s.spec.Engine)
-	}
+func replay(ctx context.Context, ref Reference, q *textQuery) (*evidence.Replay, error) {
 	own, err := ref.Answer(ctx, q)
 	if err != nil {
-		return verdict{}, fmt.Errorf("replay the request: %w", err)
+		return nil, fmt.Errorf("replay the request: %w", err)
 	}
 	same, parted := compareAnswers(q.answer, own)
-	var logs []float64
-	for _, r := range replayCheats {
-		x := float64(same) * math.Log((1-r)/(1-replayHonest))
-		if parted {
-			x += math.Log(r / replayHonest)
-		}
-		logs = append(logs, x)
+	return &evidence.Replay{Same: same, Parted: parted}, nil
+}
+
+// replayable is the error for what replay alone would have to judge and cannot.
+func replayable(p Proof, q *textQuery, s *sample) error {
+	switch {
+	case !p.Replay:
+		return notCheckable("the reference neither scores nor replays texts")
+	case q.temperature > 0 && !sameSampler(p, s):
+		return notCheckable("the reference has another sampler than the miner, which declares engine %q", s.spec.Engine)
 	}
-	v := verdict{test: "replay", e: meanExp(logs), detail: fmt.Sprintf("the reference's own answer is the same for %d tokens", same)}
-	if parted {
-		v.detail += ", then another"
-	}
-	v.quality = quality(v.e)
-	v.work = s.outcome.Work
-	return v, nil
+	return nil
 }
 
 // bytesPerToken turns lengths of text into numbers of tokens where no ids are

@@ -14,6 +14,7 @@ import (
 	"strings"
 	"time"
 
+	"vision/internal/checker/evidence"
 	"vision/internal/fault"
 	"vision/internal/openai"
 	"vision/internal/proto"
@@ -280,24 +281,23 @@ type listed struct {
 
 // positionOf makes a position of the alternatives that a server lists: the
 // topListed likeliest, and the token itself (own) if it is not among them.
-func positionOf(list []listed, own int, q *textQuery) position {
+func positionOf(list []listed, own int, q *textQuery) evidence.Position {
 	token := list[own]
 	slices.SortStableFunc(list, func(a, b listed) int { return cmp.Compare(b.logprob, a.logprob) })
-	p := position{Token: token.id, Deficit: max(0, list[0].logprob-token.logprob)}
+	p := evidence.Position{Token: token.id, Logprob: token.logprob, Deficit: max(0, list[0].logprob-token.logprob)}
 	p.Best = p.Deficit == 0
 	p.Gap = 16 // one alternative: no doubt about it
 	if len(list) > 1 {
 		p.Gap = max(0, list[0].logprob-list[1].logprob)
 	}
+	at := slices.Index(list, token)
+	p.Rank = at + 1
 	if q.temperature > 0 && q.temperature <= 1 {
 		// What is an outcome of its own must not depend on what the miner wrote: a
 		// token further down is one of the tail's.
 		list = list[:min(len(list), topListed)]
-		at := slices.Index(list, token)
-		if at < 0 {
-			at = len(list)
-		}
-		p.Contrast = contrast(withTail(list).drawn(q.temperature, q.topP), at, q.temperature)
+		at = min(at, len(list))
+		p.FillContrast(withTail(list), at, q.temperature, q.topP, q.noise)
 	}
 	return p
 }
@@ -305,7 +305,7 @@ func positionOf(list []listed, own int, q *textQuery) position {
 // withTail makes outcomes of listed alternatives: what they leave is one more.
 // At temperatures up to 1 that gives the tail too much weight rather than too
 // little; above 1 it would not, so there is no contrast there.
-func withTail(list []listed) (o outcomes) {
+func withTail(list []listed) (o evidence.Outcomes) {
 	left := 1.0
 	for _, l := range list {
 		lp := max(l.logprob, -100)

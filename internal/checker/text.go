@@ -5,87 +5,141 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"slices"
 	"strings"
 
+	"vision/internal/checker/evidence"
 	"vision/internal/outcome"
 )
 
-// judgeText judges chats and completions. First what needs no model: an
-// answer that is whole, as long as its finish_reason says, made of the ids
-// that it shows. Then the strongest test that the reference allows.
+// judgeText judges chats and completions by all that assess finds.
 func judgeText(ctx context.Context, ref Reference, s *sample) (verdict, error) {
-	q, err := readTextQuery(s.request, &s.task.Model)
+	a, err := assess(ctx, ref, s)
 	if err != nil {
 		return verdict{}, err
 	}
+	if a.Guilt != "" {
+		return guilty(a.Guilt, "%s", a.detail), nil
+	}
+	r := s.bounds.Weigh(&a.Response)
+	v := verdict{e: r.E, test: r.Test, detail: r.Detail, quality: quality(r.E)}
+	if a.detail != "" {
+		v.detail += "; " + a.detail
+	}
+	if v.quality > 0 {
+		v.work = a.work
+	}
+	return v, nil
+}
+
+// assessment is what there is to be weighed of an answer.
+type assessment struct {
+	evidence.Response
+	detail string // for people: what is wrong, if Guilt is set
+	work   int64  // units, if it is not guilty
+}
+
+// convicted is the assessment of an answer that is wrong in a way no honest server is.
+func (a *assessment) convicted(v verdict) *assessment {
+	a.Guilt, a.detail, a.Positions, a.Replay = v.test, v.detail, nil, nil
+	return a
+}
+
+// assess asks the reference about a chat or completion. First what needs no
+// model: an answer that is whole, as long as its finish_reason says, made of the
+// ids that it shows. Then what the strongest test needs that the reference allows.
+func assess(ctx context.Context, ref Reference, s *sample) (*assessment, error) {
+	q, err := readTextQuery(s.request, &s.task.Model)
+	if err != nil {
+		return nil, err
+	}
+	out := &assessment{Response: evidence.Response{Temperature: q.temperature, TopP: q.topP, MaxTokens: q.maxTokens}}
 	a, err := readAnswer(s.response, s.outcome.Stream)
 	if err != nil {
-		return guilty("malformed", "%v", err), nil
+		return out.convicted(guilty("malformed", "%v", err)), nil
 	}
-	q.answer = a
+	q.answer, out.Finish = a, a.finish
 	a.partial = s.outcome.Status == outcome.Canceled
 	proof := ref.Proves()
+	q.noise = proof.Noise
 	if v, bad := judgeShape(q, s, proof); bad {
-		return v, nil
+		return out.convicted(v), nil
 	}
 	if len(a.text) == 0 && len(a.ids) == 0 {
 		if a.partial {
-			return verdict{}, notCheckable("nothing of it came")
+			return nil, notCheckable("nothing of it came")
 		}
-		return guilty("malformed", "it is empty"), nil
+		return out.convicted(guilty("malformed", "it is empty")), nil
 	}
 	q.redraw = proof.Redraw && q.temperature > 0 && sameSampler(proof, s)
+	out.Redraw = q.redraw
 	if !proof.Score {
-		return judgeReplay(ctx, ref, q, s)
+		return out.replayed(ctx, ref, q, s)
 	}
 	if !proof.IDs || !a.hasIDs {
-		a.ids, a.hasIDs = nil, false // judged by its text
+		a.ids, a.hasIDs, a.claimed = nil, false, nil // judged by its text
 		if proof.IDs && len(a.reasoning) > 0 {
-			return guilty("no-ids", "its reasoning is apart from its text, and no token ids show how they belong together"), nil
+			return out.convicted(guilty("no-ids", "its reasoning is apart from its text, and no token ids show how they belong together")), nil
 		}
 		if a.cut() {
 			a.text = []byte(wholeWords(string(a.text)))
 		}
 		switch {
 		case len(a.text) == 0 && a.partial:
-			return verdict{}, notCheckable("too little of it came")
+			return nil, notCheckable("too little of it came")
 		case len(a.text) == 0:
-			return guilty("malformed", "it has no text"), nil
+			return out.convicted(guilty("malformed", "it has no text")), nil
 		}
 	}
+	out.IDs = a.hasIDs
 	sc, err := ref.Score(ctx, q)
 	if errors.Is(err, errNoTemplate) {
-		return judgeReplay(ctx, ref, q, s)
+		return out.replayed(ctx, ref, q, s)
 	}
 	var fault *atFault
 	if errors.As(err, &fault) {
-		return guilty(fault.test, "%s", fault.detail), nil
+		return out.convicted(guilty(fault.test, "%s", fault.detail)), nil
 	}
 	if err != nil {
-		return verdict{}, fmt.Errorf("score the answer: %w", err)
+		return nil, fmt.Errorf("score the answer: %w", err)
 	}
 	if v, bad := judgeIDs(q, sc); bad {
-		return v, nil
+		return out.convicted(v), nil
 	}
-	v := weigh(q, sc, proof.Noise)
-	if q.temperature > 0 && !q.redraw && proof.Replay && sameSampler(proof, s) && !a.partial && !sc.Cut {
-		r, err := judgeReplay(ctx, ref, q, s)
-		if err != nil {
-			return verdict{}, err
+	out.Positions = sc.Positions
+	if len(a.claimed) == len(a.ids) { // else nobody knows which belongs where
+		for i := range min(len(a.claimed), len(out.Positions)) {
+			out.Positions[i].Claimed = a.claimed[i]
 		}
-		v.e = (v.e + r.e) / 2 // the mean of two e-values is one
-		v.test += "+" + r.test
-		v.detail += "; " + r.detail
+	}
+	if q.temperature > 0 && !q.redraw && proof.Replay && sameSampler(proof, s) && !a.partial && !sc.Cut {
+		if out.Replay, err = replay(ctx, ref, q); err != nil {
+			return nil, err
+		}
 	}
 	if sc.Cut {
-		v.detail += "; only its beginning fits into the reference's context"
+		out.detail = "only its beginning fits into the reference's context"
 	}
-	v.quality = quality(v.e)
-	if v.quality > 0 {
-		v.work = int64(min(sc.Tokens, q.maxTokens))
+	out.work = int64(min(sc.Tokens, q.maxTokens))
+	return out, nil
+}
+
+// replayed is for references, or answers, that can only be replayed.
+func (a *assessment) replayed(ctx context.Context, ref Reference, q *textQuery, s *sample) (*assessment, error) {
+	if err := replayable(ref.Proves(), q, s); err != nil {
+		return nil, err
 	}
-	return v, nil
+	r, err := replay(ctx, ref, q)
+	if err != nil {
+		return nil, err
+	}
+	a.Replay, a.work = r, s.outcome.Work
+	a.detail = fmt.Sprintf("the reference's own answer is the same for %d tokens", r.Same)
+	if r.Parted {
+		a.detail += ", then another"
+	}
+	return a, nil
 }
 
 // sameSampler says whether the reference draws as the miner says its server
@@ -93,6 +147,11 @@ func judgeText(ctx context.Context, ref Reference, s *sample) (verdict, error) {
 func sameSampler(p Proof, s *sample) bool {
 	return p.Engine != "" && s.spec.Engine == p.Engine && !s.spec.Speculative
 }
+
+// mostIDsAtOnce is how many token ids one event of a stream may hold where
+// tokens are not speculated: servers that fall behind put a few into one; a
+// second's worth is an answer that was made before.
+const mostIDsAtOnce = 64
 
 // judgeShape judges what needs no model.
 func judgeShape(q *textQuery, s *sample, proof Proof) (verdict, bool) {
@@ -102,6 +161,8 @@ func judgeShape(q *textQuery, s *sample, proof Proof) (verdict, bool) {
 		return guilty("malformed", "%v", a.unended), true
 	case a.tools:
 		return guilty("malformed", "it calls a tool, and none was offered"), true
+	case a.largest > mostIDsAtOnce && !s.spec.Speculative:
+		return guilty("many-ids", "%d token ids in one event, and the miner does not declare speculative decoding", a.largest), true
 	case len(a.ids) > q.maxTokens:
 		return guilty("padded", "%d token ids, max_tokens was %d", len(a.ids), q.maxTokens), true
 	case s.task.Model.TokenIDs && !a.hasIDs && len(a.text) > 0:
@@ -190,4 +251,16 @@ func firstDifference(a, b []int) int {
 		}
 	}
 	return n
+}
+
+// quality turns evidence into a quality: 1 up to E = 3, then falling with the
+// logarithm to 0 at E = 10^4. An honest miner whose noise is within bounds
+// loses at most 0.04 in the mean whatever the tests (P(E > x) <= 1/x), and in
+// practice almost nothing; see docs/verification.md.
+func quality(e float64) float64 {
+	const from, to = 3, 1e4
+	if !(e > from) {
+		return 1
+	}
+	return max(0, 1-math.Log(e/from)/math.Log(to/from))
 }

@@ -7,8 +7,6 @@ import (
 	"strings"
 	"testing"
 
-	"pgregory.net/rapid"
-
 	"vision/internal/fault"
 	"vision/internal/outcome"
 	"vision/internal/proto"
@@ -127,58 +125,6 @@ func TestNotCheckable(t *testing.T) {
 	if _, err := c.Judge(t.Context(), bad); fault.KindOf(err) != fault.Invalid {
 		t.Errorf("half a request: %v", err)
 	}
-}
-
-// The expected factor of a token is at most 1 for everyone within the bounds.
-func TestEvidenceIsAnEValue(t *testing.T) {
-	rapid.Check(t, func(t *rapid.T) {
-		share := func(name string) float64 { return rapid.Float64Range(0, 1).Draw(t, name) }
-		x, noise := 10*share("x")*share("scale"), 0.3*share("noise")+1e-4
-		bound := greedyBound(halfOctave(x), noise, odds{1e-4, 1e-6, 1e-8})
-		// Any honest probabilities below the bounds.
-		p := odds{bound.near * share("near"), bound.far * share("far"), bound.absurd * share("absurd")}
-		expected := 0.0
-		for r, chance := range map[result]float64{agrees: p.agrees(), near: p.near, far: p.far, absurd: p.absurd} {
-			var tl tally
-			pos := position{Gap: x}
-			switch r {
-			case agrees:
-				pos.Best = true
-			case near:
-				pos.Deficit = 0.1
-			case far:
-				pos.Deficit = max(12*noise, 0.5) * 1.01
-			case absurd:
-				pos.Deficit = max(30*noise, 3) * 1.01
-			}
-			tl.greedy(pos, noise, odds{1e-4, 1e-6, 1e-8})
-			expected += chance * tl.e()
-		}
-		if !(expected <= 1+1e-9) {
-			t.Fatalf("expected evidence %v for %+v within %+v", expected, p, bound)
-		}
-	})
-}
-
-// For tokens drawn from p every contrast has expected value 1.
-func TestContrastIsFair(t *testing.T) {
-	rapid.Check(t, func(t *rapid.T) {
-		logits := rapid.SliceOfN(rapid.Float64Range(-20, 5), 2, 30).Draw(t, "logits")
-		normalise(logits)
-		temperature, topP := rapid.Float64Range(0, 2).Draw(t, "t"), rapid.Float64Range(0.05, 1).Draw(t, "p")
-		p := outcomes(logits).drawn(temperature, topP)
-		expected := make([]float64, len(powers))
-		for i := range p {
-			for j, x := range contrast(p, i, temperature) {
-				expected[j] += math.Exp(p[i] + x)
-			}
-		}
-		for j, e := range expected {
-			if math.Abs(e-1) > 1e-6 {
-				t.Fatalf("power %v: expected value %v", powers[j], e)
-			}
-		}
-	})
 }
 
 func TestQualityFallsWithEvidence(t *testing.T) {

@@ -23,7 +23,8 @@ type textQuery struct {
 
 	model  *task.Model
 	answer *answer
-	redraw bool // the miner samples as the reference does
+	redraw bool    // the miner samples as the reference does
+	noise  float64 // the reference's bound on honest noise, nats
 }
 
 // message is one turn of a conversation.

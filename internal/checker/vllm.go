@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"vision/internal/checker/evidence"
 )
 
 // vllm is a vLLM server. It scores token ids as they are, in one prefill:
@@ -165,16 +167,16 @@ func (v *vllm) tokens(ctx context.Context, q *textQuery) ([]int, error) {
 
 // end is the position after the last token, where the answer claims that an
 // end token came.
-func (v *vllm) end(c vllmChoice, q *textQuery) (position, bool) {
+func (v *vllm) end(c vllmChoice, q *textQuery) (evidence.Position, bool) {
 	if len(q.model.EndTokens) == 0 || c.Logprobs == nil || len(c.Logprobs.Top) == 0 {
-		return position{}, false
+		return evidence.Position{}, false
 	}
 	list, own := []listed{}, -1
 	lowest := 0.0
 	for name, lp := range c.Logprobs.Top[0] {
 		n, err := strconv.Atoi(strings.TrimPrefix(name, "token_id:"))
 		if err != nil {
-			return position{}, false
+			return evidence.Position{}, false
 		}
 		if slices.Contains(q.model.EndTokens, n) && (own < 0 || lp > list[own].logprob) {
 			own = len(list)

@@ -55,6 +55,8 @@ var layerOf = map[string]Layer{
 
 	"openai/responses": Pure,
 
+	"checker/evidence": Pure,
+
 	"chain/local":    Adapter,
 	"chain/private":  Adapter,
 	"checker/remote": Adapter,
@@ -87,6 +89,7 @@ var layerOf = map[string]Layer{
 	"cmd/vision":      Wiring,
 	"test/interop/go": Wiring,
 	"test/relaybench": Wiring,
+	"checker/eval":    Wiring, // it runs checker and model servers beside one another
 	"devnet":          Wiring,
 	"node":            Wiring,
 }

@@ -1,0 +1,163 @@
+package evidence
+
+import (
+	"fmt"
+	"math"
+	"slices"
+	"strings"
+)
+
+// Part is what one test says of a response: the logarithm of its likelihood
+// ratio for each alternative. Parts of the same test add up over responses.
+type Part struct {
+	Test   string
+	Weight float64 // among the response's parts; fixed for each test
+	Logs   []float64
+	Tokens int // that it looked at
+	Detail string
+}
+
+// E is the part's own e-value: the mean over its alternatives.
+func (p *Part) E() float64 { return MeanExp(p.Logs) }
+
+// Result is what all tests say of a response.
+type Result struct {
+	E      float64
+	Test   string // the tests' names, the strongest first
+	Detail string // one line for people; no text
+	Parts  []Part
+}
+
+// Guilty is the evidence of what no honest server does.
+const Guilty = 1e300
+
+// Weigh runs the tests that a response allows:
+//
+//	temperature 0            prefill-t0: is each token the reference's first choice?
+//	the same sampler, seed   redraw-seed: does the reference draw the same token?
+//	else                     likelihood: are the tokens as likely as drawn ones are?
+//
+// and, where there is what they need, length, replay and logprobs. Further
+// parts, such as Copied's, may be added.
+func (b *Bounds) Weigh(r *Response, more ...Part) Result {
+	if r.Guilt != "" {
+		return Result{E: Guilty, Test: r.Guilt}
+	}
+	var parts []*Part
+	switch {
+	case len(r.Positions) == 0:
+	case r.Temperature == 0:
+		parts = append(parts, b.greedy(r))
+	case r.Redraw:
+		parts = append(parts, b.redrawn(r), b.length(r))
+	default:
+		parts = append(parts, b.likelihood(r), b.length(r))
+	}
+	if r.Replay != nil {
+		parts = append(parts, b.replay(r.Replay))
+	}
+	parts = append(parts, b.claimed(r))
+	for i := range more {
+		parts = append(parts, &more[i])
+	}
+	parts = slices.DeleteFunc(parts, func(p *Part) bool { return p == nil })
+	var res Result
+	var names, details []string
+	weights := 0.0
+	for _, p := range parts {
+		e := p.E()
+		res.E += p.Weight * e
+		weights += p.Weight
+		names = append(names, p.Test)
+		switch {
+		case p.Detail != "":
+			details = append(details, p.Detail)
+		case p.Test == "likelihood":
+			details = append(details, fmt.Sprintf("%d tokens; the strongest of %d alternatives has %.1f nats on the task's model; z %.1f",
+				p.Tokens, len(p.Logs), slices.Max(p.Logs), ZScore(r)))
+		default:
+			details = append(details, fmt.Sprintf("evidence of %s %.2g", p.Test, e))
+		}
+		res.Parts = append(res.Parts, *p)
+	}
+	if weights == 0 {
+		return Result{E: 1, Test: "none"}
+	}
+	res.E = min(res.E/weights, Guilty)
+	res.Test, res.Detail = strings.Join(names, "+"), strings.Join(details, "; ")
+	return res
+}
+
+// Combine is the e-value of several responses taken together: parts of the
+// same test multiply, alternative by alternative, and the mean is taken last,
+// so that an alternative that fits all of them tells most. Their parts must
+// have been weighed by the same bounds.
+func Combine(results []Result) float64 {
+	type sum struct {
+		weight float64
+		logs   []float64
+	}
+	sums := map[string]*sum{}
+	guilty := false
+	for _, r := range results {
+		guilty = guilty || r.E >= Guilty && len(r.Parts) == 0
+		for _, p := range r.Parts {
+			s := sums[p.Test]
+			if s == nil {
+				s = &sum{p.Weight, make([]float64, len(p.Logs))}
+				sums[p.Test] = s
+			}
+			for j, x := range p.Logs {
+				if j < len(s.logs) {
+					s.logs[j] += x
+				}
+			}
+		}
+	}
+	if guilty {
+		return Guilty
+	}
+	e, weights := 0.0, 0.0
+	for _, s := range sums {
+		e += s.weight * MeanExp(s.logs)
+		weights += s.weight
+	}
+	if weights == 0 {
+		return 1
+	}
+	return min(e/weights, Guilty)
+}
+
+// greedy is test A.
+func (b *Bounds) greedy(r *Response) *Part {
+	var t tally
+	for i := range r.Positions {
+		p := &r.Positions[i]
+		honest, others := b.greedyOdds(Bin(p.Gap), r.IDs || p.Exact)
+		t.add(b.GreedyOutcome(p), honest, others)
+	}
+	return t.part("prefill-t0", "not the first choice")
+}
+
+// redrawn is test B at every token: what the miner wrote before is taken as
+// given, so that one divergence does not end the test.
+func (b *Bounds) redrawn(r *Response) *Part {
+	var t tally
+	for i := range r.Positions {
+		p := &r.Positions[i]
+		honest, others := b.redrawnOdds(RedrawnBin(p, r.Temperature), r.IDs || p.Exact)
+		t.add(b.RedrawnOutcome(p, r.Temperature), honest, others)
+	}
+	return t.part("redraw-seed", "drawn otherwise")
+}
+
+func (t *tally) part(test, what string) *Part {
+	if t.tokens == 0 {
+		return nil
+	}
+	return &Part{Test: test, Weight: 1, Logs: t.logs, Tokens: t.tokens,
+		Detail: fmt.Sprintf("%d tokens, %d %s nearby, %d far off", t.tokens, t.nears, what, t.fars)}
+}
+
+// Finite says whether a result's number may be used: a NaN is our own mistake.
+func (r *Result) Finite() bool { return !math.IsNaN(r.E) && r.E >= 0 && r.E <= Guilty }
