@@ -36,9 +36,11 @@ func givenTask(kind string) task.Task {
 // past draws features as customers' requests have them.
 type past struct{}
 
-func (past) Draw(r *rand.Rand, kind string) task.Features {
+func (past) Written(*rand.Rand, *task.Task, int) []prompt.Turn { return nil }
+
+func (past) Draw(r *rand.Rand, t *task.Task) task.Features {
 	f := task.Features{Turns: 1, Temperature: -1, TopP: -1, PromptBytes: 60, Output: 20, Size: "128x128"}
-	if kind == "upscale" {
+	if t.Kind == "upscale" {
 		f.Size = "96x72"
 	}
 	return f

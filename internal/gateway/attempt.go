@@ -107,7 +107,7 @@ func (x *exchange) try(ctx context.Context, seat *dispatch.Seat, d deadlines, ca
 		*answer = g.Relay.Do(ctx, *call, r)
 		r.settle(answer)
 	}
-	relay.Excuse(answer, overloaded)
+	relay.Excuse(answer, overloaded, call.Request)
 	switch o := &answer.Outcome; {
 	case o.Status == outcome.OK, o.Reason == outcome.Refused, o.Reason == outcome.Hedged:
 	case context.Cause(ctx) == relay.ErrShutdown:

@@ -66,7 +66,7 @@ func (w *writer) conversation(count, n int) []Turn {
 		}
 		text := make(max(size, 1))
 		remaining = max(remaining-len(text), 1)
-		turns = append(turns, Turn{role, text})
+		turns = append(turns, Turn{Role: role, Text: text})
 	}
 	if count%2 == 0 {
 		add("system", w.system)

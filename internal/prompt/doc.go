@@ -27,8 +27,11 @@ import "math/rand/v2"
 
 // Turn is one message of a conversation.
 type Turn struct {
-	Role string // "system", "user" or "assistant"
+	Role string // "system", "user", "assistant" or "tool"
 	Text string
+
+	Calls     string // the tool that an assistant calls, "" if none
+	Arguments string // of the call, a JSON object
 }
 
 // Longest is the most bytes that a text may be asked to have.

@@ -5,6 +5,7 @@ import (
 
 	"vision/internal/fault"
 	"vision/internal/outcome"
+	"vision/internal/task"
 )
 
 // Entry is what is written down of an attempt that ended with a: customers'
@@ -21,6 +22,9 @@ func Entry(call *Call, a *Answer, last bool) outcome.Entry {
 	}
 	if last && call.Source == outcome.Organic {
 		f := call.Request.Features()
+		if o.Status != outcome.OK && (o.Status != outcome.Canceled || o.Work == 0) {
+			f.Options = "" // nobody knows that a server takes them
+		}
 		e.Features, e.Kind = &f, call.Kind.Name()
 	}
 	return e
@@ -32,12 +36,13 @@ func Entry(call *Call, a *Answer, last bool) outcome.Entry {
 var refusals = []string{"http_400", "http_413", "http_422"}
 
 // Excuse changes how an attempt ended where that is no failure of the miner's:
-// it refused a customer's request, or it was overloaded and by us. (A probe is
-// known to be good, so a miner that refuses it has failed.)
-func Excuse(a *Answer, overloaded bool) {
+// it refused a customer's request, or it was overloaded and by us. (A plain probe is
+// known to be good, so a miner that refuses it has failed. One with fields that
+// only some requests have is treated as a customer's, which it is like.)
+func Excuse(a *Answer, overloaded bool, r task.Request) {
 	o := &a.Outcome
 	switch {
-	case o.Status == outcome.Failed && o.Source == outcome.Organic && slices.Contains(refusals, o.Reason):
+	case o.Status == outcome.Failed && slices.Contains(refusals, o.Reason) && (o.Source == outcome.Organic || !r.Features().Plain()):
 		o.Status, o.Reason = outcome.Canceled, outcome.Refused
 		a.Err = fault.New(fault.Invalid, "request_refused",
 			"The model's server refuses this request: it may be too long for the model, or hold something that the server does not support.")

@@ -11,6 +11,7 @@ import (
 
 	"vision/internal/fault"
 	"vision/internal/outcome"
+	"vision/internal/task"
 )
 
 func TestExcuse(t *testing.T) {
@@ -21,20 +22,23 @@ func TestExcuse(t *testing.T) {
 		overloaded bool
 		want       outcome.Status
 		as         string
+		body       string // of the request; a plain one if empty
 	}{
-		{outcome.Organic, outcome.Failed, "http_400", false, outcome.Canceled, "refused"},
-		{outcome.Organic, outcome.Failed, "http_413", false, outcome.Canceled, "refused"},
-		{outcome.Organic, outcome.Failed, "http_422", true, outcome.Canceled, "refused"},
-		{outcome.Synthetic, outcome.Failed, "http_400", true, outcome.Failed, "http_400"}, // ours are known to be good
-		{outcome.Organic, outcome.Failed, "http_404", false, outcome.Failed, "http_404"},  // of the miner, not of the request
-		{outcome.Organic, outcome.Failed, "http_500", true, outcome.Failed, "http_500"},
-		{outcome.Organic, outcome.RateLimited, "http_429", false, outcome.RateLimited, "http_429"},
-		{outcome.Organic, outcome.RateLimited, "http_429", true, outcome.Canceled, "our_overload"},
-		{outcome.Synthetic, outcome.RateLimited, "http_429", true, outcome.Canceled, "our_overload"},
-		{outcome.Synthetic, outcome.OK, "", true, outcome.OK, ""},
+		{outcome.Synthetic, outcome.Failed, "http_400", false, outcome.Canceled, "refused", `{"messages":[{"role":"user","content":"hi"}],"top_k":40}`}, // a server may not know the field
+		{outcome.Synthetic, outcome.Failed, "http_500", false, outcome.Failed, "http_500", `{"messages":[{"role":"user","content":"hi"}],"top_k":40}`},
+		{outcome.Organic, outcome.Failed, "http_400", false, outcome.Canceled, "refused", ""},
+		{outcome.Organic, outcome.Failed, "http_413", false, outcome.Canceled, "refused", ""},
+		{outcome.Organic, outcome.Failed, "http_422", true, outcome.Canceled, "refused", ""},
+		{outcome.Synthetic, outcome.Failed, "http_400", true, outcome.Failed, "http_400", ""}, // ours are known to be good
+		{outcome.Organic, outcome.Failed, "http_404", false, outcome.Failed, "http_404", ""},  // of the miner, not of the request
+		{outcome.Organic, outcome.Failed, "http_500", true, outcome.Failed, "http_500", ""},
+		{outcome.Organic, outcome.RateLimited, "http_429", false, outcome.RateLimited, "http_429", ""},
+		{outcome.Organic, outcome.RateLimited, "http_429", true, outcome.Canceled, "our_overload", ""},
+		{outcome.Synthetic, outcome.RateLimited, "http_429", true, outcome.Canceled, "our_overload", ""},
+		{outcome.Synthetic, outcome.OK, "", true, outcome.OK, "", ""},
 	} {
 		a := Answer{Outcome: outcome.Outcome{Source: c.source, Status: c.status, Reason: c.reason}}
-		Excuse(&a, c.overloaded)
+		Excuse(&a, c.overloaded, asked(t, c.body))
 		if a.Outcome.Status != c.want || a.Outcome.Reason != c.as {
 			t.Errorf("%v %v %q, overloaded %v: %v %q, want %v %q", c.source, c.status, c.reason, c.overloaded, a.Outcome.Status, a.Outcome.Reason, c.want, c.as)
 		}
@@ -42,6 +46,18 @@ func TestExcuse(t *testing.T) {
 			t.Errorf("the customer of a refused request is told %v", a.Err)
 		}
 	}
+}
+
+func asked(t *testing.T, body string) task.Request {
+	t.Helper()
+	if body == "" {
+		body = `{"messages":[{"role":"user","content":"hi"}]}`
+	}
+	r, err := task.Chat{}.Parse([]byte(body), chatTask)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return r
 }
 
 // TestWhatIsSampled: what was drawn is kept to be checked if it is good, or was

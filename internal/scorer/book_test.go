@@ -272,17 +272,25 @@ func BenchmarkTurn(b *testing.B) {
 func TestShapeFollowsCustomers(t *testing.T) {
 	r := rand.New(rand.NewPCG(1, 2))
 	past := slices.Repeat([]task.Features{{Stream: true, Turns: 3, PromptBytes: 1000, Output: 77, Temperature: 0.3, TopP: -1}}, 50)
-	s := shape{"chat": past}
+	s := shape{kinds: map[string][]task.Features{"chat": past}}
 	for range 1000 {
-		f := s.Draw(r, "chat")
+		f := s.Draw(r, &task.Task{Name: "a", Kind: "chat"})
 		if !f.Stream || f.Turns != 3 || f.Output != 77 || f.Temperature != 0.3 || f.PromptBytes < 900 || f.PromptBytes > 1100 {
 			t.Fatalf("drew %+v where customers only sent %+v", f, past[0])
+		}
+	}
+	// Options are lent to no other task: its servers may not know them.
+	odd := task.Features{Turns: 1, PromptBytes: 100, Output: 20, Task: "a", Options: "top_k=40"}
+	own := shape{kinds: map[string][]task.Features{"chat": slices.Repeat([]task.Features{odd}, 50)}, tasks: map[string][]task.Features{"a": slices.Repeat([]task.Features{odd}, 50)}}
+	for name, want := range map[string]string{"a": "top_k=40", "b": ""} {
+		if f := own.Draw(r, &task.Task{Name: name, Kind: "chat"}); f.Options != want {
+			t.Errorf("a probe of task %s has options %q, want %q", name, f.Options, want)
 		}
 	}
 	for _, kind := range []string{"chat", "completion", "embedding", "text-to-image", "something new"} {
 		distinct := map[task.Features]bool{}
 		for range 1000 {
-			f := s.Draw(r, kind)
+			f := s.Draw(r, &task.Task{Name: "a", Kind: kind})
 			if kind != "chat" && (f.PromptBytes < 1 || f.Output < 1 || f.Turns < 1) {
 				t.Fatalf("%s: made up %+v", kind, f)
 			}

@@ -89,6 +89,7 @@ type Config struct {
 
 	Checker   Checker          // optional: without one, samples wait
 	Board     Board            // optional: the gateway's in this process, if there is one; without one, see refusal
+	Corpus    Corpus           // optional: texts of the operator's for probes
 	Mechanism Mechanism        // optional: score.Vision4
 	Rates     sampling.Config  // optional: sampling.Default
 	Log       *slog.Logger     // optional: silent

@@ -82,7 +82,7 @@ func (s *Scorer) ask(ctx context.Context, b *book, t turn) {
 		Keep: keep,
 	}
 	answer := s.relayed(ctx, call)
-	relay.Excuse(&answer, begun.Spent)
+	relay.Excuse(&answer, begun.Spent, request)
 	if s.c.Board != nil {
 		s.c.Board.Ended(begun, answer.Outcome, answer.RetryAfter)
 	}

@@ -69,7 +69,7 @@ func New(c Config) (*Scorer, error) {
 		setWake:  make(chan struct{}, 1),
 	}
 	s.tail = &tail{s: s}
-	s.shape.Store(&shape{})
+	s.shape.Store(&shape{corpus: c.Corpus})
 	return s, nil
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"math/rand/v2"
 
+	"vision/internal/prompt"
 	"vision/internal/task"
 )
 
@@ -14,20 +15,47 @@ const (
 	convincing = 20
 )
 
-// shape draws features of requests as customers sent them lately. It does not
-// change once made.
-type shape map[string][]task.Features
+// shape draws features of requests as customers sent them lately, and texts that
+// people wrote. It does not change once made.
+type shape struct {
+	kinds  map[string][]task.Features // newest first
+	tasks  map[string][]task.Features // of them, those that name the task
+	corpus Corpus                     // nil: there is none
+}
 
-// Draw implements task.Shape. Lengths are moved by up to a tenth, so that no
+// Corpus has texts that the operator gave. *corpus.Corpus is one.
+type Corpus interface {
+	// Draw gives a conversation of about as many bytes for a task of the kind;
+	// nil if there is none.
+	Draw(r *rand.Rand, kind string, bytes int) []prompt.Turn
+}
+
+// Draw implements task.Shape. Requests for the task itself are what counts, if
+// there are enough; those for others of the kind lend it lengths, but no options:
+// its servers may not know them. Lengths are moved by up to a tenth, so that no
 // probe is as long as a certain customer's request.
-func (s shape) Draw(r *rand.Rand, kind string) task.Features {
-	past := s[kind]
+func (s *shape) Draw(r *rand.Rand, t *task.Task) task.Features {
+	past, own := s.tasks[t.Name], true
+	if len(past) < convincing {
+		past, own = s.kinds[t.Kind], false
+	}
 	if r.IntN(convincing) >= len(past) {
-		return usual(r, kind)
+		return usual(r, t.Kind)
 	}
 	f := past[r.IntN(len(past))]
+	if !own && f.Task != t.Name {
+		f.Task, f.Options = "", ""
+	}
 	f.PromptBytes = int(float64(f.PromptBytes) * (0.9 + 0.2*r.Float64()))
 	return f
+}
+
+// Written implements task.Shape.
+func (s *shape) Written(r *rand.Rand, t *task.Task, bytes int) []prompt.Turn {
+	if s.corpus == nil {
+		return nil
+	}
+	return s.corpus.Draw(r, t.Kind, bytes)
 }
 
 // usual makes up features of a kind that nobody has asked for yet.
@@ -71,13 +99,18 @@ func length(r *rand.Rand, low, high int) int {
 
 // learn reads what customers sent lately.
 func (s *Scorer) learn(ctx context.Context) error {
-	next := shape{}
+	next := shape{kinds: map[string][]task.Features{}, tasks: map[string][]task.Features{}, corpus: s.c.Corpus}
 	for _, k := range task.KindNames() {
 		past, err := s.c.Store.Features(ctx, k, remembered)
 		if err != nil {
 			return err
 		}
-		next[k] = past
+		next.kinds[k] = past
+		for _, f := range past {
+			if f.Task != "" {
+				next.tasks[f.Task] = append(next.tasks[f.Task], f)
+			}
+		}
 	}
 	s.shape.Store(&next)
 	return nil

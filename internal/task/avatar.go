@@ -76,12 +76,14 @@ func (Avatar) Parse(body []byte, t *Task) (Request, error) { return parseWith(av
 
 // Synthesise makes up a face and what to make of it.
 func (Avatar) Synthesise(r *rand.Rand, shape Shape, t *Task) Request {
-	f := shape.Draw(r, Avatar{}.Name())
+	f := shape.Draw(r, t)
 	side := 256 + 64*r.IntN(5)
-	body := appendDescription([]byte{'{'}, r, f, t)
-	body = appendPicture(body, "image", madeUp(prompt.Portrait(r, side, side+32*r.IntN(4))))
-	body = appendPart(body, r, "adapter_strength", 8)
-	body = appendPart(body, r, "control_strength", 4)
-	body = appendSize(body, f, t)
-	return must(avatarForm.parse(append(body, '}'), t))
+	return either(avatarForm, t, func(f Features) []byte {
+		body := appendDescription([]byte{'{'}, r, f, t)
+		body = appendPicture(body, "image", madeUp(prompt.Portrait(r, side, side+32*r.IntN(4))))
+		body = appendPart(body, r, f, "adapter_strength", 8)
+		body = appendPart(body, r, f, "control_strength", 4)
+		body = appendSize(body, f, t)
+		return append(body, '}')
+	}, f)
 }

@@ -4,7 +4,6 @@ import (
 	"math/rand/v2"
 
 	"vision/internal/fault"
-	"vision/internal/openai"
 	"vision/internal/prompt"
 )
 
@@ -70,21 +69,19 @@ func (Chat) Parse(body []byte, t *Task) (Request, error) {
 
 // Synthesise makes up a conversation.
 func (Chat) Synthesise(r *rand.Rand, shape Shape, t *Task) Request {
-	f := shape.Draw(r, Chat{}.Name())
-	body := []byte(`{"messages":[`)
-	for i, turn := range prompt.Turns(r, min(max(f.Turns, 1), maxTurns), promptBytes(f, t)) {
-		if i > 0 {
-			body = append(body, ',')
+	f := shape.Draw(r, t)
+	bytes := promptBytes(f, t)
+	return either(chatForm, t, func(f Features) []byte {
+		tools := f.madeTools(r)
+		body := []byte{'{'}
+		left := bytes
+		if tools != nil {
+			left = max(left-len(prompt.AppendTools(nil, tools)), min(left, 64))
 		}
-		body = append(body, `{"role":"`...)
-		body = append(body, turn.Role...)
-		body = append(body, `","content":`...)
-		body = openai.AppendString(body, turn.Text)
-		body = append(body, '}')
-	}
-	body = append(body, ']')
-	body = append(appendSampling(body, f, t), '}')
-	return must(chatForm.parse(body, t))
+		body = appendTurns(body, r, talk(r, shape, f, t, tools, left))
+		body = appendSampling(body, f, t)
+		return append(appendOptions(body, r, f, t, tools), '}')
+	}, f)
 }
 
 func topLogprobs(p *parsing, name string, v []byte) error {

@@ -6,7 +6,6 @@ import (
 
 	"vision/internal/fault"
 	"vision/internal/openai"
-	"vision/internal/prompt"
 )
 
 // Completion is the kind of texts continued by a language model.
@@ -51,11 +50,13 @@ func (Completion) Parse(body []byte, t *Task) (Request, error) {
 
 // Synthesise makes up a text to be continued.
 func (Completion) Synthesise(r *rand.Rand, shape Shape, t *Task) Request {
-	f := shape.Draw(r, Completion{}.Name())
-	body := []byte(`{"prompt":`)
-	body = openai.AppendString(body, prompt.Text(r, promptBytes(f, t)))
-	body = append(appendSampling(body, f, t), '}')
-	return must(completionForm.parse(body, t))
+	f := shape.Draw(r, t)
+	text := written(r, shape, t, promptBytes(f, t))
+	return either(completionForm, t, func(f Features) []byte {
+		body := openai.AppendString([]byte(`{"prompt":`), text)
+		body = appendSampling(body, f, t)
+		return append(appendOptions(body, r, f, t, nil), '}')
+	}, f)
 }
 
 // textPrompt reads a prompt: a string, or an array of one.

@@ -53,7 +53,7 @@ func (Embedding) Parse(body []byte, t *Task) (Request, error) {
 
 // Synthesise makes up texts, and pictures if the model takes them.
 func (Embedding) Synthesise(r *rand.Rand, shape Shape, t *Task) Request {
-	f := shape.Draw(r, Embedding{}.Name())
+	f := shape.Draw(r, t)
 	items := min(max(f.Output, 1), t.Limits.Items)
 	each := min(max(f.PromptBytes/items, 1), 1<<20)
 	body := []byte(`{"input":[`)
@@ -70,7 +70,7 @@ func (Embedding) Synthesise(r *rand.Rand, shape Shape, t *Task) Request {
 			body = append(body, '"', '}')
 			continue
 		}
-		body = openai.AppendString(body, prompt.Text(r, each))
+		body = openai.AppendString(body, written(r, shape, t, each))
 	}
 	return must(embeddingForm.parse(append(body, `]}`...), t))
 }

@@ -52,10 +52,12 @@ func (ImageToImage) Parse(body []byte, t *Task) (Request, error) {
 
 // Synthesise makes up a picture and what to make of it.
 func (ImageToImage) Synthesise(r *rand.Rand, shape Shape, t *Task) Request {
-	f := shape.Draw(r, ImageToImage{}.Name())
+	f := shape.Draw(r, t)
 	w, h := drawnSize(r, f, t)
-	body := appendDescription([]byte{'{'}, r, f, t)
-	body = appendPicture(body, "image", madeUp(prompt.Picture(r, w, h)))
-	body = appendPart(body, r, "strength", 6)
-	return must(imageToImageForm.parse(append(body, '}'), t))
+	return either(imageToImageForm, t, func(f Features) []byte {
+		body := appendDescription([]byte{'{'}, r, f, t)
+		body = appendPicture(body, "image", madeUp(prompt.Picture(r, w, h)))
+		body = appendPart(body, r, f, "strength", 6)
+		return append(body, '}')
+	}, f)
 }

@@ -95,13 +95,15 @@ func (Inpaint) Parse(body []byte, t *Task) (Request, error) { return parseWith(i
 
 // Synthesise makes up a picture, a part of it, and what to paint there.
 func (Inpaint) Synthesise(r *rand.Rand, shape Shape, t *Task) Request {
-	f := shape.Draw(r, Inpaint{}.Name())
+	f := shape.Draw(r, t)
 	w, h := drawnSize(r, f, t)
-	body := appendDescription([]byte{'{'}, r, f, t)
-	body = appendPicture(body, "image", madeUp(prompt.Picture(r, w, h)))
-	body = appendPicture(body, "mask", picture.PNG(prompt.Hole(r, w, h)))
-	if r.IntN(3) == 0 {
-		body = appendPart(body, r, "strength", 12)
-	}
-	return must(inpaintForm.parse(append(body, '}'), t))
+	return either(inpaintForm, t, func(f Features) []byte {
+		body := appendDescription([]byte{'{'}, r, f, t)
+		body = appendPicture(body, "image", madeUp(prompt.Picture(r, w, h)))
+		body = appendPicture(body, "mask", picture.PNG(prompt.Hole(r, w, h)))
+		if f.Task != "" || r.IntN(3) == 0 {
+			body = appendPart(body, r, f, "strength", 12)
+		}
+		return append(body, '}')
+	}, f)
 }

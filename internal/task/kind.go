@@ -3,6 +3,8 @@ package task
 import (
 	"math/rand/v2"
 	"slices"
+
+	"vision/internal/prompt"
 )
 
 // Evidence is how answers of a kind can be checked.
@@ -84,12 +86,18 @@ type Features struct {
 	Temperature float64 // as asked; -1 if not given
 	TopP        float64 // as asked; -1 if not given
 	Size        string  // of images
+	Task        string  // which was asked; "" is not known
+	Options     string  // what else the request has, in lengths and parameters; see options.go
 }
 
 // Shape gives lengths and parameters like those of past customers' requests.
 // An empty history gives plausible ones.
 type Shape interface {
-	Draw(r *rand.Rand, kind string) Features
+	// Draw gives what a request for the task is to be like.
+	Draw(r *rand.Rand, t *Task) Features
+	// Written gives messages that people wrote, about as many bytes in all as
+	// asked; nil where there are none, and they have to be made up.
+	Written(r *rand.Rand, t *Task, bytes int) []prompt.Turn
 }
 
 // kinds are all the kinds there are.

@@ -59,6 +59,8 @@ type turn struct {
 	calls   []byte // tool_calls; nil: none
 	callID  []byte // tool_call_id
 	others  []openai.Member
+
+	pictured bool // the content has pictures
 }
 
 func message(p *parsing, n int, v []byte) error {
@@ -177,6 +179,7 @@ func (t *turn) write(p *parsing) error {
 	default:
 		return badMessage(t.n, "needs a content: a string, or an array of parts")
 	}
+	said := len(p.out) - before - 2
 	before = len(p.out)
 	p.out = openai.AppendSorted(p.out, t.others)
 	if t.calls != nil {
@@ -189,6 +192,14 @@ func (t *turn) write(p *parsing) error {
 		p.out = openai.AppendCanonical(p.out, t.callID)
 	}
 	p.r.features.PromptBytes += len(p.out) - before
+	switch {
+	case t.calls != nil:
+		p.noteMessage('c', max(said-2, 0), len(p.out)-before)
+	case t.pictured:
+		p.noteMessage('p', said, 0)
+	default:
+		p.noteMessage(t.role[0], said, 0)
+	}
 	p.out = append(p.out, '}')
 	if t.role == "user" && p.r.head[1] == 0 {
 		p.r.head[1] = len(p.out)
@@ -303,6 +314,7 @@ func (t *turn) parts(p *parsing, v []byte) error {
 		p.r.features.PromptBytes += len(p.out) - before - 2
 		return nil
 	}
+	t.pictured = true
 	for i, one := range list {
 		p.out = append(p.out, "[,"[min(i, 1)])
 		if err := t.writePart(p, i, one); err != nil {

@@ -215,7 +215,22 @@ func appendDescription(body []byte, r *rand.Rand, f Features, t *Task) []byte {
 	body = append(body, `"prompt":`...)
 	body = openai.AppendString(body, prompt.Scene(r, min(max(f.PromptBytes, 1), maxImagePrompt/2)))
 	body = append(body, `,"num_inference_steps":`...)
-	return strconv.AppendInt(body, int64(min(max(f.Output, 1), t.Limits.Steps)), 10)
+	body = strconv.AppendInt(body, int64(min(max(f.Output, 1), t.Limits.Steps)), 10)
+	for name, value := range options(f.Options) {
+		switch name {
+		case "negative_prompt":
+			n, _ := strconv.Atoi(value)
+			body = append(body, `,"negative_prompt":`...)
+			body = openai.AppendString(body, prompt.Flaws(r, min(max(n, 1), maxImagePrompt/2)))
+		case "n", "guidance_scale":
+			body = append(append(append(body, `,"`...), name...), `":`...)
+			body = append(body, value...)
+		case "seed":
+			body = append(body, `,"seed":`...)
+			body = append(body, madeSeed(r, value)...)
+		}
+	}
+	return body
 }
 
 // appendSize asks for a size that customers did, if the task has it.
@@ -227,8 +242,16 @@ func appendSize(body []byte, f Features, t *Task) []byte {
 	return body
 }
 
-// appendPart makes up a number of twentieths, at least low of them.
-func appendPart(body []byte, r *rand.Rand, name string, low int) []byte {
+// appendPart appends what a customer gave, if f is a customer's, or makes up a
+// number of twentieths, at least low of them.
+func appendPart(body []byte, r *rand.Rand, f Features, name string, low int) []byte {
+	if f.Task != "" {
+		if v := valueOf(f.Options, name); v != "" {
+			body = append(append(append(body, `,"`...), name...), `":`...)
+			body = append(body, v...)
+		}
+		return body
+	}
 	body = append(body, ',', '"')
 	body = append(body, name...)
 	body = append(body, '"', ':')

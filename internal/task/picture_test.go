@@ -11,6 +11,7 @@ import (
 
 	"vision/internal/fault"
 	"vision/internal/picture"
+	"vision/internal/prompt"
 )
 
 // A small body can hold many large pictures, of one colour.
@@ -57,7 +58,9 @@ func TestEmbeddedPicturesAreBoundedAsSent(t *testing.T) {
 // manyItems are customers of as many inputs as there may be.
 type manyItems struct{}
 
-func (manyItems) Draw(*rand.Rand, string) Features {
+func (manyItems) Written(*rand.Rand, *Task, int) []prompt.Turn { return nil }
+
+func (manyItems) Draw(*rand.Rand, *Task) Features {
 	return Features{Output: 2048, PromptBytes: 4 << 20}
 }
 

@@ -73,6 +73,7 @@ type field struct {
 	name   string
 	read   func(p *parsing, name string, v []byte) error
 	always bool
+	note   noter // what is remembered of it; newForm fills it in
 }
 
 // form is a kind's fields, in the order that miners see them.
@@ -88,6 +89,7 @@ func newForm(fields ...field) *form {
 	f := &form{fields: fields, index: make(map[string]int, len(fields))}
 	for i, field := range fields {
 		f.index[field.name] = i
+		f.fields[i].note = noters[field.name]
 	}
 	return f
 }
@@ -107,6 +109,9 @@ type parsing struct {
 	r      *request
 	tools  []string        // names of the functions that are offered
 	calls  map[string]bool // ids of the calls in messages so far; nil: none
+
+	options []byte // what Features.Options will be
+	unsaid  bool   // there were too many messages to tell of in options
 
 	decoded  int // pixels of the pictures so far, as they were sent
 	pictures int // bytes that an input's pictures so far were written as
@@ -138,9 +143,18 @@ func (f *form) parse(body []byte, t *Task) (*request, error) {
 			if err := field.read(&p, field.name, v); err != nil {
 				return nil, err
 			}
+			if how := field.note; how != nil && v != nil {
+				p.note(field.name, how, v)
+			}
+		}
+	}
+	for _, m := range unknown {
+		if how := passedOn[m.Name]; how != nil && !openai.IsNull(m.Value) {
+			p.note(m.Name, how, m.Value)
 		}
 	}
 	p.out = openai.AppendSorted(p.out, unknown)
+	p.r.features.Task, p.r.features.Options = t.Name, string(p.options)
 	p.r.payload = append(p.out, '}')
 	return p.r, nil
 }

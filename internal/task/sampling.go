@@ -1,10 +1,12 @@
 package task
 
 import (
+	"math/rand/v2"
 	"strconv"
 
 	"vision/internal/fault"
 	"vision/internal/openai"
+	"vision/internal/prompt"
 )
 
 // What chat and completions have in common.
@@ -243,4 +245,12 @@ func must(r *request, err error) Request {
 		panic("task: a made up request is not valid: " + err.Error())
 	}
 	return r
+}
+
+// written is the last message that somebody wrote, if shape has such, or made up.
+func written(r *rand.Rand, shape Shape, t *Task, bytes int) string {
+	if turns := shape.Written(r, t, bytes); len(turns) > 0 && turns[len(turns)-1].Text != "" {
+		return turns[len(turns)-1].Text
+	}
+	return prompt.Text(r, bytes)
 }

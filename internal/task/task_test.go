@@ -20,6 +20,7 @@ import (
 	"pgregory.net/rapid"
 
 	"vision/internal/fault"
+	"vision/internal/prompt"
 )
 
 // tasks has a good task of each kind.
@@ -162,7 +163,7 @@ func TestWants(t *testing.T) {
 	if seed, ok := r.Seed(); !ok || seed != math.MaxUint32 {
 		t.Errorf("seed %d %v, want it cut to 32 bits", seed, ok)
 	}
-	if f := r.Features(); f != (Features{Stream: true, Turns: 2, PromptBytes: 8, Output: 9, Temperature: 0.5, TopP: -1}) {
+	if f := r.Features(); f != (Features{Stream: true, Turns: 2, PromptBytes: 8, Output: 9, Temperature: 0.5, TopP: -1, Task: tk.Name, Options: "m=u5,u3 seed=-1"}) {
 		t.Errorf("features %+v", f)
 	}
 }
@@ -264,7 +265,8 @@ func TestRefusals(t *testing.T) {
 
 type features Features
 
-func (f features) Draw(*rand.Rand, string) Features { return Features(f) }
+func (f features) Draw(*rand.Rand, *Task) Features              { return Features(f) }
+func (f features) Written(*rand.Rand, *Task, int) []prompt.Turn { return nil }
 
 // TestSynthesise draws any features, and wants requests that are valid, follow
 // them, and have the form of customers' requests.

@@ -36,8 +36,10 @@ func (TextToImage) Parse(body []byte, t *Task) (Request, error) {
 
 // Synthesise makes up the description of a picture.
 func (TextToImage) Synthesise(r *rand.Rand, shape Shape, t *Task) Request {
-	f := shape.Draw(r, TextToImage{}.Name())
-	body := appendDescription([]byte{'{'}, r, f, t)
-	body = appendSize(body, f, t)
-	return must(imageForm.parse(append(body, '}'), t))
+	f := shape.Draw(r, t)
+	return either(imageForm, t, func(f Features) []byte {
+		body := appendDescription([]byte{'{'}, r, f, t)
+		body = appendSize(body, f, t)
+		return append(body, '}')
+	}, f)
 }

@@ -92,7 +92,7 @@ func (Upscale) Parse(body []byte, t *Task) (Request, error) { return parseWith(u
 
 // Synthesise makes up a picture, of a size that a customer's had.
 func (Upscale) Synthesise(r *rand.Rand, shape Shape, t *Task) Request {
-	w, h := dimensions(shape.Draw(r, Upscale{}.Name()).Size)
+	w, h := dimensions(shape.Draw(r, t).Size)
 	if (picture.Limits{Pixels: t.Limits.Pixels, MinSide: minUpscaled}).Check(w, h) != nil {
 		for w, h = t.Limits.Pixels, t.Limits.Pixels; w*h > t.Limits.Pixels; {
 			w, h = minUpscaled+8*r.IntN(121), minUpscaled+8*r.IntN(121)

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"strings"
 	"time"
 
 	"vision/internal/outcome"
@@ -50,8 +51,8 @@ func check(e *outcome.Entry) error {
 		if math.IsNaN(f.Temperature) || math.IsNaN(f.TopP) {
 			return bad("the features' temperature or top_p is not a number")
 		}
-		if len(f.Size) > 256 {
-			return bad("the features' size is longer than 256 bytes")
+		if len(f.Size)+len(f.Task)+len(f.Options) > 640 {
+			return bad("the features' texts are longer than 640 bytes")
 		}
 	}
 	return checkMoney(e)
@@ -107,7 +108,7 @@ func appendEntry(b []byte, e *outcome.Entry, sample *outcome.Sample, leftOfAnswe
 		b = binary.AppendVarint(b, int64(f.Output))
 		b = appendFloat(b, f.Temperature)
 		b = appendFloat(b, f.TopP)
-		b = appendText(b, f.Size)
+		b = appendText(b, packed(f))
 	}
 	if e.Receipt != nil {
 		b = appendReceipt(b, e.Receipt)
@@ -116,6 +117,21 @@ func appendEntry(b []byte, e *outcome.Entry, sample *outcome.Sample, leftOfAnswe
 		b = appendAnswer(b, e.Answer, leftOfAnswers)
 	}
 	return b
+}
+
+// packed is what stands in the place of a size, in records and in the database:
+// the size, as ever, and where they are known the task and the options, a line each.
+func packed(f *task.Features) string {
+	if f.Task == "" && f.Options == "" {
+		return f.Size
+	}
+	return f.Size + "\n" + f.Task + "\n" + f.Options
+}
+
+func unpack(f *task.Features, text string) {
+	var rest string
+	f.Size, rest, _ = strings.Cut(text, "\n")
+	f.Task, f.Options, _ = strings.Cut(rest, "\n")
 }
 
 func appendOutcome(b []byte, o *outcome.Outcome) []byte {
@@ -208,8 +224,9 @@ func (d *decoder) entry(e *outcome.Entry) {
 		e.Kind = d.word()
 		e.Features = &task.Features{
 			Stream: d.bool(), Turns: d.int(), PromptBytes: d.int(), Output: d.int(),
-			Temperature: d.float(), TopP: d.float(), Size: d.word(),
+			Temperature: d.float(), TopP: d.float(),
 		}
+		unpack(e.Features, string(d.bytes()))
 	}
 	if parts&hasReceipt != 0 {
 		e.Receipt = d.receipt(&e.Outcome)

@@ -318,7 +318,7 @@ func (in *inserter) entry(ctx context.Context, e *outcome.Entry) error {
 		err = in.addSample(ctx, e.Sample)
 	}
 	if f := e.Features; err == nil && f != nil {
-		_, err = in.features.exec(ctx, ended(o), e.Kind, f.Stream, int64(f.Turns), int64(f.PromptBytes), int64(f.Output), f.Temperature, f.TopP, f.Size)
+		_, err = in.features.exec(ctx, ended(o), e.Kind, f.Stream, int64(f.Turns), int64(f.PromptBytes), int64(f.Output), f.Temperature, f.TopP, packed(f))
 	}
 	if a := e.Answer; err == nil && a != nil {
 		body := a.Body

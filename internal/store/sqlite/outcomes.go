@@ -103,7 +103,10 @@ func (s *Store) Features(ctx context.Context, kind string, limit int) ([]task.Fe
 	}
 	defer done()
 	list, err := query(ctx, s.reads, func(r *sql.Rows) (f task.Features, err error) {
-		return f, r.Scan(&f.Stream, &f.Turns, &f.PromptBytes, &f.Output, &f.Temperature, &f.TopP, &f.Size)
+		var text string
+		err = r.Scan(&f.Stream, &f.Turns, &f.PromptBytes, &f.Output, &f.Temperature, &f.TopP, &text)
+		unpack(&f, text)
+		return f, err
 	}, newestFeatures, kind, limit)
 	if err != nil {
 		return nil, fmt.Errorf("list the features of %s requests: %w", kind, err)

@@ -170,5 +170,9 @@ func ids(samples []outcome.Sample) (list []int64) {
 }
 
 func feature(n int) *task.Features {
-	return &task.Features{Stream: n%2 == 0, Turns: n, PromptBytes: 10 * n, Output: 100 * n, Temperature: 0.5, TopP: -1, Size: "512x512"}
+	f := &task.Features{Stream: n%2 == 0, Turns: n, PromptBytes: 10 * n, Output: 100 * n, Temperature: 0.5, TopP: -1, Size: "512x512"}
+	if n%2 == 0 { // others are as they were before tasks and options were kept
+		f.Task, f.Options = "chat-a", "m=s12,u40 stop=1:3"
+	}
+	return f
 }
