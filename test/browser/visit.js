@@ -45,9 +45,11 @@ export async function visit(browser, { viewport = desktop, scheme = 'light', mot
 // often: a page that draws nothing has no animation frames, which puppeteer waits by.
 export const often = { polling: 100 }
 
+// enter gives the key and presses Enter: what is above the button may grow
+// when the figures are refreshed, and a click then lands where it was.
 export async function enter(page, text = key) {
   await page.type('#key', text)
-  await page.click('#key-use')
+  await page.keyboard.press('Enter')
   await page.waitForFunction(() => !['', 'Checking the key…'].includes(document.querySelector('#key-note').textContent), often)
 }
 
