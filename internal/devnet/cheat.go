@@ -31,6 +31,8 @@ var cheats = []cheat{
 	truncate,
 	relays,
 	hurried,
+	buffered,
+	fakeFirst,
 }
 
 // CheatNames lists the cheats.

@@ -100,7 +100,8 @@ func (r *record) note(o *outcome.Outcome, u *usual, retryAfter time.Duration) {
 	}
 	r.seen.Store(max(r.seen.Load(), end.UnixNano()))
 	if o.Stream && o.FirstOutput > 0 {
-		r.first.Store(blend(r.first.Load(), o.FirstOutput.Seconds(), recent))
+		// A chunk that runs ahead of the rest makes nobody look quick.
+		r.first.Store(blend(r.first.Load(), o.FirstUseful().Seconds(), recent))
 		u.first.add(o.FirstOutput.Seconds(), recentUsual)
 		u.firsts.add(o.FirstOutput.Seconds())
 	}

@@ -82,6 +82,7 @@ type Outcome struct {
 	Total       time.Duration // the miner's time: from Start to the end, less Blocked
 	Blocked     time.Duration // spent waiting for the caller to read; >= 0, and 0 unless Stream
 	Arrivals    Arrivals      // how the output was spread over Total
+	Floor       time.Duration // the least round trip to the miner's host of late, as the kernel saw it; 0 if unknown
 }
 
 // End is when the attempt ended. What a miner sent while we waited for the
@@ -95,6 +96,8 @@ type Arrivals struct {
 	Chunks  int           // reads that carried output
 	Longest time.Duration // longest gap between two of them
 	Burst   float64       // share of the output that came in the last tenth of the time, [0, 1]
+	Mean    time.Duration // when the output came in the mean, from Start, each unit (token) counted alike; 0 if none came
+	Gap95   time.Duration // 95% of the gaps between two reads that carried output were no longer; up to half too long
 }
 
 // Sample is an answer kept to be checked, with all that a checker needs to

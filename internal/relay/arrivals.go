@@ -1,30 +1,41 @@
 package relay
 
 import (
+	"math/bits"
 	"time"
 
 	"vision/internal/outcome"
 )
 
 // arrivals notes when output came, in constant space: a histogram whose
-// buckets widen as time goes on.
+// buckets widen as time goes on, one of gaps, and sums.
 type arrivals struct {
 	chunks  int // reads that carried output
 	longest time.Duration
 	last    time.Duration // of the last one
 	total   int64         // events with output
+	units   int64         // what they come to
+	moments float64       // sum over the units of when each came, seconds
 	width   time.Duration // of a bucket
 	buckets [40]int32     // events
+	gaps    [gapClasses]int32
 }
 
-// note takes events that came at a time since the start.
-func (a *arrivals) note(at time.Duration, events int) {
+// note takes events that came at a time since the start, and the units
+// (tokens) that have come by then in all.
+func (a *arrivals) note(at time.Duration, events int, units int64) {
 	if a.chunks > 0 {
-		a.longest = max(a.longest, at-a.last)
+		gap := at - a.last
+		a.longest = max(a.longest, gap)
+		a.gaps[gapClass(gap)]++
 	}
 	a.chunks++
 	a.last = at
 	a.total += int64(events)
+	if units > a.units {
+		a.moments += float64(units-a.units) * at.Seconds()
+		a.units = units
+	}
 	if a.width == 0 {
 		a.width = 10 * time.Millisecond
 	}
@@ -38,10 +49,48 @@ func (a *arrivals) note(at time.Duration, events int) {
 	a.buckets[max(at, 0)/a.width] += int32(events)
 }
 
+// Gaps are told apart by half-octaves from 2^18 ns (a quarter of a millisecond) to 2^36 ns (69 s).
+const (
+	gapFrom    = 18
+	gapClasses = 2 * (36 - gapFrom)
+)
+
+// gapClass is the class of a gap: even ones begin at powers of two, odd ones half way to the next.
+func gapClass(gap time.Duration) int {
+	if gap < 1<<gapFrom {
+		return 0
+	}
+	octave := bits.Len64(uint64(gap)) - 1
+	return min(2*(octave-gapFrom)+int(gap>>(octave-1)&1), gapClasses-1)
+}
+
+// gapEnd is the upper end of a class.
+func gapEnd(class int) time.Duration {
+	base := time.Duration(1) << (gapFrom + class/2)
+	return base + base/2*time.Duration(1+class%2)
+}
+
+// gap95 is what 95% of the gaps do not exceed, rounded up to the end of a class.
+func (a *arrivals) gap95() time.Duration {
+	left := (a.chunks - 1) / 20 // of the longest
+	for i := gapClasses - 1; i >= 0; i-- {
+		if left -= int(a.gaps[i]); left < 0 {
+			if i == gapClasses-1 { // it has no end
+				return a.longest
+			}
+			return min(gapEnd(i), a.longest)
+		}
+	}
+	return 0
+}
+
 // sum gives the share of the output in the last tenth of the time, taking the
 // output of one bucket as evenly spread.
 func (a *arrivals) sum(total time.Duration) outcome.Arrivals {
-	s := outcome.Arrivals{Chunks: a.chunks, Longest: a.longest}
+	s := outcome.Arrivals{Chunks: a.chunks, Longest: a.longest, Gap95: a.gap95()}
+	if a.units > 0 {
+		s.Mean = time.Duration(a.moments / float64(a.units) * float64(time.Second))
+	}
 	if a.total == 0 || total <= 0 {
 		return s
 	}

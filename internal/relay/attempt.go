@@ -55,6 +55,7 @@ func (c *Client) Do(ctx context.Context, call Call, sink Sink) Answer {
 	a.ans.Outcome.Work = a.ans.Work.Units + a.lost
 	a.ans.Outcome.PromptWork = a.ans.Work.Prompt
 	if a.cn != nil {
+		a.ans.Outcome.Floor = a.cn.roundTrip()
 		if reusable {
 			c.pool.put(a.cn)
 		} else {

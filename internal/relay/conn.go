@@ -21,8 +21,9 @@ type conn struct {
 	reused bool
 	got    bool // some byte of the current response has come
 	idle   time.Time
-	quiet  func() bool // see alive
-	behind burst       // nil if the connection cannot say what else has come
+	quiet  func() bool          // see alive
+	trip   func() time.Duration // see roundTrip
+	behind burst                // nil if the connection cannot say what else has come
 
 	buf   []byte // small or big
 	r, w  int    // what is unread in buf
@@ -35,6 +36,7 @@ func newConn(nc net.Conn, peer Peer) *conn {
 	c := &conn{Conn: nc, peer: peer}
 	c.buf = c.small[:]
 	c.watch()
+	c.watchTrip()
 	if wrapped, ok := nc.(interface{ NetConn() net.Conn }); ok {
 		c.behind, _ = wrapped.NetConn().(burst)
 	}

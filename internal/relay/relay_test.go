@@ -735,25 +735,6 @@ func TestSeedsAndDraws(t *testing.T) {
 	}
 }
 
-func TestArrivals(t *testing.T) {
-	even, burst := arrivals{}, arrivals{}
-	for i := range 1000 {
-		even.note(time.Duration(i+1)*10*time.Millisecond, 1)
-	}
-	burst.note(time.Second, 1)
-	burst.note(9900*time.Millisecond, 99)
-	e, b := even.sum(10*time.Second), burst.sum(10*time.Second)
-	if e.Chunks != 1000 || e.Longest != 10*time.Millisecond || e.Burst < 0.08 || e.Burst > 0.12 {
-		t.Errorf("even: %+v", e)
-	}
-	if b.Chunks != 2 || b.Longest != 8900*time.Millisecond || b.Burst < 0.95 || b.Burst > 1 {
-		t.Errorf("burst: %+v", b)
-	}
-	if got := (&arrivals{}).sum(0); got != (outcome.Arrivals{}) {
-		t.Errorf("nothing: %+v", got)
-	}
-}
-
 // The caller pays for what it got. What could not be passed on is the miner's
 // work all the same.
 func TestOutputThatDoesNotReachTheCaller(t *testing.T) {

@@ -82,7 +82,7 @@ func (a *attempt) pass(s *openai.Stream, b *body) (ok, reusable bool) {
 		if wrong == nil && b.done && !s.Done() {
 			wrong = s.End()
 		}
-		if !a.flush(out, wrong, s.Chunks()-before) {
+		if !a.flush(out, wrong, s.Chunks()-before, s) {
 			a.lost = s.Tally().Completion - tally.Completion
 			return false, false
 		}
@@ -114,7 +114,7 @@ func (a *attempt) pass(s *openai.Stream, b *body) (ok, reusable bool) {
 // flush passes on what one read gave, and gives its buffer back. Where nothing
 // has been passed on yet and the same read held a mistake, nothing is: another
 // miner can still be asked.
-func (a *attempt) flush(out *[]byte, wrong error, events int) (ok bool) {
+func (a *attempt) flush(out *[]byte, wrong error, events int, s *openai.Stream) (ok bool) {
 	if out == nil {
 		return true
 	}
@@ -128,7 +128,7 @@ func (a *attempt) flush(out *[]byte, wrong error, events int) (ok bool) {
 		if a.first == 0 {
 			a.first = max(at, 1)
 		}
-		a.arrivals.note(at, events)
+		a.arrivals.note(at, events, s.Tally().Completion)
 	}
 	a.ans.Started = true
 	a.c.net.hearOften(before)

@@ -22,14 +22,15 @@ const doubt = 0.02
 // measured and the work that was verified; and whether it had to be taken from
 // other answers, for this one does not show it.
 //
-// A whole answer took the miner at least Total and at most Total+Blocked. Where
-// that makes a difference, the factor is the mean of the miner's answers that were
+// How long a whole answer took lies between the two bounds of Outcome.Taken, which
+// counts output that is held back as later than it is. Where they differ much, the factor is the mean of the miner's answers that were
 // timed, but within what the two bounds allow: a customer who reads slowly
 // makes no miner faster than it shows itself to others, nor slower. One that
 // was broken off says nothing, for whoever left chose when: the mean alone counts.
 // A miner that nothing is known of yet has the factor 1.
 func (s *Scorer) speed(ctx context.Context, t *task.Task, o *outcome.Outcome, work int64) (factor float64, untimed bool, err error) {
-	low, high := speedFactor(t, o.Total+o.Blocked, work), speedFactor(t, o.Total, work)
+	least, most := o.Taken(overhead(t))
+	low, high := speedFactor(t, most, work), speedFactor(t, least, work)
 	if o.Status != outcome.OK {
 		low, high = 0, score.MaxSpeed
 	}
@@ -63,9 +64,14 @@ func (s *Scorer) usualSpeed(ctx context.Context, p outcome.Pair) (float64, error
 // speedFactor is the mechanism's factor for work done in a time.
 func speedFactor(t *task.Task, took time.Duration, work int64) float64 {
 	speed := score.Speed{
-		Overhead:  time.Duration(t.Speed.Overhead * float64(time.Second)),
+		Overhead:  overhead(t),
 		Mean:      t.Speed.Mean,
 		Steepness: t.Speed.Steepness,
 	}
 	return speed.Factor(speed.PerUnit(took, work))
+}
+
+// overhead is what a task allows any answer besides its work.
+func overhead(t *task.Task) time.Duration {
+	return time.Duration(t.Speed.Overhead * float64(time.Second))
 }

@@ -27,6 +27,18 @@ func TestSpeedOfAnswersThatDoNotShowIt(t *testing.T) {
 		o.Blocked = by
 		return o
 	}
+	burst := func(o outcome.Outcome) outcome.Outcome {
+		o.FirstOutput, o.Arrivals.Mean = o.Total, o.Total
+		return o
+	}
+	flowing := func(o outcome.Outcome) outcome.Outcome {
+		o.FirstOutput, o.Arrivals.Mean = sec/2, (o.Total+sec/2)/2
+		return o
+	}
+	far := func(o outcome.Outcome) outcome.Outcome {
+		o.FirstOutput, o.Arrivals.Mean, o.Floor = sec+100*time.Millisecond, (o.Total+sec+100*time.Millisecond)/2, 100*time.Millisecond
+		return o
+	}
 	broken := func(total time.Duration) outcome.Outcome {
 		o := took(total)
 		o.Status, o.Work = outcome.Canceled, 2
@@ -60,6 +72,10 @@ func TestSpeedOfAnswersThatDoNotShowIt(t *testing.T) {
 		{"a fast miner that was slow this time", blocked(6*sec, time.Hour), timed(1.3), slow, true},
 		{"a slow miner that was fast this time", blocked(sec, 1875*time.Millisecond), timed(0.1), 1.3, true},
 		{"nothing known", blocked(sec, 5*sec), nil, 1, true},
+		// 2.875 s are 1.3; all of it at their end counts as 2.875 + 1.875 s, 0.00875 s a token above the mean.
+		{"all in one burst", burst(took(2875 * time.Millisecond)), timed(1.3), math.Exp(-0.00875 * 80), false},
+		{"as the tokens are made", flowing(took(2875 * time.Millisecond)), timed(0.5), 1.3, false},
+		{"far away", far(took(2975 * time.Millisecond)), timed(0.5), 1.3, false},
 		{"broken off within the overhead", broken(sec / 2), timed(slow), slow, true},
 		{"broken off after a long wait", broken(time.Minute), timed(1.3), 1.3, true},
 		{"broken off, nothing known", broken(time.Minute), others, 1, true},

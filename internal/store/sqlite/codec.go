@@ -18,7 +18,8 @@ import (
 // versions since the first are read: a program of before an upgrade may have
 // left them in the journal, and outcomes of samples stay as they were written.
 const (
-	version          = 2
+	version          = 3
+	versionNoFloor   = 2 // outcomes had no Floor, Arrivals no Mean and Gap95
 	versionNoBlocked = 1 // outcomes had no Blocked
 )
 
@@ -153,7 +154,10 @@ func appendOutcome(b []byte, o *outcome.Outcome) []byte {
 	b = binary.AppendVarint(b, int64(o.Arrivals.Chunks))
 	b = binary.AppendVarint(b, int64(o.Arrivals.Longest))
 	b = appendFloat(b, o.Arrivals.Burst)
-	return binary.AppendVarint(b, int64(o.Blocked))
+	b = binary.AppendVarint(b, int64(o.Blocked))
+	b = binary.AppendVarint(b, int64(o.Floor))
+	b = binary.AppendVarint(b, int64(o.Arrivals.Mean))
+	return binary.AppendVarint(b, int64(o.Arrivals.Gap95))
 }
 
 func appendText[T string | []byte](b []byte, text T) []byte {
@@ -257,6 +261,11 @@ func (d *decoder) outcome(o *outcome.Outcome) {
 	o.Arrivals.Burst = d.float()
 	if d.version > versionNoBlocked {
 		o.Blocked = time.Duration(d.varint())
+	}
+	if d.version > versionNoFloor {
+		o.Floor = time.Duration(d.varint())
+		o.Arrivals.Mean = time.Duration(d.varint())
+		o.Arrivals.Gap95 = time.Duration(d.varint())
 	}
 }
 

@@ -276,7 +276,7 @@ func newInserter(ctx context.Context, raw any) (*inserter, error) {
 		params int
 		query  string
 	}{
-		{&in.outcome, 19, `INSERT INTO outcomes VALUES (NULL, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`},
+		{&in.outcome, 22, `INSERT INTO outcomes VALUES (NULL, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`},
 		{&in.sample, 3, `INSERT INTO samples (miner, task, start, checks, due) VALUES (?1, ?2, ?3, (SELECT count(*) FROM (SELECT 1 FROM checks WHERE miner = ?1 AND task = ?2 LIMIT ` + fmt.Sprint(enoughChecks) + `)), 0)`},
 		{&in.body, 5, `INSERT INTO sample_bodies VALUES (?, ?, ?, ?, ?)`},
 		{&in.features, 9, `INSERT INTO features VALUES (NULL, ?, ?, ?, ?, ?, ?, ?, ?, ?)`},
@@ -313,7 +313,8 @@ func (in *inserter) entry(ctx context.Context, e *outcome.Entry) error {
 	_, err := in.outcome.exec(ctx,
 		o.Request, int64(o.Try), o.Last, o.Key, int64(o.Source), o.Task, o.Miner[:], int64(o.Status), o.Reason,
 		o.Stream, o.Work, o.PromptWork, nanos(o.Start), int64(o.FirstOutput), int64(o.Total),
-		int64(o.Arrivals.Chunks), int64(o.Arrivals.Longest), o.Arrivals.Burst, int64(o.Blocked))
+		int64(o.Arrivals.Chunks), int64(o.Arrivals.Longest), o.Arrivals.Burst, int64(o.Blocked),
+		int64(o.Floor), int64(o.Arrivals.Mean), int64(o.Arrivals.Gap95))
 	if err == nil && e.Sample != nil {
 		err = in.addSample(ctx, e.Sample)
 	}

@@ -70,7 +70,8 @@ func (s *Store) OutcomesAfter(ctx context.Context, after int64, limit int) ([]st
 		var start int64
 		err = r.Scan(&n.Seq, &o.Request, &o.Try, &o.Last, &o.Key, &o.Source, &o.Task, &miner, &o.Status, &o.Reason,
 			&o.Stream, &o.Work, &o.PromptWork, &start, &o.FirstOutput, &o.Total,
-			&o.Arrivals.Chunks, &o.Arrivals.Longest, &o.Arrivals.Burst, &o.Blocked)
+			&o.Arrivals.Chunks, &o.Arrivals.Longest, &o.Arrivals.Burst, &o.Blocked,
+			&o.Floor, &o.Arrivals.Mean, &o.Arrivals.Gap95)
 		copy(o.Miner[:], miner)
 		o.Start = timeAt(start)
 		return n, err

@@ -327,7 +327,7 @@ func TestRecordOfFirstVersion(t *testing.T) {
 		t.Fatalf("outcomes of an older journal: %v, %v", list, err)
 	}
 	for i, got := range list {
-		if want := entry(7 + i).Outcome; !got.Start.Equal(want.Start) || got.Request != want.Request || got.Arrivals != want.Arrivals || got.Blocked != 0 {
+		if want := entry(7 + i).Outcome; !got.Start.Equal(want.Start) || got.Request != want.Request || got.Arrivals.Burst != want.Arrivals.Burst || got.Arrivals.Longest != want.Arrivals.Longest || got.Arrivals.Mean != 0 || got.Blocked != 0 {
 			t.Errorf("got %+v, want %+v", got, want)
 		}
 	}

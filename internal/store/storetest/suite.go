@@ -93,7 +93,8 @@ func attempt(n int) outcome.Outcome {
 		Stream: n%3 == 0, Work: int64(n) * 1e12, PromptWork: int64(n) + 5, Start: t0.Add(time.Duration(n) * time.Second),
 		FirstOutput: time.Duration(n) * time.Millisecond, Total: time.Duration(n)*time.Millisecond + time.Second,
 		Blocked:  3 * time.Duration(n) * time.Microsecond,
-		Arrivals: outcome.Arrivals{Chunks: n, Longest: time.Duration(n) * time.Microsecond, Burst: 1 / float64(n+3)},
+		Arrivals: outcome.Arrivals{Chunks: n, Longest: time.Duration(n) * time.Microsecond, Burst: 1 / float64(n+3), Mean: time.Duration(2*n) * time.Millisecond, Gap95: time.Duration(n)},
+		Floor:    time.Duration(3 * n),
 	}
 }
 
