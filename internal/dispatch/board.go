@@ -187,6 +187,7 @@ func (f *field) begin(s *Seat, q *query, anyway bool) bool {
 		s.record.inFlight.Add(-1)
 		return false
 	}
+	s.preempt(n)
 	f.usual.load.Add(1)
 	return true
 }
@@ -253,7 +254,9 @@ func (b *Board) TryBegin(task string, miner hotkey.ID, free bool) (Begun, bool) 
 		}
 	}
 	r := s.record
-	if n := r.inFlight.Add(1); s.Slots > 0 && n > s.Slots && (free || r.probes.Load() < s.Slots) {
+	// Nor while a beacon's requests take them, which are more than are asked at other times.
+	burst := s.bursting()
+	if n := r.inFlight.Add(1); s.Slots > 0 && n+burst > s.Slots && (free || burst > 0 || r.probes.Load() < s.Slots) {
 		lower(&r.inFlight)
 		return Begun{}, false
 	}
@@ -293,7 +296,7 @@ func (b *Board) Ended(p Begun, o outcome.Outcome, retryAfter time.Duration) {
 // capacity without this one.
 func (b *Board) Overloaded(task string, s *Seat) bool {
 	f := b.now.Load().fields[task]
-	return f != nil && s.spent(f.usual) || s.Slots > 0 && s.InFlight() > s.Slots
+	return f != nil && s.spent(f.usual) || s.Slots > 0 && s.InFlight()+s.bursting() > s.Slots
 }
 
 // Replay learns from an outcome of the past, after a restart: it touches no load.

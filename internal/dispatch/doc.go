@@ -30,6 +30,10 @@
 // end on the Board like others: none is sent where customers' requests take the
 // slots it needs; it may come back when one is free. Overloaded and TryBegin say when a 429 would be our doing.
 //
+// At a beacon (package beacon) the validator asks for everything at once. Such
+// requests begin with BeginBurst. They are in no customer's way: picking does not
+// see them, and a customer's request that needs a slot breaks one off.
+//
 // A Board holds what is known of every miner in every task of the current
 // period. Invariants: picking takes no lock and allocates nothing; a miner's
 // load and record outlive the period, its used capacity does not; a request

@@ -40,6 +40,7 @@ type record struct {
 	breaker  breaker
 	probes   atomic.Int64 // of inFlight, the validator's own
 	whole    atomic.Int64 // of used, those in answers that were good
+	bursts   bursts
 
 	name atomic.Pointer[string] // the miner's address as text
 
