@@ -38,12 +38,13 @@ type Contender struct {
 	Miner    hotkey.ID
 	Task     string
 	UID      uint16
-	Addr     string  // host:port that the ledger names
-	Declared int64   // units per period, as the miner said
-	Capacity int64   // units per period that this validator may use: capped, and its stake's share
-	Share    float64 // share of Capacity to test, [0, 1]
-	Probes   int     // requests planned from Share
-	Slots    int     // requests at once that the miner says it takes; 0 is unknown
+	Addr     string      // host:port that the ledger names
+	Declared int64       // units per period, as the miner said
+	Capacity int64       // units per period that this validator may use: capped, and its stake's share
+	Share    float64     // share of Capacity to test, [0, 1]
+	Probes   int         // requests planned from Share
+	Slots    int         // requests at once that the miner says it takes; 0 is unknown
+	Offer    score.Offer // that Capacity follows from, for what was left of the period; zero in records of old
 }
 
 // Result is what came of a contender at the period's end.

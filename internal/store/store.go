@@ -44,6 +44,8 @@ const (
 	// MaxDelay is how late one process may see what another, which is alive,
 	// recorded, while the database takes writes.
 	MaxDelay = time.Second
+	// MaxState is the most bytes that a state may have.
+	MaxState = 4 << 10
 )
 
 // Numbered is an outcome with its place in the order of writing.
@@ -99,11 +101,27 @@ type Store interface {
 	LastPeriod(ctx context.Context) (period.Period, error)
 	// Contenders lists a period's contenders, by UID and task.
 	Contenders(ctx context.Context, id int64) ([]period.Contender, error)
-	// FinishPeriod writes the results and moves the period from Running to
-	// Scored, once: ErrNotFound if no such period is running. Each result is
+	// FinishPeriod writes the results and states, marks the checks that states
+	// have taken in, and moves the period from Running to Scored, all at once
+	// and once: ErrNotFound if no such period is running. Each result is
 	// of a contender that StartPeriod or JoinPeriod wrote, whose fields stay as
 	// they were then.
-	FinishPeriod(ctx context.Context, id int64, results []period.Result) error
+	FinishPeriod(ctx context.Context, id int64, c period.Closing) error
+	// States lists the newest state of every contender that a mechanism remembers, by miner and task.
+	States(ctx context.Context, mechanism string) ([]period.State, error)
+	// UnfoldedChecks lists checks that no closed period's states have taken in, oldest first.
+	UnfoldedChecks(ctx context.Context, limit int) ([]outcome.Check, error)
+	// SaveBeacon writes a beacon and gives it its ID. One that is there already,
+	// by its source and number, stays as it is, and its ID is given.
+	SaveBeacon(ctx context.Context, b period.Beacon) (period.Beacon, error)
+	// SaveBursts writes what came of contenders at a beacon, once for each of them.
+	SaveBursts(ctx context.Context, bursts []period.Burst) error
+	// Beacons lists a period's beacons, oldest first.
+	Beacons(ctx context.Context, period int64) ([]period.Beacon, error)
+	// Bursts lists what came of a period's beacons, in the order of writing.
+	Bursts(ctx context.Context, period int64) ([]period.Burst, error)
+	// LastBursts lists what came of one contender at the newest beacons, newest first.
+	LastBursts(ctx context.Context, miner hotkey.ID, task string, limit int) ([]period.Burst, error)
 	// Results lists the results of the last n scored periods, newest first,
 	// and within a period by UID and task.
 	Results(ctx context.Context, n int) ([]period.Result, error)

@@ -118,7 +118,7 @@ func BenchmarkPeriod(b *testing.B) {
 		for i, c := range contenders {
 			results[i] = period.Result{Contender: c, Score: 0.5, Valid: true}
 		}
-		if err := s.FinishPeriod(context.Background(), p.ID, results); err != nil {
+		if err := s.FinishPeriod(context.Background(), p.ID, period.Closing{Results: results}); err != nil {
 			b.Fatal(err)
 		}
 	}

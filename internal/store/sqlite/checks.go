@@ -54,18 +54,20 @@ func (s *Store) Checks(ctx context.Context, miner hotkey.ID, task string, limit 
 	if task != "" {
 		text, args = pairChecks, []any{miner[:], task, limit}
 	}
-	list, err := query(ctx, s.reads, func(r *sql.Rows) (c outcome.Check, err error) {
-		var id sql.RawBytes
-		var at int64
-		err = r.Scan(&c.Sample, &c.Task, &id, &c.Source, &at, &c.Quality, &c.Speed, &c.Work, &c.Test, &c.Detail, &c.E, &c.Untimed)
-		copy(c.Miner[:], id)
-		c.At = timeAt(at)
-		return c, err
-	}, text, args...)
+	list, err := query(ctx, s.reads, scanCheck, text, args...)
 	if err != nil {
 		return nil, fmt.Errorf("list the checks of %s: %w", miner, err)
 	}
 	return list, nil
+}
+
+func scanCheck(r *sql.Rows) (c outcome.Check, err error) {
+	var id sql.RawBytes
+	var at int64
+	err = r.Scan(&c.Sample, &c.Task, &id, &c.Source, &at, &c.Quality, &c.Speed, &c.Work, &c.Test, &c.Detail, &c.E, &c.Untimed)
+	copy(c.Miner[:], id)
+	c.At = timeAt(at)
+	return c, err
 }
 
 // CheckCounts implements store.Store.

@@ -27,7 +27,8 @@ type migration struct {
 	sql     string
 }
 
-// migrations reads the numbered files of dir; their numbers run from 1 without a gap.
+// migrations reads the numbered files of dir. Their numbers ascend from 1; some
+// may be missing, and come later.
 func migrations(files fs.FS, dir string) ([]migration, error) {
 	names, err := fs.Glob(files, path.Join(dir, "*.sql"))
 	if err != nil {
@@ -35,12 +36,14 @@ func migrations(files fs.FS, dir string) ([]migration, error) {
 	}
 	slices.Sort(names)
 	var all []migration
-	for i, name := range names {
+	last := 0
+	for _, name := range names {
 		number, rest, _ := strings.Cut(path.Base(name), "_")
 		version, err := strconv.Atoi(number)
-		if err != nil || version != i+1 {
-			return nil, fmt.Errorf("migration %s: want number %04d first", name, i+1)
+		if err != nil || version <= last || len(number) != 4 || last == 0 && version != 1 {
+			return nil, fmt.Errorf("migration %s: want a number of four digits after %04d", name, last)
 		}
+		last = version
 		text, err := fs.ReadFile(files, name)
 		if err != nil {
 			return nil, err
@@ -50,14 +53,38 @@ func migrations(files fs.FS, dir string) ([]migration, error) {
 	return all, nil
 }
 
-// databaseVersion is the number of the last migration that was run; 0 for a new database.
-func databaseVersion(ctx context.Context, conn *sql.Conn) (int, error) {
-	var n int
-	if err := conn.QueryRowContext(ctx, `SELECT count(*) FROM sqlite_schema WHERE name = 'migrations'`).Scan(&n); err != nil || n == 0 {
-		return 0, err
+// applied are the numbers of the migrations that were run.
+func applied(ctx context.Context, conn *sql.Conn) (map[int]bool, error) {
+	done := map[int]bool{}
+	tables, err := query(ctx, conn, integer, `SELECT count(*) FROM sqlite_schema WHERE name = 'migrations'`)
+	if err != nil || tables[0] == 0 {
+		return done, err
 	}
-	err := conn.QueryRowContext(ctx, `SELECT coalesce(max(version), 0) FROM migrations`).Scan(&n)
-	return n, err
+	list, err := query(ctx, conn, integer, `SELECT version FROM migrations`)
+	for _, n := range list {
+		done[int(n)] = true
+	}
+	return done, err
+}
+
+// pending are the migrations that the database lacks, in their order. A database
+// with one that is not among all is store.ErrNewer.
+func pending(ctx context.Context, conn *sql.Conn, all []migration) ([]migration, error) {
+	done, err := applied(ctx, conn)
+	if err != nil {
+		return nil, fmt.Errorf("read the database's version: %w", err)
+	}
+	var list []migration
+	for _, m := range all {
+		if !done[m.version] {
+			list = append(list, m)
+		}
+		delete(done, m.version)
+	}
+	for n := range done {
+		return nil, fmt.Errorf("the database has migration %d, which this program does not know: %w", n, store.ErrNewer)
+	}
+	return list, nil
 }
 
 // migrate brings the database up to the last of all, each in a transaction of
@@ -81,18 +108,15 @@ func migrateOnce(ctx context.Context, conn *sql.Conn, all []migration) (done boo
 			err = errors.Join(err, rollback)
 		}
 	}()
-	at, err := databaseVersion(ctx, conn)
+	list, err := pending(ctx, conn, all)
 	if err != nil {
-		return false, fmt.Errorf("read the database's version: %w", err)
+		return false, err
 	}
-	if at > len(all) {
-		return false, fmt.Errorf("the database has version %d, this program knows %d: %w", at, len(all), store.ErrNewer)
-	}
-	if at == len(all) {
+	if len(list) == 0 {
 		return true, nil
 	}
-	m := all[at]
-	if at == 0 {
+	m := list[0]
+	if m.version == 1 {
 		m.sql = `CREATE TABLE migrations (version INTEGER PRIMARY KEY, name TEXT NOT NULL, applied INTEGER NOT NULL) STRICT;` + "\n" + m.sql
 	}
 	if _, err := conn.ExecContext(ctx, m.sql); err != nil {

@@ -117,14 +117,10 @@ func openReadOnly(ctx context.Context, path string, o Options, all []migration) 
 	s := &Store{log: o.Log, readOnly: true, reads: readPool(path)}
 	conn, err := s.reads.Conn(ctx)
 	if err == nil {
-		var at int
-		at, err = databaseVersion(ctx, conn)
-		switch {
-		case err != nil:
-		case at > len(all):
-			err = fmt.Errorf("it has version %d, this program knows %d: %w", at, len(all), store.ErrNewer)
-		case at < len(all):
-			err = fmt.Errorf("it has version %d, this program reads %d: start the validator once, which upgrades it", at, len(all))
+		var lacking []migration
+		lacking, err = pending(ctx, conn, all)
+		if err == nil && len(lacking) > 0 {
+			err = fmt.Errorf("it lacks migration %d (%s): start the validator once, which upgrades it", lacking[0].version, lacking[0].name)
 		}
 		err = errors.Join(err, conn.Close())
 	}

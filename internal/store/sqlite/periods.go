@@ -12,9 +12,9 @@ import (
 
 const (
 	lastPeriod       = `SELECT id, start, end, phase, seed FROM periods ORDER BY id DESC LIMIT 1`
-	insertContender  = `INSERT INTO contenders VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`
+	insertContender  = `INSERT INTO contenders (period, uid, task, miner, addr, declared, capacity, share, probes, slots, offer) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`
 	joinContender    = insertContender + ` ON CONFLICT (period, uid, task) DO UPDATE SET addr = excluded.addr WHERE miner = excluded.miner`
-	contenderColumns = `c.period, c.uid, c.task, c.miner, c.addr, c.declared, c.capacity, c.share, c.probes, c.slots`
+	contenderColumns = `c.period, c.uid, c.task, c.miner, c.addr, c.declared, c.capacity, c.share, c.probes, c.slots, c.offer`
 	periodContenders = `SELECT ` + contenderColumns + ` FROM contenders c WHERE c.period = ? ORDER BY c.uid, c.task`
 	periodResults    = `SELECT ` + contenderColumns + `, r.requests, r.ok, r.rate_limited, r.failed, r.consumed, r.declared, r.score, r.valid
 		FROM results r JOIN contenders c USING (period, uid, task) WHERE r.period = ? ORDER BY r.uid, r.task`
@@ -62,13 +62,17 @@ func (s *Store) JoinPeriod(ctx context.Context, id int64, contenders []period.Co
 
 // addContenders runs a statement that writes one contender for each.
 func addContenders(ctx context.Context, raw any, statement string, id int64, contenders []period.Contender) error {
-	insert, err := prepare(ctx, raw, statement, 10)
+	insert, err := prepare(ctx, raw, statement, 11)
 	if err != nil {
 		return err
 	}
 	for i := range contenders {
 		c := &contenders[i]
-		added, err := insert.exec(ctx, id, int64(c.UID), c.Task, c.Miner[:], c.Addr, c.Declared, c.Capacity, c.Share, int64(c.Probes), int64(c.Slots))
+		offer, err := offerText(&c.Offer)
+		var added sql.Result
+		if err == nil {
+			added, err = insert.exec(ctx, id, int64(c.UID), c.Task, c.Miner[:], c.Addr, c.Declared, c.Capacity, c.Share, int64(c.Probes), int64(c.Slots), offer)
+		}
 		rows := int64(0)
 		if err == nil {
 			rows, err = added.RowsAffected()
@@ -104,10 +108,13 @@ func (s *Store) LastPeriod(ctx context.Context) (period.Period, error) {
 
 // scanContender scans the contender's columns, and then more.
 func scanContender(r *sql.Rows, c *period.Contender, more ...any) error {
-	var miner sql.RawBytes
-	err := r.Scan(append([]any{&c.Period, &c.UID, &c.Task, &miner, &c.Addr, &c.Declared, &c.Capacity, &c.Share, &c.Probes, &c.Slots}, more...)...)
+	var miner, offer sql.RawBytes
+	err := r.Scan(append([]any{&c.Period, &c.UID, &c.Task, &miner, &c.Addr, &c.Declared, &c.Capacity, &c.Share, &c.Probes, &c.Slots, &offer}, more...)...)
 	copy(c.Miner[:], miner)
-	return err
+	if err != nil {
+		return err
+	}
+	return readOffer(offer, &c.Offer)
 }
 
 // Contenders implements store.Store.
@@ -127,7 +134,7 @@ func (s *Store) Contenders(ctx context.Context, id int64) ([]period.Contender, e
 }
 
 // FinishPeriod implements store.Store.
-func (s *Store) FinishPeriod(ctx context.Context, id int64, results []period.Result) error {
+func (s *Store) FinishPeriod(ctx context.Context, id int64, c period.Closing) error {
 	done, err := s.writing()
 	if err != nil {
 		return err
@@ -138,13 +145,16 @@ func (s *Store) FinishPeriod(ctx context.Context, id int64, results []period.Res
 		if err != nil {
 			return fmt.Errorf("no such period is running: %w", err)
 		}
+		if err := saveClosing(ctx, conn, id, &c); err != nil {
+			return err
+		}
 		return conn.Raw(func(raw any) error {
 			insert, err := prepare(ctx, raw, `INSERT INTO results SELECT period, uid, task, ?, ?, ?, ?, ?, ?, ?, ? FROM contenders WHERE period = ? AND uid = ? AND task = ? AND miner = ?`, 12)
 			if err != nil {
 				return err
 			}
-			for i := range results {
-				if err := addResult(ctx, insert, id, &results[i]); err != nil {
+			for i := range c.Results {
+				if err := addResult(ctx, insert, id, &c.Results[i]); err != nil {
 					return errors.Join(err, insert.close())
 				}
 			}

@@ -75,6 +75,9 @@ func (s *Store) prunePeriod(ctx context.Context, id int64) error {
 			`DELETE FROM miner_weights WHERE vector IN (SELECT id FROM weights WHERE period = ?)`,
 			`DELETE FROM weights WHERE period = ?`,
 			`DELETE FROM results WHERE period = ?`,
+			`DELETE FROM bursts WHERE period = ?`,
+			`DELETE FROM beacons WHERE period = ?`,
+			`DELETE FROM states WHERE period = ?`,
 			`DELETE FROM contenders WHERE period = ?`,
 			`DELETE FROM periods WHERE id = ?`,
 		} {

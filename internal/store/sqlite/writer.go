@@ -38,12 +38,8 @@ func (w *writer) prepare(ctx context.Context, all []migration) (err error) {
 		return err
 	}
 	// Refuse a newer database before touching it at all.
-	at, err := databaseVersion(ctx, w.conn)
-	if err != nil {
+	if _, err := pending(ctx, w.conn, all); err != nil {
 		return err
-	}
-	if at > len(all) {
-		return fmt.Errorf("it has version %d, this program knows %d: %w", at, len(all), store.ErrNewer)
 	}
 	if err := w.useWAL(ctx); err != nil {
 		return err

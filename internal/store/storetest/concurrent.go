@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"vision/internal/outcome"
+	"vision/internal/period"
 	"vision/internal/store"
 )
 
@@ -88,7 +89,7 @@ func testConcurrent(t *testing.T, db Database) {
 	var last int64
 	for n := range 5 {
 		p := start(s, n, contenders(100))
-		if err := s.FinishPeriod(ctx, p.ID, resultsOf(s, p.ID)); err != nil {
+		if err := s.FinishPeriod(ctx, p.ID, period.Closing{Results: resultsOf(s, p.ID)}); err != nil {
 			t.Error(err)
 		}
 		last = p.ID
@@ -158,10 +159,10 @@ func testTwoAtOnce(t *testing.T, db Database) {
 	same(t, "the other's period", must(b.LastPeriod(ctx))(t), p)
 	same(t, "the other's secret", must(b.Secret(ctx, "s"))(t), must(a.Secret(ctx, "s"))(t))
 	results := resultsOf(a, p.ID)
-	if err := b.FinishPeriod(ctx, p.ID, results); err != nil {
+	if err := b.FinishPeriod(ctx, p.ID, period.Closing{Results: results}); err != nil {
 		t.Fatal(err)
 	}
-	wantIs(t, "finish what the other has finished", a.FinishPeriod(ctx, p.ID, results), store.ErrNotFound)
+	wantIs(t, "finish what the other has finished", a.FinishPeriod(ctx, p.ID, period.Closing{Results: results}), store.ErrNotFound)
 	a.record(sampled(1))
 	b.record(sampled(2))
 	a.outcomes(0, 9) // moves a's on, so that b need not wait for it

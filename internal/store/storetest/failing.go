@@ -152,8 +152,43 @@ func (f *Failing) JoinPeriod(ctx context.Context, id int64, contenders []period.
 	return do(f, "JoinPeriod", func() error { return f.next.JoinPeriod(ctx, id, contenders) })
 }
 
-func (f *Failing) FinishPeriod(ctx context.Context, id int64, results []period.Result) error {
-	return do(f, "FinishPeriod", func() error { return f.next.FinishPeriod(ctx, id, results) })
+func (f *Failing) FinishPeriod(ctx context.Context, id int64, c period.Closing) error {
+	return do(f, "FinishPeriod", func() error { return f.next.FinishPeriod(ctx, id, c) })
+}
+
+// States implements store.Store.
+func (f *Failing) States(ctx context.Context, mechanism string) ([]period.State, error) {
+	return call(f, "States", func() ([]period.State, error) { return f.next.States(ctx, mechanism) })
+}
+
+// UnfoldedChecks implements store.Store.
+func (f *Failing) UnfoldedChecks(ctx context.Context, limit int) ([]outcome.Check, error) {
+	return call(f, "UnfoldedChecks", func() ([]outcome.Check, error) { return f.next.UnfoldedChecks(ctx, limit) })
+}
+
+// SaveBeacon implements store.Store.
+func (f *Failing) SaveBeacon(ctx context.Context, b period.Beacon) (period.Beacon, error) {
+	return call(f, "SaveBeacon", func() (period.Beacon, error) { return f.next.SaveBeacon(ctx, b) })
+}
+
+// SaveBursts implements store.Store.
+func (f *Failing) SaveBursts(ctx context.Context, bursts []period.Burst) error {
+	return do(f, "SaveBursts", func() error { return f.next.SaveBursts(ctx, bursts) })
+}
+
+// Beacons implements store.Store.
+func (f *Failing) Beacons(ctx context.Context, id int64) ([]period.Beacon, error) {
+	return call(f, "Beacons", func() ([]period.Beacon, error) { return f.next.Beacons(ctx, id) })
+}
+
+// Bursts implements store.Store.
+func (f *Failing) Bursts(ctx context.Context, id int64) ([]period.Burst, error) {
+	return call(f, "Bursts", func() ([]period.Burst, error) { return f.next.Bursts(ctx, id) })
+}
+
+// LastBursts implements store.Store.
+func (f *Failing) LastBursts(ctx context.Context, miner hotkey.ID, task string, limit int) ([]period.Burst, error) {
+	return call(f, "LastBursts", func() ([]period.Burst, error) { return f.next.LastBursts(ctx, miner, task, limit) })
 }
 
 func (f *Failing) Results(ctx context.Context, n int) ([]period.Result, error) {

@@ -18,6 +18,7 @@ func contenders(n int) (list []period.Contender) {
 		list = append(list, period.Contender{
 			Miner: miner(i / 2), Task: fmt.Sprintf("task-%d", i%2), UID: uint16(65535 - i/2), Addr: fmt.Sprintf("10.0.0.%d:4000", i),
 			Declared: 1 << 50, Capacity: int64(i) + 1, Share: 1 / float64(i+1), Probes: i, Slots: i + 1,
+			Offer: score.Offer{Declared: 1 << 50, Maximum: int64(i), StakeShare: 1 / float64(i+3), PerRequest: 7, Slots: i, PerSlot: 9},
 		})
 	}
 	return list
@@ -71,7 +72,7 @@ func testPeriods(t *testing.T, db Database) {
 		id      int64
 		results []period.Result
 	}{{first.ID, one}, {second.ID, two}} {
-		if err := s.FinishPeriod(ctx, p.id, p.results); err != nil {
+		if err := s.FinishPeriod(ctx, p.id, period.Closing{Results: p.results}); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -115,7 +116,7 @@ func testJoinPeriod(t *testing.T, db Database) {
 	same(t, "contenders after a refusal", must(s.Contenders(ctx, p.ID))(t), want)
 
 	results := resultsOf(s, p.ID)
-	if err := s.FinishPeriod(ctx, p.ID, results); err != nil {
+	if err := s.FinishPeriod(ctx, p.ID, period.Closing{Results: results}); err != nil {
 		t.Fatal(err)
 	}
 	same(t, "results", must(s.Results(ctx, 1))(t), results)
@@ -129,18 +130,18 @@ func testFinishPeriodOnce(t *testing.T, db Database) {
 	results := resultsOf(s, p.ID)
 	stranger := append(results[:3:3], results[3])
 	stranger[3].Miner = miner(50)
-	if err := s.FinishPeriod(ctx, p.ID, stranger); err == nil {
+	if err := s.FinishPeriod(ctx, p.ID, period.Closing{Results: stranger}); err == nil {
 		t.Error("the result of a contender that did not take part was accepted")
 	}
 	if got := must(s.LastPeriod(ctx))(t); got.Phase != period.Running {
 		t.Errorf("a refused finish moved the period to phase %d", got.Phase)
 	}
 	results[0].Score, results[0].Valid = math.NaN(), false // meaningless, so no reason to refuse it
-	if err := s.FinishPeriod(ctx, p.ID, results); err != nil {
+	if err := s.FinishPeriod(ctx, p.ID, period.Closing{Results: results}); err != nil {
 		t.Fatal(err)
 	}
-	wantIs(t, "a second finish", s.FinishPeriod(ctx, p.ID, results[:1]), store.ErrNotFound)
-	wantIs(t, "finish of no period", s.FinishPeriod(ctx, 99, nil), store.ErrNotFound)
+	wantIs(t, "a second finish", s.FinishPeriod(ctx, p.ID, period.Closing{Results: results[:1]}), store.ErrNotFound)
+	wantIs(t, "finish of no period", s.FinishPeriod(ctx, 99, period.Closing{}), store.ErrNotFound)
 	if got := must(s.Results(ctx, 1))(t); len(got) != 4 {
 		t.Errorf("%d results, want 4", len(got))
 	}
@@ -153,7 +154,7 @@ func testWeights(t *testing.T, db Database) {
 	p := start(s, 1, contenders(2))
 	w := period.Weights{Period: p.ID, At: t0, Note: "rate limited", Miners: []period.MinerWeight{{Miner: miner(2), UID: 9, Weight: 0.75}, {Miner: miner(1), UID: 65535, Weight: 0.25}}}
 	wantIs(t, "weights of a running period", s.SaveWeights(ctx, w), store.ErrNotFound)
-	if err := s.FinishPeriod(ctx, p.ID, resultsOf(s, p.ID)); err != nil {
+	if err := s.FinishPeriod(ctx, p.ID, period.Closing{Results: resultsOf(s, p.ID)}); err != nil {
 		t.Fatal(err)
 	}
 	if err := s.SaveWeights(ctx, w); err != nil {
@@ -228,7 +229,7 @@ func testPrune(t *testing.T, db Database) {
 	s.record(late, slow, early)      // early comes after late in order, and must go all the same
 	for n := range 3 {
 		p := start(s, n, contenders(2))
-		if err := s.FinishPeriod(ctx, p.ID, resultsOf(s, p.ID)); err != nil {
+		if err := s.FinishPeriod(ctx, p.ID, period.Closing{Results: resultsOf(s, p.ID)}); err != nil {
 			t.Fatal(err)
 		}
 		if err := s.SaveWeights(ctx, period.Weights{Period: p.ID, At: t0, Miners: []period.MinerWeight{{Miner: miner(n), UID: 1, Weight: 1}}}); err != nil {

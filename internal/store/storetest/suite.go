@@ -44,6 +44,8 @@ func Run(t *testing.T, create func(t *testing.T) Database) {
 		"JoinPeriod":        testJoinPeriod,
 		"FinishPeriodOnce":  testFinishPeriodOnce,
 		"Weights":           testWeights,
+		"States":            testStates,
+		"Beacons":           testBeacons,
 		"Keys":              testKeys,
 		"Secrets":           testSecrets,
 		"Projects":          testProjects,

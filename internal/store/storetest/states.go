@@ -1,0 +1,130 @@
+package storetest
+
+import (
+	"bytes"
+	"testing"
+	"time"
+
+	"vision/internal/outcome"
+	"vision/internal/period"
+	"vision/internal/score"
+	"vision/internal/store"
+)
+
+// unfolded are the samples of the checks that no state has taken in.
+func unfolded(s fixture) (list []int64) {
+	s.t.Helper()
+	for _, c := range must(s.UnfoldedChecks(ctx, 100))(s.t) {
+		list = append(list, c.Sample)
+	}
+	return list
+}
+
+func testStates(t *testing.T, db Database) {
+	s := open(t, db)
+	same(t, "states of none", must(s.States(ctx, "a"))(t), []period.State{})
+	for n := range 3 {
+		if err := s.Record(ctx, sampled(n)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	samples := must(s.ClaimSamples(ctx, t0.Add(time.Hour), time.Minute, 9))(t)
+	for i, sm := range samples {
+		// The later sample is judged first.
+		if err := s.SaveCheck(ctx, outcome.Check{Sample: sm.ID, Task: "a", Miner: miner(1), At: t0.Add(-time.Duration(i) * time.Second), Test: "test"}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	ids := []int64{samples[2].ID, samples[1].ID, samples[0].ID}
+	same(t, "checks that no state has taken in", unfolded(s), ids)
+	same(t, "the first of them", must(s.UnfoldedChecks(ctx, 1))(t)[0].Sample, ids[0])
+
+	first := start(s, 1, contenders(3))
+	closing := period.Closing{
+		Results: resultsOf(s, first.ID), Mechanism: "a", Folded: ids[:2],
+		States: []period.State{{Miner: miner(2), Task: "a", Bytes: []byte("one")}, {Miner: miner(1), Task: "b", Bytes: []byte{0, 255}}, {Miner: miner(1), Task: "a", Bytes: []byte{}}},
+	}
+	if err := s.FinishPeriod(ctx, first.ID, closing); err != nil {
+		t.Fatal(err)
+	}
+	want := []period.State{
+		{Miner: miner(1), Task: "a", Period: first.ID, Bytes: []byte{}}, {Miner: miner(1), Task: "b", Period: first.ID, Bytes: []byte{0, 255}},
+		{Miner: miner(2), Task: "a", Period: first.ID, Bytes: []byte("one")},
+	}
+	same(t, "states", must(s.States(ctx, "a"))(t), want)
+	same(t, "states of another mechanism", must(s.States(ctx, "b"))(t), []period.State{})
+	same(t, "checks left", unfolded(s), ids[2:])
+
+	// All of it or nothing.
+	second := start(s, 2, contenders(3))
+	bad := closing
+	bad.Results, bad.Folded = nil, ids
+	bad.States = []period.State{{Miner: miner(1), Task: "a", Bytes: []byte("new")}, {Miner: miner(1), Task: "b", Bytes: bytes.Repeat([]byte{1}, store.MaxState+1)}}
+	if err := s.FinishPeriod(ctx, second.ID, bad); err == nil {
+		t.Error("a state that is too large was accepted")
+	}
+	stranger := closing
+	stranger.Results = append(resultsOf(s, second.ID), period.Result{Contender: period.Contender{Miner: miner(50), Task: "x"}})
+	stranger.Folded = ids
+	if err := s.FinishPeriod(ctx, second.ID, stranger); err == nil {
+		t.Error("a stranger's result was accepted")
+	}
+	same(t, "states after refusals", must(s.States(ctx, "a"))(t), want)
+	same(t, "checks left after refusals", unfolded(s), ids[2:])
+	if got := must(s.LastPeriod(ctx))(t); got.Phase != period.Running {
+		t.Errorf("a refused closing moved the period to phase %d", got.Phase)
+	}
+
+	// One contender's state moves on; the others' stay.
+	if err := s.FinishPeriod(ctx, second.ID, period.Closing{Mechanism: "a", Folded: ids[2:], States: []period.State{{Miner: miner(1), Task: "b", Bytes: []byte("two")}}}); err != nil {
+		t.Fatal(err)
+	}
+	want[1].Period, want[1].Bytes = second.ID, []byte("two")
+	same(t, "states after the second period", must(s.States(ctx, "a"))(t), want)
+	same(t, "checks left in the end", len(unfolded(s)), 0)
+
+	if err := s.Prune(ctx, first.End.Add(time.Minute)); err != nil {
+		t.Fatal(err)
+	}
+	same(t, "states after the first period is dropped", must(s.States(ctx, "a"))(t), want[1:2])
+}
+
+func testBeacons(t *testing.T, db Database) {
+	s := open(t, db)
+	p := start(s, 1, contenders(3))
+	var saved []period.Beacon
+	for i := range 3 {
+		b := period.Beacon{Period: p.ID, Source: "drand", Number: 1<<63 + uint64(i), At: t0.Add(time.Duration(i) * time.Minute)}
+		got := must(s.SaveBeacon(ctx, b))(t)
+		if again := must(s.SaveBeacon(ctx, b))(t); again.ID != got.ID || got.ID == 0 {
+			t.Errorf("saved again, beacon %d is %d", got.ID, again.ID)
+		}
+		saved = append(saved, got)
+	}
+	same(t, "beacons", must(s.Beacons(ctx, p.ID))(t), saved)
+	same(t, "beacons of no period", must(s.Beacons(ctx, 99))(t), []period.Beacon{})
+
+	burst := func(beacon, m int) period.Burst {
+		return period.Burst{Beacon: saved[beacon].ID, Period: p.ID, Miner: miner(m), Task: "a", Asked: 5 + beacon, InFlight: 2,
+			Answers: []score.Arrived{{Served: 1 << 40, Elapsed: 3 * time.Second}, {Served: 0, Elapsed: time.Nanosecond}}}
+	}
+	all := []period.Burst{burst(0, 2), burst(0, 1), burst(1, 1)}
+	all[1].Answers = nil
+	for _, list := range [][]period.Burst{all[:2], all[1:]} { // one of them twice
+		if err := s.SaveBursts(ctx, list); err != nil {
+			t.Fatal(err)
+		}
+	}
+	same(t, "bursts", must(s.Bursts(ctx, p.ID))(t), all)
+	same(t, "bursts of no period", must(s.Bursts(ctx, 99))(t), []period.Burst{})
+	same(t, "the newest of one contender", must(s.LastBursts(ctx, miner(1), "a", 1))(t), all[2:])
+	same(t, "those of one contender", must(s.LastBursts(ctx, miner(1), "a", 9))(t), []period.Burst{all[2], all[1]})
+
+	if err := s.FinishPeriod(ctx, p.ID, period.Closing{Results: resultsOf(s, p.ID)}); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Prune(ctx, p.End.Add(time.Minute)); err != nil {
+		t.Fatal(err)
+	}
+	same(t, "bursts of a period that was dropped", must(s.Bursts(ctx, p.ID))(t), []period.Burst{})
+}
