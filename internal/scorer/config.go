@@ -38,7 +38,7 @@ type Store interface {
 	DropSamples(ctx context.Context, t time.Time) (int, error)
 	StartPeriod(ctx context.Context, p period.Period, contenders []period.Contender) (period.Period, error)
 	JoinPeriod(ctx context.Context, id int64, contenders []period.Contender) error
-	FinishPeriod(ctx context.Context, id int64, results []period.Result) error
+	FinishPeriod(ctx context.Context, id int64, c period.Closing) error
 	SaveWeights(ctx context.Context, w period.Weights) error
 	RateSource
 }

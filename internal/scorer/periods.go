@@ -185,7 +185,7 @@ func (s *Scorer) finish(ctx context.Context, b *book) error {
 	s.tail.detach(b)
 	results := b.results()
 	err := s.insist(ctx, "write the period's results down", func(ctx context.Context) error {
-		err := s.c.Store.FinishPeriod(ctx, b.ID, results)
+		err := s.c.Store.FinishPeriod(ctx, b.ID, period.Closing{Results: results})
 		if fault.KindOf(err) == fault.NotFound { // an earlier try took effect
 			return nil
 		}

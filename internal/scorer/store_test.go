@@ -240,13 +240,13 @@ func (m *memory) JoinPeriod(_ context.Context, id int64, contenders []period.Con
 	})
 }
 
-func (m *memory) FinishPeriod(_ context.Context, id int64, results []period.Result) error {
+func (m *memory) FinishPeriod(_ context.Context, id int64, c period.Closing) error {
 	return m.do("FinishPeriod", func() error {
 		if m.periods[id-1].Phase != period.Running {
 			return errNotFound
 		}
 		m.periods[id-1].Phase = period.Scored
-		m.results[id] = slices.Clone(results)
+		m.results[id] = slices.Clone(c.Results)
 		return nil
 	})
 }
