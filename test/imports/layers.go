@@ -49,6 +49,7 @@ var layerOf = map[string]Layer{
 	"typo":       Pure,
 	"sampling":   Pure,
 	"score":      Pure,
+	"sim":        Pure,
 	"statement":  Pure,
 	"store":      Pure, // the contract; databases are below it
 	"task":       Pure,

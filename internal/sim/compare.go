@@ -1,0 +1,161 @@
+package sim
+
+import (
+	"context"
+	"fmt"
+	"math"
+	"sync"
+)
+
+// Comparison is what a strategy came to against an honest twin, over seeds.
+type Comparison struct {
+	Entry  Entry
+	Ratio  Estimate // profit for one of the honest twin's; for Votes, dividends
+	Income Estimate // share of what the honest twin earns, costs aside
+	Runs   []Result // by seed
+	Honest []Result
+}
+
+// Estimate is a mean over seeds and how far off it may be.
+type Estimate struct {
+	Mean   float64
+	Radius float64 // half of the 95% confidence interval; infinite for a single seed
+	Values []float64
+}
+
+// Compare plays every entry against its honest twin on seeds first to
+// first+seeds-1 of a world, with so many runs at once. The twin of an entry
+// that changes the world lives in the changed one.
+func Compare(ctx context.Context, base World, entries []Entry, seeds, parallel int) ([]Comparison, error) {
+	type work struct {
+		world World
+		into  *Result
+	}
+	var jobs []work
+	out := make([]Comparison, len(entries))
+	twins := map[string][]Result{}
+	for i, e := range entries {
+		world := base
+		if e.World != nil {
+			world.Tasks = append([]Service(nil), base.Tasks...)
+			e.World(&world)
+		}
+		name := world.signature()
+		if twins[name] == nil {
+			twins[name] = make([]Result, seeds)
+			for n := range seeds {
+				w := world
+				w.Seed += uint64(n)
+				jobs = append(jobs, work{w, &twins[name][n]})
+			}
+		}
+		out[i] = Comparison{Entry: e, Honest: twins[name]}
+		if e.Make == Strategy(Honest{}) {
+			out[i].Runs = out[i].Honest
+			continue
+		}
+		out[i].Runs = make([]Result, seeds)
+		for n := range seeds {
+			w := world
+			w.Seed += uint64(n)
+			w.Protagonist, w.Alone = e.Make, e.Alone
+			jobs = append(jobs, work{w, &out[i].Runs[n]})
+		}
+	}
+	errs := make([]error, len(jobs))
+	next := make(chan int)
+	var workers sync.WaitGroup
+	for range max(parallel, 1) {
+		workers.Go(func() {
+			for i := range next {
+				if errs[i] = ctx.Err(); errs[i] == nil {
+					*jobs[i].into, errs[i] = Play(jobs[i].world)
+				}
+			}
+		})
+	}
+	for i := range jobs {
+		next <- i
+	}
+	close(next)
+	workers.Wait()
+	for _, err := range errs {
+		if err != nil {
+			return nil, err
+		}
+	}
+	for i := range out {
+		out[i].judge(base.Margin)
+	}
+	return out, nil
+}
+
+// Play makes a run of a world and plays it.
+func Play(w World) (Result, error) {
+	s, err := New(w)
+	if err != nil {
+		return Result{}, err
+	}
+	return s.Run()
+}
+
+// signature tells worlds apart that entries change.
+func (w World) signature() string {
+	return fmt.Sprint(len(w.Tasks), w.Power, w.Salted, w.Repeats)
+}
+
+// judge computes the ratios. The price of emission lets the honest twin, of
+// which there are two in its world, earn the margin on its cost.
+func (c *Comparison) judge(margin float64) {
+	ratio, income := make([]float64, len(c.Runs)), make([]float64, len(c.Runs))
+	for n := range c.Runs {
+		twin, run := c.Honest[n].Operators, c.Runs[n].Operators
+		twins := twin[0].Income + twin[1].Income
+		costs := twin[0].Cost + twin[1].Cost
+		price := (1 + margin) * costs / twins
+		owners := 2.0 // the twins have the GPUs of two owners
+		if c.Entry.Alone {
+			owners = 1
+		}
+		ratio[n] = (price*run[0].Income - run[0].Cost) * owners / (margin * costs)
+		income[n] = run[0].Income * owners / twins
+		if c.Entry.Votes {
+			for v := range c.Runs[n].Dividends {
+				if voter, ok := c.Entry.Make.(Copy); ok && voter.Validator == v {
+					ratio[n] = c.Runs[n].Dividends[v] / c.Honest[n].Dividends[v]
+				}
+			}
+		}
+	}
+	c.Ratio, c.Income = estimate(ratio), estimate(income)
+}
+
+// estimate is the mean of values and the radius of Student's 95% interval.
+func estimate(values []float64) Estimate {
+	n := float64(len(values))
+	e := Estimate{Values: values, Radius: math.Inf(1)}
+	for _, x := range values {
+		e.Mean += x / n
+	}
+	if n < 2 {
+		return e
+	}
+	squares := 0.0
+	for _, x := range values {
+		squares += (x - e.Mean) * (x - e.Mean)
+	}
+	e.Radius = student(len(values)-1) * math.Sqrt(squares/(n-1)/n)
+	return e
+}
+
+// student is the two-sided 95% quantile of Student's distribution.
+func student(freedom int) float64 {
+	table := []float64{12.71, 4.30, 3.18, 2.78, 2.57, 2.45, 2.36, 2.31, 2.26, 2.23, 2.20, 2.18, 2.16, 2.14, 2.13, 2.12, 2.11, 2.10, 2.09, 2.09}
+	switch {
+	case freedom < 1:
+		return math.Inf(1)
+	case freedom <= len(table):
+		return table[freedom-1]
+	}
+	return 1.96 + 2.6/float64(freedom)
+}
