@@ -6,21 +6,26 @@ import (
 	"vision/internal/hotkey"
 )
 
-// Factors is every number between one contender's evidence and what it earns
+// Factors is every number between one contender's state and what it earns
 // on one task. They multiply up as printed:
 //
 //	Quality.Combined x History.Score x Capacity = EffectiveVolume
 //	CubedShare x PaidTaskWeight = Contribution
+//
+// Under vision7 the first line holds to the rounding of Capacity, of which Hardened.Paid is
+// the exact number, and CubedShare is Share.
 type Factors struct {
 	Task   string
 	Hotkey hotkey.ID
 
 	Declared int64 // to all validators together, in the task's unit
-	Capacity int64 // what of it counts for this validator
+	Capacity int64 // what of it counts: under vision4 for this validator, under vision7 what is paid of all of it
 
-	Periods []PeriodFactor // the periods that counted, newest first
-	History History        // how they average
+	Periods []PeriodFactor // vision4: the periods that counted, newest first
+	History History        // how they average; vision7: Mean is the reliability, Factor the trust
 	Quality Quality        // how the checks average
+
+	Hardened *Hardened // what vision7 has besides; nil under vision4
 
 	EffectiveVolume float64 // in the task's unit, at least 0
 	Share           float64 // of all contenders' effective volume on the task, in [0, 1]
@@ -29,6 +34,46 @@ type Factors struct {
 	TaskWeight     float64 // as given, in [0, 1]
 	PaidTaskWeight float64 // with its part of the weights of tasks on which nobody earns; 0 if this is one of them
 	Contribution   float64 // to the miner's weight, in [0, 1]
+}
+
+// Hardened is where vision7's numbers come from. Work is in the task's unit per period, for all
+// validators together. They multiply up as printed:
+//
+//	min(Ceiling, Credited - caution x StdErr) x SlowFactor = Paid
+//	Passing x FailureFactor = Quality.Combined
+//	Quality.Combined x Reliability x Trust x Paid = EffectiveVolume, or 0 if Slashed
+type Hardened struct {
+	Ceiling    float64 // the most that can be credited: declared, the task's maximum, what the slots can do
+	Credited   float64 // capacity that beacons have shown
+	StdErr     float64 // of Credited
+	Slowdown   float64 // mean natural logarithm of how much longer than usual answers to beacons took, at least 0
+	SlowFactor float64 // what that leaves, in [0, 1]
+	Paid       float64
+	PerUnit    float64 // usual seconds per unit; the task's mean while none were timed
+	AtOnce     float64 // requests under way at once that Paid comes to
+	Newcomer   bool    // the credit still grows fast, for no beacon was missed and not all is shown
+
+	Beacons          int64   // that asked anything
+	Asked, Delivered int64   // requests, by the newest of them
+	Level, Evidence  float64 // capacity that it tested, and what it showed
+
+	Reliability float64 // mean of period scores by volume asked, in [0, 1]; 0 if nothing was asked yet
+	LastScore   float64 // of the newest period; 0 if the miner did not contend in it
+	Scored      int64   // periods that have a score
+
+	Passing       float64 // mean quality x speed of the checks that passed, in [0, MaxSpeed]
+	FailureRate   float64 // of checks, with those that everyone starts with, in [0, 1]
+	FailureFactor float64 // what it leaves of the quality, in [0, 1]
+
+	Audit, AuditLimit float64 // evidence of cheating, at least 1, and where it slashes
+	Slashings         int64   // that are not forgotten
+	Slashed           bool    // the miner earns nothing on any task for now
+	SlashedHere       bool    // for what it did on this one
+	SlashedUntil      int64   // the last period for which it is, or was; 0: never
+	Closed            int64   // the newest period that the state has taken up; 0: none
+
+	Trust         float64 // in [0, 1]
+	TrustedChecks int64   // passed checks that it comes from
 }
 
 // PeriodFactor is one past period and how much it counts.

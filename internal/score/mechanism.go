@@ -123,6 +123,13 @@ var mechanisms = []struct {
 		}
 		return Vision4{}, nil
 	}},
+	{"vision7", func(params map[string]float64) (Mechanism, error) {
+		p, err := Params7From(params)
+		if err != nil {
+			return nil, err
+		}
+		return NewVision7(p)
+	}},
 }
 
 // Named makes a mechanism from what a network's configuration says of it.

@@ -26,7 +26,7 @@ func PeriodScore(declared, consumed float64, total, n429, n500 int) (score float
 	f429 := float64(n429) / float64(total)
 	f5xx := float64(n500) / float64(total)
 	good := float64(total-n429-n500) / float64(total)
-	return good * (1 - f429*unasked) * (1 - f5xx*unasked), true
+	return good * (1 - float64(f429*unasked)) * (1 - float64(f5xx*unasked)), true
 }
 
 // Past is a period that had a score.
@@ -48,12 +48,12 @@ type History struct {
 func AveragePeriods(newestFirst []Past) History {
 	h := History{
 		Weights: make([]float64, len(newestFirst)),
-		Factor:  1 - withheldAtNone*max(0, 1-float64(len(newestFirst))/fullHistory),
+		Factor:  1 - float64(withheldAtNone*max(0, 1-float64(len(newestFirst))/fullHistory)),
 	}
 	var total sum
 	fade := 1.0
 	for i, p := range newestFirst {
-		h.Weights[i] = p.Consumed * fade
+		h.Weights[i] = float64(p.Consumed * fade)
 		total.add(h.Weights[i])
 		fade *= fading
 	}
@@ -64,7 +64,7 @@ func AveragePeriods(newestFirst []Past) History {
 	var mean sum
 	for i, p := range newestFirst {
 		h.Weights[i] /= total.value()
-		mean.add(h.Weights[i] * p.Score)
+		mean.add(float64(h.Weights[i] * p.Score))
 	}
 	h.Mean = min(mean.value(), 1)
 	h.Score = h.Mean * h.Factor

@@ -110,8 +110,8 @@ func testedShare(choice, within float64) float64 {
 	case choice < usualChance:
 		return usualShare
 	case choice < usualChance+someChance:
-		return someLow + (someHigh-someLow)*within
+		return someLow + float64((someHigh-someLow)*within)
 	default:
-		return mostLow + (mostHigh-mostLow)*within
+		return mostLow + float64((mostHigh-mostLow)*within)
 	}
 }

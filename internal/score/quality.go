@@ -23,7 +23,7 @@ func MeanQuality(newestFirst []Check) Quality {
 	for _, c := range checks {
 		mean.add(c.Quality)
 		speed.add(c.Speed)
-		combined.add(c.Quality * c.Speed)
+		combined.add(float64(c.Quality * c.Speed))
 	}
 	n := float64(len(checks))
 	return Quality{

@@ -10,29 +10,27 @@ import (
 // weightsTolerance is how far the sum of the tasks' weights may be from 1.
 const weightsTolerance = 1e-9
 
-// validate is the one place that decides which evidence can be scored. Its
-// errors name the task and the contender.
-func validate(tasks []taskEvidence) error {
+// validateTasks is the one place that decides which tasks can be weighed; what of a
+// contender can be scored is decided below. The errors name the task and the contender.
+func validateTasks(tasks []taskFactors) error {
 	var total sum
 	names := make(map[string]bool, len(tasks))
 	for _, t := range tasks {
-		if names[t.Name] {
-			return fmt.Errorf("score: task %q is given twice", t.Name)
+		if names[t.name] {
+			return fmt.Errorf("score: task %q is given twice", t.name)
 		}
-		names[t.Name] = true
-		if !within(t.Weight, 1) {
-			return fmt.Errorf("score: task %q has weight %v, want 0 to 1", t.Name, t.Weight)
+		names[t.name] = true
+		if !within(t.weight, 1) {
+			return fmt.Errorf("score: task %q has weight %v, want 0 to 1", t.name, t.weight)
 		}
-		total.add(t.Weight)
-		seen := make(map[hotkey.ID]bool, len(t.Contenders))
-		for _, e := range t.Contenders {
-			if seen[e.Hotkey] {
-				return fmt.Errorf("score: task %q, miner %s: given twice", t.Name, e.Hotkey)
+		total.add(t.weight)
+		seen := make(map[hotkey.ID]bool, len(t.contenders))
+		for i := range t.contenders {
+			id := t.contenders[i].Hotkey
+			if seen[id] {
+				return fmt.Errorf("score: task %q, miner %s: given twice", t.name, id)
 			}
-			seen[e.Hotkey] = true
-			if err := e.validate(); err != nil {
-				return fmt.Errorf("score: task %q, miner %s: %w", t.Name, e.Hotkey, err)
-			}
+			seen[id] = true
 		}
 	}
 	if len(tasks) > 0 && math.Abs(total.value()-1) > weightsTolerance {

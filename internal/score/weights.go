@@ -2,6 +2,7 @@ package score
 
 import (
 	"cmp"
+	"fmt"
 	"math"
 	"slices"
 
@@ -42,11 +43,13 @@ type Outcome struct {
 	// (within 1e-12), or are all 0 if no contender earns anything.
 	Weights []Weight
 
-	tasks []taskFactors // by name; within one, by hotkey
+	tasks    []taskFactors // by name; within one, by hotkey
+	exponent int           // of shares
 }
 
 type taskFactors struct {
 	name       string
+	weight     float64 // as given
 	contenders []Factors
 	earned     bool // whether any contender's share is above 0
 }
@@ -61,7 +64,7 @@ func NonLinearShare(linear []float64) []float64 {
 	var total sum
 	shares := make([]float64, len(linear))
 	for i, s := range linear {
-		shares[i] = s * s * s
+		shares[i] = float64(s * s * s)
 		total.add(shares[i])
 	}
 	if total.value() > 0 {
@@ -72,32 +75,47 @@ func NonLinearShare(linear []float64) []float64 {
 	return shares
 }
 
-// weigh computes everything: factors of each contender, shares within each
-// task, and their sum over the tasks. A task on which nobody earns anything
-// gives its weight to the other tasks in proportion to theirs.
+// weigh is vision4's: effective volumes, and cubed shares of them.
 func weigh(tasks []taskEvidence) (Outcome, error) {
-	if err := validate(tasks); err != nil {
-		return Outcome{}, err
-	}
-	out := Outcome{tasks: make([]taskFactors, 0, len(tasks))}
-	sorted := slices.Clone(tasks)
-	slices.SortFunc(sorted, func(a, b taskEvidence) int { return cmp.Compare(a.Name, b.Name) })
-
-	var live sum // weights of the tasks on which somebody earns something
-	for _, t := range sorted {
-		factors, earned := taskShares(t)
-		out.tasks = append(out.tasks, taskFactors{t.Name, factors, earned})
-		if earned {
-			live.add(t.Weight)
+	shapes := make([]taskFactors, len(tasks))
+	for i, t := range tasks {
+		shapes[i] = taskFactors{name: t.Name, weight: t.Weight, contenders: make([]Factors, len(t.Contenders))}
+		for j, e := range t.Contenders {
+			if err := e.validate(); err != nil {
+				return Outcome{}, fmt.Errorf("score: task %q, miner %s: %w", t.Name, e.Hotkey, err)
+			}
+			shapes[i].contenders[j] = assess(t.Name, e)
 		}
 	}
-	paid := make(map[hotkey.ID]*sum)
-	for i, t := range sorted {
-		for j := range out.tasks[i].contenders {
-			f := &out.tasks[i].contenders[j]
-			f.TaskWeight = t.Weight
-			if out.tasks[i].earned && live.value() > 0 {
-				f.PaidTaskWeight = t.Weight / live.value()
+	if err := validateTasks(shapes); err != nil {
+		return Outcome{}, err
+	}
+	return distribute(shapes, 3), nil
+}
+
+// distribute turns effective volumes into shares of each task, to the power of 1 or 3, and those into
+// weights. It owns tasks, and sorts them: no result depends on their order. A task on which nobody earns
+// anything gives its weight to the other tasks in proportion to theirs.
+func distribute(tasks []taskFactors, exponent int) Outcome {
+	slices.SortFunc(tasks, func(a, b taskFactors) int { return cmp.Compare(a.name, b.name) })
+	var live sum // weights of the tasks on which somebody earns something
+	miners := 0
+	for i := range tasks {
+		t := &tasks[i]
+		slices.SortFunc(t.contenders, func(a, b Factors) int { return a.Hotkey.Compare(b.Hotkey) })
+		t.share(exponent)
+		if t.earned {
+			live.add(t.weight)
+		}
+		miners = max(miners, len(t.contenders))
+	}
+	paid := make(map[hotkey.ID]*sum, miners)
+	for i := range tasks {
+		for j := range tasks[i].contenders {
+			f := &tasks[i].contenders[j]
+			f.TaskWeight = tasks[i].weight
+			if tasks[i].earned && live.value() > 0 {
+				f.PaidTaskWeight = f.TaskWeight / live.value()
 				f.Contribution = f.CubedShare * f.PaidTaskWeight
 			}
 			if paid[f.Hotkey] == nil {
@@ -106,38 +124,34 @@ func weigh(tasks []taskEvidence) (Outcome, error) {
 			paid[f.Hotkey].add(f.Contribution)
 		}
 	}
-	out.Weights = make([]Weight, 0, len(paid))
+	out := Outcome{tasks: tasks, exponent: exponent, Weights: make([]Weight, 0, len(paid))}
 	for id, s := range paid {
 		out.Weights = append(out.Weights, Weight{id, min(s.value(), 1)})
 	}
 	slices.SortFunc(out.Weights, func(a, b Weight) int { return a.Hotkey.Compare(b.Hotkey) })
-	return out, nil
+	return out
 }
 
-// taskShares computes the factors of a task's contenders, by hotkey, up to
-// their cubed shares; earned reports whether any share is above 0.
-func taskShares(t taskEvidence) (factors []Factors, earned bool) {
-	factors = make([]Factors, len(t.Contenders))
-	for i, e := range t.Contenders {
-		factors[i] = assess(t.Name, e)
-	}
-	slices.SortFunc(factors, func(a, b Factors) int { return a.Hotkey.Compare(b.Hotkey) })
-
+// share gives the task's contenders their shares.
+func (t *taskFactors) share(exponent int) {
 	var total sum
-	for i := range factors {
-		total.add(factors[i].EffectiveVolume)
+	for i := range t.contenders {
+		total.add(t.contenders[i].EffectiveVolume)
 	}
-	if !(total.value() > 0) {
-		return factors, false
+	if t.earned = total.value() > 0; !t.earned {
+		return
 	}
-	linear := make([]float64, len(factors))
-	for i := range factors {
-		linear[i] = factors[i].EffectiveVolume / total.value()
+	linear := make([]float64, len(t.contenders))
+	for i := range t.contenders {
+		linear[i] = t.contenders[i].EffectiveVolume / total.value()
 	}
-	for i, cubed := range NonLinearShare(linear) {
-		factors[i].Share, factors[i].CubedShare = linear[i], cubed
+	shares := linear
+	if exponent == 3 {
+		shares = NonLinearShare(linear)
 	}
-	return factors, true
+	for i := range t.contenders {
+		t.contenders[i].Share, t.contenders[i].CubedShare = linear[i], shares[i]
+	}
 }
 
 // U16 is a weight as the chain takes it: 65535 for the largest.

@@ -1,0 +1,150 @@
+package score
+
+import (
+	"fmt"
+	"math"
+)
+
+// Observe is known with one more observation. Answers and checks are only added up
+// until their period closes; beacons count at once.
+func (v Vision7) Observe(known State, o Observation) (State, error) {
+	s, err := asState7(known)
+	if err == nil {
+		err = o.one()
+	}
+	var next state7
+	if err == nil {
+		next = *s
+		switch {
+		case o.Answer != nil:
+			err = next.answer(o.Answer)
+		case o.Check != nil:
+			err = next.check(o.Check)
+		case o.Beacon != nil:
+			err = v.beacon(&next, o.Beacon)
+		case o.Closed != nil:
+			err = v.close(&next, o.Closed)
+		}
+	}
+	if err != nil {
+		return known, fmt.Errorf("score: vision7: %w", err)
+	}
+	return &next, nil
+}
+
+// answer adds one answer's time to what the period has brought.
+func (s *state7) answer(a *Answer) error {
+	if err := a.validate(); err != nil {
+		return err
+	}
+	if a.Kind != OK || a.PerUnit == 0 {
+		return nil
+	}
+	if s.pending.timed >= mostPending {
+		return fmt.Errorf("more than %d answers in one period", mostPending)
+	}
+	s.pending.timed++
+	s.pending.logPace += fixed(min(max(ln(a.PerUnit), -100), 100), million)
+	return nil
+}
+
+// check adds one check to what the period has brought. While the miner is slashed checks count for
+// nothing, but for a conviction: those still to come of what it was slashed for would count twice.
+func (s *state7) check(c *Check) error {
+	if err := c.validate(); err != nil {
+		return err
+	}
+	p := &s.pending
+	if s.slashed() {
+		return nil
+	}
+	if p.passed >= mostPending || p.failed >= mostPending {
+		return fmt.Errorf("more than %d checks in one period", mostPending)
+	}
+	p.convicted = p.convicted || c.Convicted
+	if c.Failed {
+		p.failed++
+		return nil
+	}
+	p.passed++
+	p.quality += fixed(c.Quality, billion)
+	p.speed += fixed(c.Speed, billion)
+	p.product += fixed(float64(c.Quality*c.Speed), billion)
+	return nil
+}
+
+// fixed is x in whole parts of 1/unit.
+func fixed(x, unit float64) int64 { return int64(math.RoundToEven(x * unit)) }
+
+// beacon moves the credit to what the beacon showed.
+func (v Vision7) beacon(s *state7, b *Beacon) error {
+	if err := b.validate(); err != nil {
+		return err
+	}
+	level := v.level(s, b.Offer)
+	asked := b.Asked + b.InFlight
+	if s.slashed() || asked == 0 || level == 0 || b.Offer.StakeShare == 0 {
+		return nil
+	}
+	pace := v.pace(s, b.Offer)
+	delivered, slow := b.InFlight, int64(0)
+	for _, a := range b.Answers {
+		took := max(0, a.Elapsed-b.Offer.Speed.Overhead).Seconds()
+		if took > v.deadline(pace, a.Served) {
+			continue
+		}
+		delivered++
+		// Against what is shorter than the slack no slowness can be measured.
+		usual := max(float64(pace*float64(max(a.Served, 1))), v.p.Slack, 1e-9)
+		slow += fixed(ln(max(1, took/usual)), million)
+	}
+	answered := float64(delivered) / float64(asked)
+	evidence := level * max(0, answered-float64(v.p.Penalty*(1-answered)))
+
+	// Evidence weighs as much as was asked of what was due, which by chance may be less.
+	learn := v.learning(s) * min(1, float64(asked)/v.due(s, b.Offer))
+	s.credited(evidence, learn)
+	if n := delivered - b.InFlight; n > 0 {
+		mean := float64(slow) / million / float64(n)
+		s.slowdown += float64(max(learn, 1/float64(s.beacons+1)) * (mean - s.slowdown))
+	}
+	s.beacons++
+	s.last = shown{asked: int64(asked), delivered: int64(delivered), level: level, evidence: evidence}
+	if most := v.ceiling(s, b.Offer); evidence < level || level == most && s.credit >= 0.9*most {
+		s.settled = true
+	}
+	return nil
+}
+
+// learning is the part of the way that the credit moves with a whole beacon.
+func (v Vision7) learning(s *state7) float64 {
+	if s.settled {
+		return v.p.Learning
+	}
+	return v.p.RampLearn
+}
+
+// credited takes up evidence, as a mean and variance in which older evidence fades.
+func (s *state7) credited(evidence, learn float64) {
+	off := evidence - s.credit
+	s.variance = (1 - learn) * (s.variance + float64(learn*float64(off*off)))
+	s.credit = max(0, s.credit+float64(learn*off))
+}
+
+func (b *Beacon) validate() error {
+	if err := b.Offer.validate(); err != nil {
+		return err
+	}
+	switch {
+	case b.Asked < 0 || b.InFlight < 0 || b.Asked > math.MaxInt32 || b.InFlight > math.MaxInt32:
+		return fmt.Errorf("a beacon that asked %d, with %d in flight", b.Asked, b.InFlight)
+	case len(b.Answers) > b.Asked:
+		return fmt.Errorf("%d answers to a beacon that asked %d", len(b.Answers), b.Asked)
+	}
+	for _, a := range b.Answers {
+		if a.Served < 0 || a.Elapsed < 0 {
+			return fmt.Errorf("an answer of %d units in %v to a beacon", a.Served, a.Elapsed)
+		}
+	}
+	return nil
+}

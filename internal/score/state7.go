@@ -1,0 +1,204 @@
+package score
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"math"
+)
+
+// state7 is what vision7 remembers of a contender, about 300 bytes. Work is in the task's
+// unit per period, and of all validators together. A state is never written to.
+type state7 struct {
+	number int64 // of the newest period that closed, 0: none
+
+	// From beacons, at once.
+	credit   float64 // capacity shown
+	variance float64 // of what beacons showed, around credit
+	slowdown float64 // mean natural logarithm of how much longer than usual their answers took, at least 0
+	beacons  int64   // that showed anything
+	settled  bool    // no newcomer any more
+	last     shown   // by the newest
+
+	// From answers, when their period closes.
+	logPace float64 // natural logarithm of the usual seconds per unit
+	timed   float64 // answers that it is the mean of, older ones fading; 0: none
+
+	// From periods.
+	offered float64 // sum of what each asked, times Fade to the power of its age
+	kept    float64 // sum of that times the period's score
+	scored  int64   // periods with a score
+	score   float64 // of the newest of them, in [0, 1]
+
+	// From checks, when their period closes; sums in which older ones fade.
+	passed  float64 // checks
+	failed  float64
+	quality float64 // of those passed, quality
+	speed   float64 // speed factor
+	product float64 // quality x speed
+	trusted int64   // checks passed since the start, or the last slashing
+
+	audit        [3]float64 // evidence for each rate of failure, at least 1
+	slashedUntil int64      // the last period for which the miner is slashed; 0: never was
+	slashedIn    int64      // the period at whose end it was last slashed, or one of its slashings forgotten
+	slashings    int64      // that are not forgotten
+
+	pending pending7
+}
+
+// shown is what the newest beacon showed, to be explained.
+type shown struct {
+	asked, delivered int64   // requests
+	level, evidence  float64 // capacity that was tested, and shown
+}
+
+// pending7 is what the period under way has brought so far. All of it is integers, whose sums do not
+// depend on their order.
+type pending7 struct {
+	timed, logPace          int64 // answers, and sum of ln(seconds per unit) in millionths
+	passed, failed          int64 // checks
+	quality, speed, product int64 // of those passed, in billionths
+	convicted               bool
+}
+
+// mostPending bounds each count of a period, so that no sum overflows.
+const mostPending = 1 << 31
+
+func newState7() *state7 { return &state7{audit: [3]float64{1, 1, 1}} }
+
+func asState7(s State) (*state7, error) {
+	if s == nil {
+		return newState7(), nil
+	}
+	if seven, ok := s.(*state7); ok && seven != nil {
+		return seven, nil
+	}
+	return nil, fmt.Errorf("a state of another mechanism, %T", s)
+}
+
+// slashed says whether the period that follows the newest one that closed is one for which the miner is slashed.
+func (s *state7) slashed() bool { return s.number < s.slashedUntil }
+
+const format7 = 7 // the first byte of a state of vision7
+
+func (s *state7) floats() []*float64 {
+	return []*float64{
+		&s.credit, &s.variance, &s.slowdown, &s.last.level, &s.last.evidence, &s.logPace, &s.timed, &s.offered, &s.kept, &s.score,
+		&s.passed, &s.failed, &s.quality, &s.speed, &s.product, &s.audit[0], &s.audit[1], &s.audit[2],
+	}
+}
+
+func (s *state7) counts() []*int64 {
+	p := &s.pending
+	return []*int64{
+		&s.beacons, &s.last.asked, &s.last.delivered, &s.scored, &s.trusted, &s.slashings,
+		&p.timed, &p.passed, &p.failed, &p.quality, &p.speed, &p.product,
+	}
+}
+
+func (s *state7) numbers() []*int64 {
+	return []*int64{&s.number, &s.slashedUntil, &s.slashedIn, &s.pending.logPace}
+}
+
+// AppendBinary writes the state.
+func (s *state7) AppendBinary(b []byte) ([]byte, error) {
+	b = append(b, format7, bit(s.settled)|bit(s.pending.convicted)<<1)
+	for _, x := range s.floats() {
+		b = binary.LittleEndian.AppendUint64(b, math.Float64bits(*x))
+	}
+	for _, n := range s.counts() {
+		b = binary.AppendUvarint(b, uint64(*n))
+	}
+	for _, n := range s.numbers() {
+		b = binary.AppendVarint(b, *n)
+	}
+	return b, nil
+}
+
+func bit(set bool) byte {
+	if set {
+		return 1
+	}
+	return 0
+}
+
+// Decode reads a state. One that no observations could have led to is refused.
+func (v Vision7) Decode(b []byte) (State, error) {
+	r := reader{b: b}
+	if r.byte() != format7 {
+		return nil, errors.New("score: not a state of vision7")
+	}
+	s := new(state7)
+	flags := r.byte()
+	if flags > 3 {
+		r.check(fmt.Errorf("unknown flags %d", flags))
+	}
+	s.settled, s.pending.convicted = flags&1 != 0, flags&2 != 0
+	for _, x := range s.floats() {
+		*x = r.float()
+	}
+	for _, n := range s.counts() {
+		*n = r.int64()
+	}
+	for _, n := range s.numbers() {
+		*n = r.varint()
+	}
+	if err := r.end(); err != nil {
+		return nil, fmt.Errorf("score: a state of vision7: %w", err)
+	}
+	if err := s.validate(); err != nil {
+		return nil, fmt.Errorf("score: a state of vision7: %w", err)
+	}
+	return s, nil
+}
+
+// mostWork is more than any capacity or sum of volumes: past it something is wrong.
+const mostWork = 1e24
+
+// validate is what observations keep to: whatever a state of these ranges is given, no weight is NaN.
+func (s *state7) validate() error {
+	for _, c := range []struct {
+		what      string
+		x, lo, hi float64
+	}{
+		{"credit", s.credit, 0, mostWork},
+		{"variance", s.variance, 0, mostWork * mostWork},
+		{"slowdown", s.slowdown, 0, 100},
+		{"level", s.last.level, 0, mostWork},
+		{"evidence", s.last.evidence, 0, mostWork},
+		{"pace", s.logPace, -100, 100},
+		{"timed answers", s.timed, 0, mostWork},
+		{"volume offered", s.offered, 0, mostWork},
+		{"volume kept", s.kept, 0, s.offered * (1 + 1e-9)},
+		{"period score", s.score, 0, 1},
+		{"passed checks", s.passed, 0, mostWork},
+		{"failed checks", s.failed, 0, mostWork},
+		{"quality", s.quality, 0, s.passed * (1 + 1e-9)},
+		{"speed", s.speed, 0, s.passed * (MaxSpeed + 1e-9)},
+		{"quality x speed", s.product, 0, s.passed * (MaxSpeed + 1e-9)},
+		{"audit", s.audit[0], 1, mostAudit},
+		{"audit", s.audit[1], 1, mostAudit},
+		{"audit", s.audit[2], 1, mostAudit},
+	} {
+		if !(c.x >= c.lo && c.x <= c.hi) {
+			return fmt.Errorf("%s is %v, want %v to %v", c.what, c.x, c.lo, c.hi)
+		}
+	}
+	p := &s.pending
+	switch {
+	case s.last.delivered > s.last.asked:
+		return fmt.Errorf("%d delivered of %d asked", s.last.delivered, s.last.asked)
+	case p.timed > mostPending || p.passed > mostPending || p.failed > mostPending:
+		return fmt.Errorf("%d timed, %d passed, %d failed in one period", p.timed, p.passed, p.failed)
+	case p.logPace > 100*million*p.timed || p.logPace < -100*million*p.timed:
+		return fmt.Errorf("a pace of %d over %d answers", p.logPace, p.timed)
+	case p.quality > billion*p.passed || p.speed > 2*billion*p.passed || p.product > 2*billion*p.passed:
+		return fmt.Errorf("qualities of %d, speeds of %d, products of %d over %d checks", p.quality, p.speed, p.product, p.passed)
+	}
+	return nil
+}
+
+const (
+	million = 1_000_000
+	billion = 1_000_000_000
+)
