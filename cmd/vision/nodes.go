@@ -104,7 +104,13 @@ func runValidator(ctx context.Context, t terminal, flags *flag.FlagSet, args []s
 	}
 	go heed(ctx, hangups, *file, parts.Log, func() (string, error) {
 		fresh, err := read()
-		return unchanged(err, c, fresh, fresh.Catalogue)
+		what, err := unchanged(err, c, fresh, fresh.Catalogue)
+		if err == nil && c.Scorer.Corpus != "" {
+			if err = v.ReloadCorpus(); err == nil {
+				what += "; the corpus is read again"
+			}
+		}
+		return what, err
 	})
 	return v.Run(ctx, func() {
 		parts.Log.Info("validator is ready", "hotkey", v.Hotkey().String(), "roles", strings.Join(c.Roles, ","), "api", v.Customers(), "admin", v.Admin())

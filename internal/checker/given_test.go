@@ -36,7 +36,7 @@ func givenTask(kind string) task.Task {
 // past draws features as customers' requests have them.
 type past struct{}
 
-func (past) Written(*rand.Rand, *task.Task, int) []prompt.Turn { return nil }
+func (past) Written(*rand.Rand, *task.Task, int, int) []prompt.Turn { return nil }
 
 func (past) Draw(r *rand.Rand, t *task.Task) task.Features {
 	f := task.Features{Turns: 1, Temperature: -1, TopP: -1, PromptBytes: 60, Output: 20, Size: "128x128"}

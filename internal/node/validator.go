@@ -37,6 +37,7 @@ type Validator struct {
 	relay   *relay.Client
 	board   *dispatch.Board
 	rates   sampling.Table
+	prompts prompts
 	clients *transport.Clients
 
 	customers *listening // nil without the gateway
@@ -248,6 +249,15 @@ func (v *Validator) addScorer(ctx context.Context, judges []judge) error {
 		Period:      v.config.Period,
 		ProbeAtOnce: v.config.Scorer.Probes,
 		CheckAtOnce: v.config.Scorer.Checks,
+	}
+	if v.config.Scorer.Corpus != "" {
+		if err := v.ReloadCorpus(); err != nil {
+			return err
+		}
+		c.Corpus = &v.prompts
+	}
+	if v.config.Scorer.LearnFromCustomers {
+		c.Learn = newConsent(v.store, v.config.Scorer.NeverLearnFrom).of
 	}
 	if v.config.has(Gateway) { // else nobody but the scorer itself uses this Board
 		c.Board = v.board

@@ -130,6 +130,14 @@ type ScorerConfig struct {
 	CheckRate float64 `yaml:"check_rate"`
 	// Keep is how long outcomes and scores are kept.
 	Keep time.Duration `yaml:"keep"`
+	// Corpus names a file of prompts for probes, of your own; "" is none. A SIGHUP
+	// reads it again. See docs/operating.md for its form.
+	Corpus string `yaml:"corpus"`
+	// LearnFromCustomers lets probes be made of what customers asked: changed, and
+	// kept in memory only.
+	LearnFromCustomers bool `yaml:"learn_from_customers"`
+	// NeverLearnFrom are projects, by name, of whose requests nothing is made.
+	NeverLearnFrom []string `yaml:"never_learn_from"`
 }
 
 // RemoteChecker is a checking server in another process.
@@ -161,6 +169,7 @@ func ValidatorDefaults() ValidatorConfig {
 func (c *ValidatorConfig) Root(folder string) {
 	c.root(folder)
 	c.Data = config.Below(folder, c.Data)
+	c.Scorer.Corpus = config.Below(folder, c.Scorer.Corpus)
 	c.Admin.TokenFile = config.Below(folder, c.Admin.TokenFile)
 	rootKeyFiles(folder, c.Checker.References)
 }
@@ -221,6 +230,14 @@ func (c *ValidatorConfig) Check(report func(field, format string, args ...any)) 
 	}
 	if c.Scorer.Keep < 48*c.Period {
 		report("scorer.keep", "is %v, want at least 48 periods (%v): scores look back that far", c.Scorer.Keep, 48*c.Period)
+	}
+	if c.Scorer.Corpus != "" && c.has(Scorer) {
+		if _, err := ReadCorpus(c.Scorer.Corpus); err != nil {
+			report("scorer.corpus", "%v", err)
+		}
+	}
+	if len(c.Scorer.NeverLearnFrom) > 0 && !c.Scorer.LearnFromCustomers {
+		report("scorer.never_learn_from", "names projects, but learn_from_customers is off, so nothing is learned from anybody")
 	}
 	c.Checker.Check(func(field, format string, args ...any) { report("checker."+field, format, args...) })
 	if c.CheckerListen != "" {

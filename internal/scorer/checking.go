@@ -118,6 +118,7 @@ func (s *Scorer) checkNext(ctx context.Context, r *retries) {
 // sample back.
 func (s *Scorer) checkOne(ctx context.Context, sample *outcome.Sample, r *retries) {
 	name := sample.Outcome.Task
+	s.learnFrom(sample)
 	if pause := r.pause(name, s.c.Now()); pause > 0 {
 		s.postpone(ctx, sample.ID, max(pause, r.again(sample.ID)), "the judge of its task does not answer")
 		return

@@ -90,6 +90,7 @@ type Config struct {
 	Checker   Checker          // optional: without one, samples wait
 	Board     Board            // optional: the gateway's in this process, if there is one; without one, see refusal
 	Corpus    Corpus           // optional: texts of the operator's for probes
+	Learn     func(int64) bool // optional: whether probes may be made of what was asked with a key; nil: of none
 	Mechanism Mechanism        // optional: score.Vision4
 	Rates     sampling.Config  // optional: sampling.Default
 	Log       *slog.Logger     // optional: silent

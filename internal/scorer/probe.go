@@ -66,7 +66,7 @@ func (s *Scorer) ask(ctx context.Context, b *book, t turn) {
 		}
 	}
 	r := rand.New(rand.NewChaCha8(b.seed("probe", t.Miner, t.Task, t.Number)))
-	request := kind.Synthesise(r, s.shape.Load(), tk)
+	request := s.makeUp(r, kind, tk)
 	now := s.c.Now()
 	id := outcome.NewID(now, rand.Uint64(), rand.Uint64())
 	payload := s.c.Relay.Payload(id, request, tk)

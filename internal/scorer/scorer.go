@@ -23,6 +23,7 @@ type Scorer struct {
 
 	neurons  atomic.Pointer[chain.Snapshot] // the last one seen
 	shape    atomic.Pointer[shape]
+	learned  learned
 	running  atomic.Pointer[book]
 	tail     *tail
 	declared declared

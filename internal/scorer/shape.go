@@ -25,9 +25,9 @@ type shape struct {
 
 // Corpus has texts that the operator gave. *corpus.Corpus is one.
 type Corpus interface {
-	// Draw gives a conversation of about as many bytes for a task of the kind;
-	// nil if there is none.
-	Draw(r *rand.Rand, kind string, bytes int) []prompt.Turn
+	// Draw gives a conversation of about as many messages and bytes for a task of
+	// the kind; nil if there is none.
+	Draw(r *rand.Rand, kind string, turns, bytes int) []prompt.Turn
 }
 
 // Draw implements task.Shape. Requests for the task itself are what counts, if
@@ -51,11 +51,11 @@ func (s *shape) Draw(r *rand.Rand, t *task.Task) task.Features {
 }
 
 // Written implements task.Shape.
-func (s *shape) Written(r *rand.Rand, t *task.Task, bytes int) []prompt.Turn {
+func (s *shape) Written(r *rand.Rand, t *task.Task, turns, bytes int) []prompt.Turn {
 	if s.corpus == nil {
 		return nil
 	}
-	return s.corpus.Draw(r, t.Kind, bytes)
+	return s.corpus.Draw(r, t.Kind, turns, bytes)
 }
 
 // usual makes up features of a kind that nobody has asked for yet.

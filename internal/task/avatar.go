@@ -79,7 +79,7 @@ func (Avatar) Synthesise(r *rand.Rand, shape Shape, t *Task) Request {
 	f := shape.Draw(r, t)
 	side := 256 + 64*r.IntN(5)
 	return either(avatarForm, t, func(f Features) []byte {
-		body := appendDescription([]byte{'{'}, r, f, t)
+		body := appendDescription([]byte{'{'}, r, shape, f, t)
 		body = appendPicture(body, "image", madeUp(prompt.Portrait(r, side, side+32*r.IntN(4))))
 		body = appendPart(body, r, f, "adapter_strength", 8)
 		body = appendPart(body, r, f, "control_strength", 4)

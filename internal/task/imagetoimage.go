@@ -55,7 +55,7 @@ func (ImageToImage) Synthesise(r *rand.Rand, shape Shape, t *Task) Request {
 	f := shape.Draw(r, t)
 	w, h := drawnSize(r, f, t)
 	return either(imageToImageForm, t, func(f Features) []byte {
-		body := appendDescription([]byte{'{'}, r, f, t)
+		body := appendDescription([]byte{'{'}, r, shape, f, t)
 		body = appendPicture(body, "image", madeUp(prompt.Picture(r, w, h)))
 		body = appendPart(body, r, f, "strength", 6)
 		return append(body, '}')

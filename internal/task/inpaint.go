@@ -98,7 +98,7 @@ func (Inpaint) Synthesise(r *rand.Rand, shape Shape, t *Task) Request {
 	f := shape.Draw(r, t)
 	w, h := drawnSize(r, f, t)
 	return either(inpaintForm, t, func(f Features) []byte {
-		body := appendDescription([]byte{'{'}, r, f, t)
+		body := appendDescription([]byte{'{'}, r, shape, f, t)
 		body = appendPicture(body, "image", madeUp(prompt.Picture(r, w, h)))
 		body = appendPicture(body, "mask", picture.PNG(prompt.Hole(r, w, h)))
 		if f.Task != "" || r.IntN(3) == 0 {

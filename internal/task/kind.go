@@ -95,9 +95,9 @@ type Features struct {
 type Shape interface {
 	// Draw gives what a request for the task is to be like.
 	Draw(r *rand.Rand, t *Task) Features
-	// Written gives messages that people wrote, about as many bytes in all as
-	// asked; nil where there are none, and they have to be made up.
-	Written(r *rand.Rand, t *Task, bytes int) []prompt.Turn
+	// Written gives messages that people wrote, about as many, and of about as
+	// many bytes in all, as asked; nil where there are none, and they have to be made up.
+	Written(r *rand.Rand, t *Task, turns, bytes int) []prompt.Turn
 }
 
 // kinds are all the kinds there are.

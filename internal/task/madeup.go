@@ -71,7 +71,7 @@ func talk(r *rand.Rand, shape Shape, f Features, t *Task, tools []prompt.Tool, b
 		calls = calls || p.Calls || p.Role == "tool"
 	}
 	if !calls {
-		if turns := shape.Written(r, t, bytes); turns != nil {
+		if turns := shape.Written(r, t, max(f.Turns, 1), bytes); turns != nil {
 			return turns
 		}
 	}

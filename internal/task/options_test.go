@@ -141,7 +141,7 @@ type writtenShape struct {
 	turns []prompt.Turn
 }
 
-func (w writtenShape) Written(*rand.Rand, *Task, int) []prompt.Turn { return w.turns }
+func (w writtenShape) Written(*rand.Rand, *Task, int, int) []prompt.Turn { return w.turns }
 
 // Where somebody wrote messages, they are what is asked, word for word.
 func TestWrittenMessagesAreAsked(t *testing.T) {

@@ -211,9 +211,9 @@ func responseFormat(p *parsing, name string, v []byte) error {
 }
 
 // appendDescription makes up a prompt and the number of steps.
-func appendDescription(body []byte, r *rand.Rand, f Features, t *Task) []byte {
+func appendDescription(body []byte, r *rand.Rand, shape Shape, f Features, t *Task) []byte {
 	body = append(body, `"prompt":`...)
-	body = openai.AppendString(body, prompt.Scene(r, min(max(f.PromptBytes, 1), maxImagePrompt/2)))
+	body = openai.AppendString(body, scene(r, shape, t, min(max(f.PromptBytes, 1), maxImagePrompt/2)))
 	body = append(body, `,"num_inference_steps":`...)
 	body = strconv.AppendInt(body, int64(min(max(f.Output, 1), t.Limits.Steps)), 10)
 	for name, value := range options(f.Options) {
@@ -231,6 +231,14 @@ func appendDescription(body []byte, r *rand.Rand, f Features, t *Task) []byte {
 		}
 	}
 	return body
+}
+
+// scene describes a picture: as somebody wrote, if shape has that, or made up.
+func scene(r *rand.Rand, shape Shape, t *Task, bytes int) string {
+	if turns := shape.Written(r, t, 1, bytes); len(turns) > 0 && len(turns[0].Text) <= maxImagePrompt/2 {
+		return turns[0].Text
+	}
+	return prompt.Scene(r, bytes)
 }
 
 // appendSize asks for a size that customers did, if the task has it.

@@ -58,7 +58,7 @@ func TestEmbeddedPicturesAreBoundedAsSent(t *testing.T) {
 // manyItems are customers of as many inputs as there may be.
 type manyItems struct{}
 
-func (manyItems) Written(*rand.Rand, *Task, int) []prompt.Turn { return nil }
+func (manyItems) Written(*rand.Rand, *Task, int, int) []prompt.Turn { return nil }
 
 func (manyItems) Draw(*rand.Rand, *Task) Features {
 	return Features{Output: 2048, PromptBytes: 4 << 20}

@@ -249,7 +249,7 @@ func must(r *request, err error) Request {
 
 // written is the last message that somebody wrote, if shape has such, or made up.
 func written(r *rand.Rand, shape Shape, t *Task, bytes int) string {
-	if turns := shape.Written(r, t, bytes); len(turns) > 0 && turns[len(turns)-1].Text != "" {
+	if turns := shape.Written(r, t, 1, bytes); len(turns) > 0 && turns[len(turns)-1].Text != "" {
 		return turns[len(turns)-1].Text
 	}
 	return prompt.Text(r, bytes)

@@ -265,8 +265,8 @@ func TestRefusals(t *testing.T) {
 
 type features Features
 
-func (f features) Draw(*rand.Rand, *Task) Features              { return Features(f) }
-func (f features) Written(*rand.Rand, *Task, int) []prompt.Turn { return nil }
+func (f features) Draw(*rand.Rand, *Task) Features                   { return Features(f) }
+func (f features) Written(*rand.Rand, *Task, int, int) []prompt.Turn { return nil }
 
 // TestSynthesise draws any features, and wants requests that are valid, follow
 // them, and have the form of customers' requests.

@@ -38,7 +38,7 @@ func (TextToImage) Parse(body []byte, t *Task) (Request, error) {
 func (TextToImage) Synthesise(r *rand.Rand, shape Shape, t *Task) Request {
 	f := shape.Draw(r, t)
 	return either(imageForm, t, func(f Features) []byte {
-		body := appendDescription([]byte{'{'}, r, f, t)
+		body := appendDescription([]byte{'{'}, r, shape, f, t)
 		body = appendSize(body, f, t)
 		return append(body, '}')
 	}, f)

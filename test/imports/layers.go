@@ -35,6 +35,7 @@ var layerOf = map[string]Layer{
 	"chain":      Pure,
 	"chain/yuma": Pure,
 	"dispatch":   Pure,
+	"corpus":     Pure,
 	"fault":      Pure,
 	"hotkey":     Pure,
 	"judgement":  Pure,
