@@ -57,7 +57,8 @@ var layerOf = map[string]Layer{
 
 	"openai/responses": Pure,
 
-	"checker/evidence": Pure,
+	"checker/calibration": Pure,
+	"checker/evidence":    Pure,
 
 	"chain/local":    Adapter,
 	"chain/private":  Adapter,
