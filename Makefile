@@ -3,8 +3,9 @@
 
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 FUZZTIME    ?= 5s
+EVALFLAGS   ?= --honest 60 --cheats 12 --calibration 80 --lifetimes 2000 --draws 100
 
-.PHONY: check build format generate tidy lint vet staticcheck vulncheck test race kill fuzz bench newcomer interop openapi browser llama
+.PHONY: check build format generate tidy lint vet staticcheck vulncheck test race kill fuzz bench newcomer interop openapi browser llama eval
 
 check:
 	bash test/unchanged.sh $(MAKE) --no-print-directory format generate
@@ -64,3 +65,7 @@ browser:
 
 llama:
 	bash test/llama/run.sh
+
+# What the checker finds of which cheat, on the built-in model. docs/verification.md says how its table is made.
+eval:
+	go run ./cmd/vision checker eval --check $(EVALFLAGS)

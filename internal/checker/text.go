@@ -20,7 +20,9 @@ func judgeText(ctx context.Context, ref Reference, s *sample) (verdict, error) {
 		return verdict{}, err
 	}
 	if a.Guilt != "" {
-		return guilty(a.Guilt, "%s", a.detail), nil
+		v := guilty(a.Guilt, "%s", a.detail)
+		v.e = s.bounds.Weigh(&a.Response).E
+		return v, nil
 	}
 	r := s.bounds.Weigh(&a.Response)
 	v := verdict{e: r.E, test: r.Test, detail: r.Detail, quality: quality(r.E)}
@@ -54,15 +56,16 @@ func assess(ctx context.Context, ref Reference, s *sample) (*assessment, error) 
 	if err != nil {
 		return nil, err
 	}
-	out := &assessment{Response: evidence.Response{Temperature: q.temperature, TopP: q.topP, MaxTokens: q.maxTokens}}
+	proof := ref.Proves()
+	q.noise = proof.Noise
+	q.redraw = proof.Redraw && q.temperature > 0 && sameSampler(proof, s)
+	out := &assessment{Response: evidence.Response{Temperature: q.temperature, TopP: q.topP, MaxTokens: q.maxTokens, Redraw: q.redraw}}
 	a, err := readAnswer(s.response, s.outcome.Stream)
 	if err != nil {
 		return out.convicted(guilty("malformed", "%v", err)), nil
 	}
 	q.answer, out.Finish = a, a.finish
 	a.partial = s.outcome.Status == outcome.Canceled
-	proof := ref.Proves()
-	q.noise = proof.Noise
 	if v, bad := judgeShape(q, s, proof); bad {
 		return out.convicted(v), nil
 	}
@@ -72,8 +75,6 @@ func assess(ctx context.Context, ref Reference, s *sample) (*assessment, error) 
 		}
 		return out.convicted(guilty("malformed", "it is empty")), nil
 	}
-	q.redraw = proof.Redraw && q.temperature > 0 && sameSampler(proof, s)
-	out.Redraw = q.redraw
 	if !proof.Score {
 		return out.replayed(ctx, ref, q, s)
 	}
@@ -162,7 +163,7 @@ func judgeShape(q *textQuery, s *sample, proof Proof) (verdict, bool) {
 	case a.tools:
 		return guilty("malformed", "it calls a tool, and none was offered"), true
 	case a.largest > mostIDsAtOnce && !s.spec.Speculative:
-		return guilty("many-ids", "%d token ids in one event, and the miner does not declare speculative decoding", a.largest), true
+		return guilty(evidence.ManyIDs, "%d token ids in one event, and the miner does not declare speculative decoding", a.largest), true
 	case len(a.ids) > q.maxTokens:
 		return guilty("padded", "%d token ids, max_tokens was %d", len(a.ids), q.maxTokens), true
 	case s.task.Model.TokenIDs && !a.hasIDs && len(a.text) > 0:

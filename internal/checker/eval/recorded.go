@@ -2,9 +2,11 @@ package eval
 
 import (
 	"bufio"
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"hash/fnv"
 	"io"
 
 	"vision/internal/checker/evidence"
@@ -43,5 +45,80 @@ func Read(r io.Reader) (list []*Response, err error) {
 			return nil, fmt.Errorf("response %d has neither positions nor guilt nor replay", len(list))
 		}
 		list = append(list, one)
+	}
+}
+
+// recorded is a Source of recordings.
+type recorded struct {
+	list  []*Response
+	noise float64
+}
+
+// Recorded evaluates recordings. Two fifths of the prompts are for calibration;
+// noise, nats, bounds the honest noise of the reference.
+func Recorded(list []*Response, noise float64) (Source, error) {
+	if len(list) == 0 {
+		return nil, errors.New("there are no recordings")
+	}
+	if !(noise > 0 && noise <= 1) {
+		return nil, fmt.Errorf("noise is %v, want more than 0, at most 1 nat", noise)
+	}
+	return &recorded{list, noise}, nil
+}
+
+func (s *recorded) Noise() float64 { return s.noise }
+
+func (s *recorded) Calibration(ctx context.Context, yield func(*Response) error) error {
+	return s.each(ctx, true, yield)
+}
+
+func (s *recorded) Test(ctx context.Context, yield func(*Response) error) error {
+	return s.each(ctx, false, yield)
+}
+
+func (s *recorded) each(ctx context.Context, calibration bool, yield func(*Response) error) error {
+	for _, r := range s.list {
+		if forCalibration(r.Prompt) != calibration {
+			continue
+		}
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		if err := yield(r); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func forCalibration(prompt string) bool {
+	h := fnv.New32a()
+	h.Write([]byte(prompt))
+	return h.Sum32()%5 < 2
+}
+
+// recording is a source whose responses are written down as they are tested.
+type recording struct {
+	Source
+	e *json.Encoder
+}
+
+// Recording writes what a source gives, for calibration and for the test, to w.
+func Recording(s Source, w io.Writer) Source { return &recording{s, json.NewEncoder(w)} }
+
+func (s *recording) Test(ctx context.Context, yield func(*Response) error) error {
+	return s.Source.Test(ctx, s.and(yield))
+}
+
+func (s *recording) Calibration(ctx context.Context, yield func(*Response) error) error {
+	return s.Source.Calibration(ctx, s.and(yield))
+}
+
+func (s *recording) and(yield func(*Response) error) func(*Response) error {
+	return func(r *Response) error {
+		if err := s.e.Encode(r); err != nil {
+			return fmt.Errorf("record: %w", err)
+		}
+		return yield(r)
 	}
 }

@@ -16,6 +16,9 @@ const (
 // nats on each logit moves ln p by at most sqrt 2 of that; squares of normal
 // variables have the tilted mean (1-2t)^(-1/2).
 func (b *Bounds) claimed(r *Response) *Part {
+	if r.Hidden {
+		return nil
+	}
 	part := &Part{Test: "logprobs", Weight: claimedWeight, Logs: make([]float64, len(tilts))}
 	sd := max(b.Noise, 1e-3) * math.Sqrt2
 	for i := range r.Positions {

@@ -17,5 +17,5 @@
 //     came before it. The property tests simulate miners at the bounds.
 //   - Noise is bounded, never estimated from the response that is judged.
 //   - Weights of parts and alternatives are fixed beforehand.
-//   - Numbers are finite: E is in [0, 1e300].
+//   - Numbers are finite: E is in [0, Guilty].
 package evidence

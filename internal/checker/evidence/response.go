@@ -22,6 +22,10 @@ type Response struct {
 	Replay    *Replay    `json:"replay,omitempty"` // nil if the request was not replayed
 	Positions []Position `json:"positions,omitempty"`
 
+	// Hidden says that no test may look at what the positions' Claimed hold: the
+	// miner kept it to itself, and only an evaluation knows.
+	Hidden bool `json:"hidden,omitempty"`
+
 	// What it cost, seconds: to check, and to write it with the reference itself.
 	CheckSeconds float64 `json:"check_seconds,omitempty"`
 	WriteSeconds float64 `json:"write_seconds,omitempty"`

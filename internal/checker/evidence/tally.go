@@ -93,16 +93,16 @@ func Low(bin int) float64 {
 	return math.Pow(2, float64(bin-21)/2)
 }
 
-// MeanExp is the mean of exp(x), at most 1e300; 1 for no x.
+// MeanExp is the mean of exp(x), finite; 1 for no x.
 func MeanExp(logs []float64) float64 {
 	if len(logs) == 0 {
 		return 1
 	}
 	sum := 0.0
 	for _, x := range logs {
-		sum += math.Exp(min(x, 690))
+		sum += math.Exp(min(x, 600))
 	}
-	return min(sum/float64(len(logs)), 1e300)
+	return sum / float64(len(logs))
 }
 
 // beyond is the probability that a normal variable exceeds x standard deviations.

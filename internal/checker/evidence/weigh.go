@@ -28,8 +28,23 @@ type Result struct {
 	Parts  []Part
 }
 
-// Guilty is the evidence of what no honest server does.
+// Guilty is the evidence of what no honest server does: a proof.
 const Guilty = 1e300
+
+// most is the most that likelihoods prove of one response: less than a proof.
+const most = 1e250
+
+// ManyIDs is the one guilt that is not a proof: tokens that came all at once.
+// An honest server that hung for a second does it too, in at most one response of a thousand.
+const ManyIDs = "many-ids"
+
+// guilt is the evidence of a failed test.
+func guilt(test string) float64 {
+	if test == ManyIDs {
+		return 1000
+	}
+	return Guilty
+}
 
 // Weigh runs the tests that a response allows:
 //
@@ -41,7 +56,7 @@ const Guilty = 1e300
 // parts, such as Copied's, may be added.
 func (b *Bounds) Weigh(r *Response, more ...Part) Result {
 	if r.Guilt != "" {
-		return Result{E: Guilty, Test: r.Guilt}
+		return Result{E: guilt(r.Guilt), Test: r.Guilt}
 	}
 	var parts []*Part
 	switch {
@@ -83,7 +98,7 @@ func (b *Bounds) Weigh(r *Response, more ...Part) Result {
 	if weights == 0 {
 		return Result{E: 1, Test: "none"}
 	}
-	res.E = min(res.E/weights, Guilty)
+	res.E = min(res.E/weights, most)
 	res.Test, res.Detail = strings.Join(names, "+"), strings.Join(details, "; ")
 	return res
 }
@@ -98,9 +113,11 @@ func Combine(results []Result) float64 {
 		logs   []float64
 	}
 	sums := map[string]*sum{}
-	guilty := false
+	proven := 1.0
 	for _, r := range results {
-		guilty = guilty || r.E >= Guilty && len(r.Parts) == 0
+		if len(r.Parts) == 0 && r.E > 1 {
+			proven = min(proven*r.E, Guilty)
+		}
 		for _, p := range r.Parts {
 			s := sums[p.Test]
 			if s == nil {
@@ -114,8 +131,8 @@ func Combine(results []Result) float64 {
 			}
 		}
 	}
-	if guilty {
-		return Guilty
+	if proven > 1 {
+		return proven
 	}
 	e, weights := 0.0, 0.0
 	for _, s := range sums {
@@ -125,7 +142,7 @@ func Combine(results []Result) float64 {
 	if weights == 0 {
 		return 1
 	}
-	return min(e/weights, Guilty)
+	return min(e/weights, most)
 }
 
 // greedy is test A.
