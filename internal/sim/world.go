@@ -87,7 +87,7 @@ func Default(m score.Mechanism) World {
 		Power: 0.15, False: 0.001, Errors: 0.0005, Outage: 0.004, Churn: 0.002, Telling: 0.6, Repeats: 0.05, FollowUps: 0.4,
 		Salted: true, Skew: 1, Pooled: true,
 		Sampling: sampling.Default(),
-		Margin:   0.5, Energy: 0.3, Fee: 10, APIPrice: 1,
+		Margin:   0.5, Energy: 0.3, Fee: 0.5, APIPrice: 1,
 	}
 }
 
