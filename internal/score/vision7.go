@@ -59,8 +59,8 @@ func (v Vision7) Plan(known State, offer Offer, draw Draw) Plan {
 	return plan
 }
 
-// Burst is Little's law: the rate that is tested, times the time that the contender usually takes
-// for a unit, times our share, rounded up or down by chance.
+// Burst is Little's law: the rate that is tested, times the time that the contender takes
+// for a unit under beacons, times our share, rounded up or down by chance.
 func (v Vision7) Burst(known State, offer Offer, uniform float64) int {
 	s, err := asState7(known)
 	if err != nil || offer.validate() != nil || s.slashed() {
@@ -110,9 +110,11 @@ func (v Vision7) level(s *state7, offer Offer) float64 {
 	return min(v.ceiling(s, offer), max(growth*s.credit, v.oneSlot(s, offer)))
 }
 
-// due is how many requests at once that level takes of this validator.
+// due is how many requests at once that level takes of this validator. They take as long as answers to
+// beacons do, longer than usual: GPUs that run more at once are slower with each. Asking for what the usual
+// time needs would leave slots empty, and pay who declares somewhat more than it can do.
 func (v Vision7) due(s *state7, offer Offer) float64 {
-	return v.level(s, offer) / v.oneSlot(s, offer) * offer.StakeShare
+	return v.level(s, offer) / v.oneSlot(s, offer) * exp(s.slowdown) * offer.StakeShare
 }
 
 // Deadline is the longest that an answer to a beacon may take to count as delivered.
