@@ -59,7 +59,7 @@ func (v Vision7) reliability(s *state7, c *Closed) {
 		return
 	}
 	// What may be asked: what is credited, but one request at a time of anyone.
-	may := max(s.credit, min(v.ceiling(s, c.Offer), v.oneSlotOf(s, c.Offer))) * c.Offer.StakeShare
+	may := float64(max(s.credit, min(v.ceiling(s, c.Offer), v.oneSlotOf(s, c.Offer))) * c.Offer.StakeShare)
 	s.score = reliability(asked, refused, failed, may, float64(c.Counts.Consumed))
 	s.offered = float64(v.p.Fade*s.offered) + asked
 	s.kept = float64(v.p.Fade*s.kept) + float64(asked*s.score)
@@ -107,7 +107,7 @@ func (s *state7) takePace(window float64) {
 	if p.timed == 0 {
 		return
 	}
-	old := s.timed * power(1-1/window, p.timed)
+	old := float64(s.timed * power(1-1/window, p.timed))
 	sum := float64(p.logPace) / million
 	s.timed = old + float64(p.timed)
 	s.logPace = min(max((float64(old*s.logPace)+sum)/s.timed, -100), 100)

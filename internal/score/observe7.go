@@ -99,10 +99,10 @@ func (v Vision7) beacon(s *state7, b *Beacon) error {
 		slow += fixed(ln(max(1, took/usual)), million)
 	}
 	answered := float64(delivered) / float64(asked)
-	evidence := level * max(0, answered-float64(v.p.Penalty*(1-answered)))
+	evidence := float64(level * max(0, answered-float64(v.p.Penalty*(1-answered))))
 
 	// Evidence weighs as much as was asked of what was due, which by chance may be less.
-	learn := v.learning(s) * min(1, float64(asked)/v.due(s, b.Offer))
+	learn := float64(v.learning(s) * min(1, float64(asked)/v.due(s, b.Offer)))
 	s.credited(evidence, learn)
 	if n := delivered - b.InFlight; n > 0 {
 		mean := float64(slow) / million / float64(n)

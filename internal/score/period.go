@@ -48,7 +48,7 @@ type History struct {
 func AveragePeriods(newestFirst []Past) History {
 	h := History{
 		Weights: make([]float64, len(newestFirst)),
-		Factor:  1 - float64(withheldAtNone*max(0, 1-float64(len(newestFirst))/fullHistory)),
+		Factor:  1 - float64(withheldAtNone*max(0, 1-float64(float64(len(newestFirst))/fullHistory))),
 	}
 	var total sum
 	fade := 1.0

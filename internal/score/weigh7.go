@@ -68,7 +68,7 @@ func (v Vision7) trust(s *state7) float64 {
 // failures is the rate of failed checks, and what it leaves of the quality. Everyone is taken to have
 // had CheckPrior checks with half the tolerated failures, so that a newcomer's first failure is no third of all.
 func (v Vision7) failures(s *state7) (rate, left float64) {
-	half := v.p.Tolerated / 2
+	half := float64(v.p.Tolerated / 2)
 	seen := s.passed + s.failed + v.p.CheckPrior
 	if seen == 0 {
 		return 0, 1
