@@ -283,13 +283,13 @@ func honest(t fataler, v Vision7, n float64, periods int) State {
 	t.Helper()
 	var s State
 	for i := range periods {
-		s = observeAll(t, v, s, period7(v, s, chatOffer(n), int64(i+1), 0.5)...)
+		s = observeAll(t, v, s, period7(v, s, chatOffer(n), int64(i+1))...)
 	}
 	return s
 }
 
 // period7 is a period in which the contender answers all that it is asked, in its usual time of 0.008 s per unit.
-func period7(v Vision7, s State, o Offer, number int64, uniform float64) []Observation {
+func period7(v Vision7, s State, o Offer, number int64) []Observation {
 	var list []Observation
 	var c Counts
 	for range 6 {
@@ -297,7 +297,8 @@ func period7(v Vision7, s State, o Offer, number int64, uniform float64) []Obser
 		_ = c.Add(a)
 		list = append(list, Observation{Answer: &a}, Observation{Check: &Check{Quality: 0.9, Speed: 1.2}})
 	}
-	for range int(v.p.Beacons) {
+	for i := range int(v.p.Beacons) {
+		_, uniform := math.Modf(0.618 * float64(4*int(number)+i))
 		b := beaconOf(v, s, o, uniform, 1, 0.008)
 		s, _ = v.Observe(s, Observation{Beacon: &b})
 		list = append(list, Observation{Beacon: &b})

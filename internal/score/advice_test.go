@@ -1,0 +1,114 @@
+package score
+
+import (
+	"math"
+	"testing"
+
+	"pgregory.net/rapid"
+
+	"vision/internal/hotkey"
+)
+
+// Advice is what comes of changing the thing, not a guess: it is compared with weighing anew.
+func TestAdviceIsWhatWouldCome(t *testing.T) {
+	v := seven(t)
+	rapid.Check(t, func(t *rapid.T) {
+		tasks := genTasks7(t, v)
+		tasks[0].Contenders = append(tasks[0].Contenders, Contender{miner(9), chatOffer(3), honest(t, v, 5, 4)})
+		out := weights7(t, v, tasks)
+		for _, w := range out.Weights {
+			list, ok := out.Advise(w.Hotkey)
+			if !ok {
+				t.Fatal("no advice to a contender")
+			}
+			for i, a := range list {
+				if !(a.Weight >= 0 && a.Weight <= 1 && a.Gain >= 0 && a.Then > a.Now) || i > 0 && a.Gain > list[i-1].Gain {
+					t.Fatalf("advice %+v", list)
+				}
+			}
+			if got := out.weightWith(w.Hotkey, nil); !same(got, w.Weight) {
+				t.Fatalf("changing nothing gives %v, the weight is %v", got, w.Weight)
+			}
+		}
+		list, _ := out.Advise(miner(9))
+		for _, a := range list {
+			if a.Lever != LeverHistory || a.Task != tasks[0].Name {
+				continue
+			}
+			trusted := *tasks[0].Contenders[len(tasks[0].Contenders)-1].State.(*state7)
+			trusted.trusted = 1000
+			tasks[0].Contenders[len(tasks[0].Contenders)-1].State = &trusted
+			if want := weightOf(weights7(t, v, tasks), miner(9)); !same(a.Weight, want) {
+				t.Fatalf("all trust would give %v, and gives %v", a.Weight, want)
+			}
+		}
+	})
+}
+
+func TestAdviceNamesWhatIsWorst(t *testing.T) {
+	v := seven(t)
+	good := honest(t, v, 4, 20)
+	slow := *good.(*state7)
+	slow.slowdown = 0.5
+	unsteady := *good.(*state7)
+	unsteady.kept = unsteady.offered * 0.3
+	failing := *good.(*state7)
+	failing.failed = failing.passed * 0.03
+	for want, s := range map[Lever]State{LeverSlowdown: &slow, LeverReliability: &unsteady, LeverFailures: &failing, LeverCredit: honest(t, v, 1, 20), LeverHistory: honest(t, v, 4, 4)} {
+		tasks := []Task{{"chat", 1, []Contender{{miner(1), chatOffer(4), s}, {miner(2), chatOffer(4), good}}}}
+		list, ok := weights7(t, v, tasks).Advise(miner(1))
+		if !ok || len(list) == 0 || list[0].Lever != want {
+			t.Errorf("the first advice is %+v, want %s", list, want)
+		}
+	}
+	// Of one that nothing is known of, everything is missing, and nothing alone helps.
+	list, _ := weights7(t, v, []Task{{"chat", 1, []Contender{{miner(1), chatOffer(4), nil}, {miner(2), chatOffer(4), good}}}}).Advise(miner(1))
+	if len(list) == 0 || list[0].Gain != 0 || list[0].Now != 0 {
+		t.Errorf("advice to a newcomer: %+v", list)
+	}
+	if _, ok := (Outcome{}).Advise(miner(1)); ok {
+		t.Error("a stranger is advised")
+	}
+	out := mustWeights(t, []taskEvidence{{Name: "chat", Weight: 1, Contenders: []Evidence{steady(miner(1), 100, 0.5), steady(miner(2), 100, 1)}}})
+	if list, _ := out.Advise(miner(1)); len(list) == 0 || list[0].Lever != LeverQuality || !same(list[0].Weight, 0.5) {
+		t.Errorf("under vision4: %+v, want a weight of 0.5 by quality", list)
+	}
+}
+
+func TestEstimate(t *testing.T) {
+	v := seven(t)
+	good := honest(t, v, 4, 20)
+	tasks := []Task{{"chat", 0.75, []Contender{{miner(1), chatOffer(4), good}, {miner(2), chatOffer(4), good}}}, {"image", 0.25, nil}}
+	out := weights7(t, v, tasks)
+	paid := out.Task("chat")[0].Hardened.Paid
+
+	// As much as the two others, and all that they have: a third of chat.
+	e, err := out.Estimate(hotkey.ID{}, []Joining{{Task: "chat", Capacity: paid}}, 900)
+	if err != nil || !same(e.Weight, 1.0/3) || math.Abs(e.Income-300) > 1e-9 || !same(e.Tasks[0].Share, 1.0/3) || e.Tasks[0].Trust != 1 {
+		t.Errorf("%+v, error %v; want a third", e, err)
+	}
+	// One that is there is not counted twice.
+	if e, err := out.Estimate(miner(1), []Joining{{Task: "chat", Capacity: paid}}, 900); err != nil || !same(e.Weight, 0.5) {
+		t.Errorf("%+v, error %v; want a half", e, err)
+	}
+	// The first on a task takes its weight back from the others.
+	e, err = out.Estimate(hotkey.ID{}, []Joining{{Task: "image", Capacity: 1, Quality: 1, Reliability: 1, Trust: 0.25}}, 900)
+	if err != nil || !same(e.Weight, 0.25) {
+		t.Errorf("%+v, error %v; want a quarter", e, err)
+	}
+	for name, j := range map[string][]Joining{
+		"nobody to compare with": {{Task: "image", Capacity: 1}},
+		"unknown task":           {{Task: "speech", Capacity: 1}},
+		"a task twice":           {{Task: "chat", Capacity: 1}, {Task: "chat", Capacity: 1}},
+		"no capacity":            {{Task: "chat"}},
+		"capacity NaN":           {{Task: "chat", Capacity: math.NaN()}},
+		"trust above 1":          {{Task: "chat", Capacity: 1, Trust: 1.1}},
+	} {
+		if _, err := out.Estimate(hotkey.ID{}, j, 900); err == nil {
+			t.Errorf("%s is accepted", name)
+		}
+	}
+	if _, err := out.Estimate(hotkey.ID{}, nil, math.NaN()); err == nil {
+		t.Error("NaN paid is accepted")
+	}
+}
