@@ -37,19 +37,19 @@ type taskLimits struct {
 }
 
 // sentence is one form of line and what it does; args are its capitalised words.
-type sentence struct {
+type sentence[S any] struct {
 	pattern *regexp.Regexp
-	do      func(s *scenario, args []string) error
+	do      func(s S, args []string) error
 }
 
 const number = `([0-9]+(?:\.[0-9]+)?)`
 
-func say(form string, do func(s *scenario, args []string) error) sentence {
+func say[S any](form string, do func(s S, args []string) error) sentence[S] {
 	form = strings.NewReplacer("NUMBER", number, "NAME", `(\S+)`, "TEXT", `(.*)`).Replace(form)
-	return sentence{regexp.MustCompile("^" + form + "$"), do}
+	return sentence[S]{regexp.MustCompile("^" + form + "$"), do}
 }
 
-var sentences = []sentence{
+var sentences = []sentence[*scenario]{
 	say(`task NAME weighs NUMBER, counts at most NUMBER, NUMBER per request`, func(s *scenario, a []string) error {
 		s.tasks = append(s.tasks, taskEvidence{Name: a[0], Weight: float(a[1])})
 		s.limits[a[0]] = taskLimits{maximum: int64(float(a[2])), perRequest: int64(float(a[3]))}
@@ -235,6 +235,10 @@ func (s *scenario) factors(name, task string) (Factors, error) {
 // expect compares to half a unit of the last written digit.
 func (s *scenario) expect(got float64, want string) error {
 	s.checked++
+	return expect(got, want)
+}
+
+func expect(got float64, want string) error {
 	_, fraction, _ := strings.Cut(want, ".")
 	tolerance := 0.5*math.Pow10(-len(fraction)) + 1e-9
 	if !(math.Abs(got-float(want)) <= tolerance) {
@@ -243,9 +247,28 @@ func (s *scenario) expect(got float64, want string) error {
 	return nil
 }
 
+// script is a scenario of some mechanism.
+type script interface {
+	describing() bool // a miner, so that indented lines have a meaning
+	finished() bool   // results were computed: nothing may be added
+}
+
+func (s *scenario) describing() bool { return s.contender != nil }
+func (s *scenario) finished() bool   { return s.out != nil }
+
 // play runs a scenario and returns what is wrong with it, by line.
 func play(text string) (problems []string, checked int) {
+	if strings.Contains(text, "\n"+mechanism7+"\n") || strings.HasPrefix(text, mechanism7+"\n") {
+		s := newScenario7()
+		problems = read(s, sentences7, text)
+		return problems, s.checked
+	}
 	s := &scenario{limits: map[string]taskLimits{}, miners: map[string]hotkey.ID{}, stake: 1}
+	problems = read(s, sentences, text)
+	return problems, s.checked
+}
+
+func read[S script](s S, sentences []sentence[S], text string) (problems []string) {
 lines:
 	for n, line := range strings.Split(text, "\n") {
 		line = strings.TrimRight(line, " ")
@@ -257,9 +280,9 @@ lines:
 			if args == nil {
 				continue
 			}
-			if strings.HasPrefix(line, " ") && s.contender == nil {
+			if strings.HasPrefix(line, " ") && !s.describing() {
 				problems = append(problems, fmt.Sprintf("line %d: %q describes no miner", n+1, line))
-			} else if !strings.HasPrefix(line, "=>") && s.out != nil {
+			} else if !strings.HasPrefix(line, "=>") && s.finished() {
 				problems = append(problems, fmt.Sprintf("line %d: %q comes after a result", n+1, line))
 			} else if err := sentence.do(s, args[1:]); err != nil {
 				problems = append(problems, fmt.Sprintf("line %d: %q: %v", n+1, line, err))
@@ -268,19 +291,21 @@ lines:
 		}
 		problems = append(problems, fmt.Sprintf("line %d: cannot read %q", n+1, line))
 	}
-	return problems, s.checked
+	return problems
 }
 
 func TestScenarios(t *testing.T) {
 	files, err := filepath.Glob("testdata/scenarios/*.txt")
-	if err != nil || len(files) < 5 {
+	hardened, _ := filepath.Glob("testdata/vision7/*.txt")
+	files = append(files, hardened...)
+	if err != nil || len(files) < 5 || len(hardened) < 5 {
 		t.Fatalf("%d scenarios, error %v", len(files), err)
 	}
 	for _, file := range files {
 		if filepath.Base(file) == "README.txt" {
 			continue
 		}
-		t.Run(strings.TrimSuffix(filepath.Base(file), ".txt"), func(t *testing.T) {
+		t.Run(strings.TrimSuffix(strings.TrimPrefix(filepath.ToSlash(file), "testdata/"), ".txt"), func(t *testing.T) {
 			text, err := os.ReadFile(file)
 			if err != nil {
 				t.Fatal(err)
@@ -328,6 +353,22 @@ func TestScenariosCanFail(t *testing.T) {
 		"miner A declares 100 on chat":                                          "no task chat",
 		"  quality 1, speed 1":                                                  "describes no miner",
 		strings.Replace(good, "quality 1", "quality 2", 1) + "=> weight of A 1": "want 0 to 1",
+	} {
+		problems, _ := play(text)
+		if len(problems) != 1 || !strings.Contains(problems[0], want) {
+			t.Errorf("problems %q, want one about %q, in\n%s", problems, want, text)
+		}
+	}
+	hardened := mechanism7 + "\ntask chat weighs 1, counts at most 1000000, 10 per request\nspeed of chat: overhead 0 s, mean 1 s per unit, steepness 1\nminer A declares 3600 on chat\n  beacon, draw 0: asks 1, 1 answered in 10 s\n"
+	for text, want := range map[string]string{
+		hardened + "=> A on chat: credited 1801":                               "it is 1800",
+		hardened + "  beacon, draw 0: asks 2, 1 answered in 10 s\n":            "it asks 1",
+		hardened + "=> weight of B 1":                                          "no miner B above",
+		hardened + "=> weight of A 0\n  is convicted":                          "comes after a result",
+		hardened + "miner A declares 1 on image":                               "no task image",
+		mechanism7 + "\n  is convicted":                                        "describes no miner",
+		hardened + "  quality 2, speed 1\n":                                    "want 0 to 1",
+		hardened + "  period ends: asked 1, refused 2, failed 0, consumed 0\n": "asked 1, of which 2",
 	} {
 		problems, _ := play(text)
 		if len(problems) != 1 || !strings.Contains(problems[0], want) {
