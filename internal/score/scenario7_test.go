@@ -22,7 +22,6 @@ type scenario7 struct {
 	names     map[string]map[hotkey.ID]int64 // of periods, the newest by task and miner
 	contender *Contender                     // what indented lines describe
 	on        string                         // its task
-	counts    Counts
 	out       *Outcome
 	err       error
 	checked   int
