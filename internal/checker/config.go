@@ -31,7 +31,8 @@ type ReferenceConfig struct {
 	Tasks []string `yaml:"tasks"`
 	// Serves is the model.name (in the catalogue) that it is a copy of.
 	Serves string `yaml:"serves"`
-	// Engine is builtin (the reference models in this program), vllm,
+	// Engine is builtin (the reference models in this program), vllm, sglang,
+	// llama.cpp (its own server, which is slow at this),
 	// completions-echo (such as llama-cpp-python's server) or openai (any other:
 	// answers are compared with its own).
 	Engine string `yaml:"engine"`

@@ -47,20 +47,13 @@ type echoAnswer struct {
 	} `json:"usage"`
 }
 
-// errNoTemplate says that a chat cannot be scored, for want of its prompt's text.
-var errNoTemplate = errors.New("the task's chat template is not one of " + strings.Join(templateNames(), ", "))
-
 func (e *echo) Score(ctx context.Context, q *textQuery) (*scores, error) {
 	if q.temperature > 1 {
 		return nil, notCheckable("its temperature is above 1, and the reference lists only the likeliest tokens")
 	}
-	text := q.prompt
-	if q.chat {
-		t, ok := templateNamed(q.model.Template)
-		if !ok {
-			return nil, errNoTemplate
-		}
-		text = t.Render(q.messages)
+	text, err := q.rendered()
+	if err != nil {
+		return nil, err
 	}
 	whole := string(q.answer.text)
 	sc, err := e.scoreText(ctx, q, text, whole)

@@ -66,6 +66,8 @@ func engines() []engine {
 	return []engine{
 		{"builtin", true, openBuiltin},
 		{"vllm", false, openVLLM},
+		{"sglang", false, openSGLang},
+		{"llama.cpp", false, openLlamaCPP},
 		{"completions-echo", false, openEcho},
 		{"openai", false, openPlain},
 	}

@@ -154,6 +154,20 @@ func (s *server) write(payload []byte, change map[string]any) (map[string]any, e
 	return out, nil
 }
 
+// suspect posts a query made of a miner's ids; see blame.
+func (s *server) suspect(ctx context.Context, path string, prompt, ids []int, query func(ids []int) map[string]any) (raw []byte, err error) {
+	ask := func(ids []int) func() error {
+		return func() (err error) {
+			raw, err = s.post(ctx, path, query(ids))
+			return err
+		}
+	}
+	if err = ask(ids)(); err != nil {
+		return nil, blame(err, ask(ids), ask(harmless(prompt, len(ids))), ask(harmless(prompt, 1)))
+	}
+	return raw, nil
+}
+
 // path is where a text request goes.
 func (q *textQuery) path() string {
 	if q.chat {
@@ -300,6 +314,41 @@ func positionOf(list []listed, own int, q *textQuery) evidence.Position {
 		p.FillContrast(withTail(list), at, q.temperature, q.topP, q.noise)
 	}
 	return p
+}
+
+// endOf is the position after the last token, where the answer claims that an
+// end token came: as likely as it is listed, or as the least of those that are.
+func endOf(list []listed, q *textQuery) (evidence.Position, bool) {
+	if len(q.model.EndTokens) == 0 || len(list) == 0 {
+		return evidence.Position{}, false
+	}
+	own := -1
+	for i, l := range list {
+		if slices.Contains(q.model.EndTokens, l.id) && (own < 0 || l.logprob > list[own].logprob) {
+			own = i
+		}
+	}
+	if own < 0 {
+		own, list = len(list), append(list, listed{q.model.EndTokens[0], lowest(list)})
+	}
+	return positionOf(list, own, q), true
+}
+
+// lowest is just below the least likely of a list.
+func lowest(list []listed) float64 {
+	low := 0.0
+	for _, l := range list {
+		low = min(low, l.logprob)
+	}
+	return low - 1e-6
+}
+
+// withoutEnd leaves out the end token, which has no text.
+func withoutEnd(ids []int, q *textQuery) []int {
+	if n := len(ids); n > 0 && slices.Contains(q.model.EndTokens, ids[n-1]) {
+		return ids[:n-1]
+	}
+	return ids
 }
 
 // withTail makes outcomes of listed alternatives: what they leave is one more.

@@ -1,6 +1,10 @@
 package checker
 
-import "slices"
+import (
+	"errors"
+	"slices"
+	"strings"
+)
 
 // template renders a conversation to the text that a model reads, up to where
 // the answer begins. It is for references that take raw prompts only; others
@@ -30,4 +34,20 @@ func templateNames() (names []string) {
 		names = append(names, t.Name())
 	}
 	return names
+}
+
+// errNoTemplate says that a chat cannot be scored, for want of its prompt's text.
+var errNoTemplate = errors.New("the task's chat template is not one of " + strings.Join(templateNames(), ", "))
+
+// rendered is the text that the model reads; errNoTemplate if its template is
+// not known here.
+func (q *textQuery) rendered() (string, error) {
+	if !q.chat {
+		return q.prompt, nil
+	}
+	t, ok := templateNamed(q.model.Template)
+	if !ok {
+		return "", errNoTemplate
+	}
+	return t.Render(q.messages), nil
 }

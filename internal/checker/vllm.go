@@ -126,20 +126,6 @@ func (v *vllm) logprobs(ctx context.Context, prompt, ids []int) (vllmChoice, err
 	return a.Choices[0], nil
 }
 
-// suspect posts a query made of a miner's ids; see blame.
-func (v *vllm) suspect(ctx context.Context, path string, prompt, ids []int, query func(ids []int) map[string]any) (raw []byte, err error) {
-	ask := func(ids []int) func() error {
-		return func() (err error) {
-			raw, err = v.post(ctx, path, query(ids))
-			return err
-		}
-	}
-	if err = ask(ids)(); err != nil {
-		return nil, blame(err, ask(ids), ask(harmless(prompt, len(ids))), ask(harmless(prompt, 1)))
-	}
-	return raw, nil
-}
-
 // tokens asks how the server reads the answer's text.
 func (v *vllm) tokens(ctx context.Context, q *textQuery) ([]int, error) {
 	var raw []byte
@@ -168,27 +154,18 @@ func (v *vllm) tokens(ctx context.Context, q *textQuery) ([]int, error) {
 // end is the position after the last token, where the answer claims that an
 // end token came.
 func (v *vllm) end(c vllmChoice, q *textQuery) (evidence.Position, bool) {
-	if len(q.model.EndTokens) == 0 || c.Logprobs == nil || len(c.Logprobs.Top) == 0 {
+	if c.Logprobs == nil || len(c.Logprobs.Top) == 0 {
 		return evidence.Position{}, false
 	}
-	list, own := []listed{}, -1
-	lowest := 0.0
+	var list []listed
 	for name, lp := range c.Logprobs.Top[0] {
 		n, err := strconv.Atoi(strings.TrimPrefix(name, "token_id:"))
 		if err != nil {
 			return evidence.Position{}, false
 		}
-		if slices.Contains(q.model.EndTokens, n) && (own < 0 || lp > list[own].logprob) {
-			own = len(list)
-		}
-		lowest = min(lowest, lp)
 		list = append(list, listed{n, lp})
 	}
-	if own < 0 { // less likely than all that are listed
-		own = len(list)
-		list = append(list, listed{q.model.EndTokens[0], lowest - 1})
-	}
-	return positionOf(list, own, q), true
+	return endOf(list, q)
 }
 
 // prompt asks how the server reads the request.
@@ -218,10 +195,7 @@ func (v *vllm) prompt(ctx context.Context, q *textQuery) ([]int, error) {
 
 // text asks what text the ids stand for, without the end token.
 func (v *vllm) text(ctx context.Context, q *textQuery, prompt, ids []int) (string, error) {
-	if n := len(ids); n > 0 && slices.Contains(q.model.EndTokens, ids[n-1]) {
-		ids = ids[:n-1]
-	}
-	raw, err := v.suspect(ctx, "/detokenize", prompt, ids, func(ids []int) map[string]any {
+	raw, err := v.suspect(ctx, "/detokenize", prompt, withoutEnd(ids, q), func(ids []int) map[string]any {
 		return map[string]any{"model": v.model, "tokens": ids}
 	})
 	if err != nil {

@@ -1,0 +1,247 @@
+package checker
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+
+	"vision/internal/checker/evidence"
+)
+
+// llamaCPP is llama.cpp's own server (llama-server). It gives no
+// log-probabilities of a prompt, so the answer is walked through: the server
+// continues prompt and beginning greedily for a few tokens with n_probs, each of
+// which has a distribution; as long as its own tokens are the miner's the next
+// distributions are of the miner's text too, and where they part the next step
+// begins after the miner's token. The beginning is in its cache (cache_prompt), so
+// a step costs about the tokens that it writes: one each where they disagree often, up to
+// mostSteps where they hardly do.
+//
+// /apply-template and /tokenize tell how it reads a request, /detokenize what ids
+// stand for. Give it the same batch sizes as honest miners have: cached and
+// batched tokens differ a little.
+type llamaCPP struct{ server }
+
+// mostSteps is how many tokens are asked for at once.
+const mostSteps = 32
+
+func openLlamaCPP(c ReferenceConfig, d Deps) (Reference, error) {
+	s, err := openServer(c, d, "")
+	s.plain = map[string]any{"temperature": 1, "top_p": 1, "top_k": 0, "min_p": 0, "repeat_penalty": 1}
+	return &llamaCPP{s}, err
+}
+
+func (l *llamaCPP) Proves() Proof {
+	return Proof{Engine: l.engine, Score: true, IDs: true, Replay: true, Vectors: true, Noise: l.noise}
+}
+
+type llamaToken struct {
+	ID      int          `json:"id"`
+	Logprob float64      `json:"logprob"`
+	Top     []llamaToken `json:"top_logprobs"`
+}
+
+type llamaAnswer struct {
+	Tokens []int        `json:"tokens"`
+	Probs  []llamaToken `json:"completion_probabilities"`
+}
+
+func (l *llamaCPP) Score(ctx context.Context, q *textQuery) (*scores, error) {
+	prompt, err := l.prompt(ctx, q)
+	if err != nil {
+		return nil, l.blamePrompt(ctx, q, err)
+	}
+	ids := q.answer.ids
+	if !q.answer.hasIDs {
+		if ids, err = l.answerTokens(ctx, q); err != nil {
+			return nil, err
+		}
+	}
+	sc := &scores{Prompt: prompt, Tokens: len(ids), HasText: q.answer.hasIDs, Text: string(q.answer.text)}
+	if q.padded(len(ids)) {
+		return sc, nil
+	}
+	if q.answer.hasIDs {
+		if sc.Text, err = l.text(ctx, q, prompt, ids); err != nil {
+			return nil, err
+		}
+	}
+	// The whole first: it shows whether it fits, fills the cache, and tells of the end.
+	fits := ids
+	last, err := l.whole(ctx, prompt, fits)
+	for errors.Is(err, errContext) && len(fits) >= 2*leastTokens {
+		fits, sc.Cut = fits[:len(fits)/2], true
+		last, err = l.whole(ctx, prompt, fits)
+	}
+	if err != nil {
+		return nil, err
+	}
+	if sc.Positions, err = l.walk(ctx, q, prompt, fits); err != nil {
+		return nil, err
+	}
+	if !sc.Cut && q.ended(sc.Text) && !slices.Contains(q.model.EndTokens, ids[len(ids)-1]) {
+		if len(last.Probs) > 0 {
+			if end, ok := endOf(last.Probs[0].list(), q); ok {
+				end.Exact = true
+				sc.Positions = append(sc.Positions, end)
+			}
+		}
+		if !q.answer.hasIDs {
+			sc.Tokens++
+		}
+	}
+	return sc, nil
+}
+
+// walk gives a position for each id of which the server shows a distribution:
+// it leaves those out that end within a character.
+func (l *llamaCPP) walk(ctx context.Context, q *textQuery, prompt, ids []int) (list []evidence.Position, err error) {
+	for i, steps := 0, 1; i < len(ids); {
+		steps = min(steps, len(ids)-i)
+		a, err := l.continued(ctx, slices.Concat(prompt, ids[:i]), steps)
+		if err != nil {
+			return nil, err
+		}
+		if len(a.Tokens) == 0 {
+			return nil, fmt.Errorf("the reference gave no token after %d: it must know return_tokens (llama.cpp from b4365)", i)
+		}
+		shown := a.Probs
+		same := true
+		for k := 0; k < min(len(a.Tokens), steps) && same; k++ {
+			if len(shown) > 0 && shown[0].ID == a.Tokens[k] {
+				if p, ok := shown[0].position(ids[i], q); ok {
+					list = append(list, p)
+				}
+				shown = shown[1:]
+			}
+			same = a.Tokens[k] == ids[i]
+			i++
+		}
+		if same {
+			steps = min(2*steps, mostSteps)
+		} else {
+			steps = max(1, steps/4)
+		}
+	}
+	if len(list) == 0 {
+		return nil, fmt.Errorf("the reference shows no probabilities: it must know n_probs")
+	}
+	return list, nil
+}
+
+// position is that of token id in the distribution that t came from.
+func (t llamaToken) position(id int, q *textQuery) (evidence.Position, bool) {
+	list := t.list()
+	if len(list) == 0 {
+		return evidence.Position{}, false
+	}
+	own := slices.IndexFunc(list, func(x listed) bool { return x.id == id })
+	if own < 0 { // as unlikely as the least of those listed, or more so
+		own, list = len(list), append(list, listed{id, lowest(list)})
+	}
+	return positionOf(list, own, q), true
+}
+
+func (t llamaToken) list() (list []listed) {
+	for _, x := range t.Top {
+		list = append(list, listed{x.ID, max(x.Logprob, -100)})
+	}
+	return list
+}
+
+// continued asks for n tokens after ids.
+func (l *llamaCPP) continued(ctx context.Context, ids []int, n int) (*llamaAnswer, error) {
+	raw, err := l.post(ctx, "/completion", continuation(ids, n))
+	if err != nil {
+		return nil, err
+	}
+	a, err := object[llamaAnswer](raw, "continuation")
+	return &a, err
+}
+
+// continuation asks for the likeliest tokens, and for probabilities that no
+// sampler has changed.
+func continuation(ids []int, n int) map[string]any {
+	return map[string]any{"prompt": ids, "n_predict": n, "temperature": -1, "n_probs": topListed, "post_sampling_probs": false,
+		"return_tokens": true, "cache_prompt": true, "repeat_penalty": 1, "stream": false}
+}
+
+// whole has the server read all of an answer, and write a token after it.
+func (l *llamaCPP) whole(ctx context.Context, prompt, ids []int) (*llamaAnswer, error) {
+	raw, err := l.suspect(ctx, "/completion", prompt, ids, func(ids []int) map[string]any {
+		return continuation(slices.Concat(prompt, ids), 1)
+	})
+	if err != nil {
+		return nil, err
+	}
+	a, err := object[llamaAnswer](raw, "continuation")
+	return &a, err
+}
+
+// prompt asks how the server reads the request.
+func (l *llamaCPP) prompt(ctx context.Context, q *textQuery) ([]int, error) {
+	text := q.prompt
+	if q.chat {
+		messages := make([]map[string]string, len(q.messages))
+		for i, m := range q.messages {
+			messages[i] = map[string]string{"role": m.role, "content": m.content}
+		}
+		raw, err := l.post(ctx, "/apply-template", map[string]any{"messages": messages})
+		if err != nil {
+			return nil, err
+		}
+		a, err := object[struct {
+			Prompt string `json:"prompt"`
+		}](raw, "prompt")
+		if err != nil {
+			return nil, err
+		}
+		text = a.Prompt
+	}
+	raw, err := l.post(ctx, "/tokenize", map[string]any{"content": text, "add_special": true, "parse_special": true})
+	if err != nil {
+		return nil, err
+	}
+	return llamaTokens(raw, text)
+}
+
+// answerTokens asks how the server reads the answer's text.
+func (l *llamaCPP) answerTokens(ctx context.Context, q *textQuery) ([]int, error) {
+	var raw []byte
+	ask := func(text string) func() error {
+		return func() (err error) {
+			raw, err = l.post(ctx, "/tokenize", map[string]any{"content": text, "add_special": false, "parse_special": false})
+			return err
+		}
+	}
+	text := string(q.answer.text)
+	if err := ask(text)(); err != nil {
+		return nil, blame(err, ask(text), ask(harmlessText(q.maxTokens)), ask(harmlessText(1)))
+	}
+	return llamaTokens(raw, text)
+}
+
+func llamaTokens(raw []byte, text string) ([]int, error) {
+	a, err := object[struct {
+		Tokens []int `json:"tokens"`
+	}](raw, "tokens")
+	if err == nil && len(a.Tokens) == 0 {
+		err = fmt.Errorf("the reference reads a text of %d bytes into no tokens", len(text))
+	}
+	return a.Tokens, err
+}
+
+// text asks what text the ids stand for, without the end token.
+func (l *llamaCPP) text(ctx context.Context, q *textQuery, prompt, ids []int) (string, error) {
+	raw, err := l.suspect(ctx, "/detokenize", prompt, withoutEnd(ids, q), func(ids []int) map[string]any {
+		return map[string]any{"tokens": ids}
+	})
+	if err != nil {
+		return "", err
+	}
+	a, err := object[struct {
+		Content string `json:"content"`
+	}](raw, "text")
+	return a.Content, err
+}
