@@ -17,10 +17,7 @@ type Config struct {
 	Queue int `yaml:"queue"`
 	// Timeout is the longest that one check may take.
 	Timeout time.Duration `yaml:"timeout"`
-	// References are in order: the first that matches a task judges it. What fails its
-	// check, and what watched miners answered, is judged by the second that matches
-	// as well, if there is one: name another machine, or another engine, for the models that
-	// matter.
+	// References are tried in order: the first that matches a task judges it.
 	References []ReferenceConfig `yaml:"references"`
 }
 

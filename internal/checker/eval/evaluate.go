@@ -62,8 +62,10 @@ type Mode struct {
 type Class struct {
 	Label     string    `json:"label"`
 	Responses int       `json:"responses"`
-	Found     []float64 `json:"true_positive_rates"`         // at a false-positive rate of at most 0.1%, for each of Lengths
-	Median    int       `json:"responses_to_convict_median"` // 0: not within Lifetime
+	Found     []float64 `json:"true_positive_rates"`      // at a false-positive rate of at most 0.1%, for each of Lengths
+	Tokens    int       `json:"tokens_to_convict_median"` // of all evidence together; 0: not within mostTokens
+	MostToken int       `json:"tokens_to_convict_99"`
+	Median    int       `json:"responses_to_convict_median"` // by the judgement's rules; 0: not within Lifetime
 	Most      int       `json:"responses_to_convict_99"`
 	OldRanks  float64   `json:"old_rule_ranks"`    // share of responses that the old rule's ranks fail
 	OldFound  float64   `json:"old_rule_distance"` // true-positive rate of its distance at 512 tokens, at a false-positive rate of at most 0.1%
@@ -162,6 +164,7 @@ func measure(name string, honest []*judged, all map[string][]*judged, labels []s
 		for i, n := range Lengths {
 			c.Found = append(c.Found, above(draws(r, list, o.Draws, func(r *rand.Rand, list []*judged) float64 { return together(r, list, n) }), m.Thresholds[i]))
 		}
+		c.Tokens, c.MostToken = tokensToConvict(r, list, o.Draws)
 		lives := make([]int, 0, o.Draws)
 		for range o.Draws {
 			n := convicted(r, list, o.Lifetime)

@@ -32,7 +32,8 @@ type judged struct {
 	e        float64
 	tokens   int
 	segments []evidence.Result
-	sizes    []int // tokens of each
+	sizes    []int             // tokens of each
+	steps    []evidence.Result // the same in pieces of step tokens
 
 	ranksFail bool
 	distance  float64
@@ -43,6 +44,7 @@ type judged struct {
 func judge(r *Response, b *evidence.Bounds) *judged {
 	j := &judged{e: b.Weigh(r).E, tokens: len(r.Positions), check: r.CheckSeconds, write: r.WriteSeconds, distance: math.NaN()}
 	if r.Guilt != "" {
+		j.steps = []evidence.Result{b.Weigh(r)}
 		j.ranksFail = r.Guilt == "malformed"
 		j.segments, j.sizes = []evidence.Result{b.Weigh(r)}, []int{segment}
 		return j
@@ -60,11 +62,17 @@ func judge(r *Response, b *evidence.Bounds) *judged {
 	if len(r.Positions) == 0 {
 		j.segments, j.sizes = []evidence.Result{b.Weigh(r)}, []int{segment}
 	}
-	for i := range j.segments { // details are for people
-		for k := range j.segments[i].Parts {
-			j.segments[i].Parts[k].Detail = ""
-		}
-		j.segments[i].Detail = ""
+	j.steps = steps(r, b)
+	for i := range j.segments {
+		forgetDetails(&j.segments[i])
 	}
 	return j
+}
+
+// forgetDetails drops what is for people.
+func forgetDetails(r *evidence.Result) {
+	for k := range r.Parts {
+		r.Parts[k].Detail = ""
+	}
+	r.Detail = ""
 }

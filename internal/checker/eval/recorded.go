@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"hash/fnv"
 	"io"
+	"strings"
 
 	"vision/internal/checker/evidence"
 )
@@ -54,14 +55,18 @@ type recorded struct {
 	noise float64
 }
 
-// Recorded evaluates recordings. Two fifths of the prompts are for calibration;
-// noise, nats, bounds the honest noise of the reference.
+// Recorded evaluates recordings; noise, nats, bounds the honest noise of the
+// reference. Prompts whose names begin with "calibration/" are for calibration
+// and those with "test/" for the test; of others two fifths are for calibration.
 func Recorded(list []*Response, noise float64) (Source, error) {
 	if len(list) == 0 {
 		return nil, errors.New("there are no recordings")
 	}
 	if !(noise > 0 && noise <= 1) {
 		return nil, fmt.Errorf("noise is %v, want more than 0, at most 1 nat", noise)
+	}
+	for _, r := range list {
+		FillListed(r, noise)
 	}
 	return &recorded{list, noise}, nil
 }
@@ -92,6 +97,12 @@ func (s *recorded) each(ctx context.Context, calibration bool, yield func(*Respo
 }
 
 func forCalibration(prompt string) bool {
+	switch part, _, named := strings.Cut(prompt, "/"); {
+	case named && part == "calibration":
+		return true
+	case named && part == "test":
+		return false
+	}
 	h := fnv.New32a()
 	h.Write([]byte(prompt))
 	return h.Sum32()%5 < 2

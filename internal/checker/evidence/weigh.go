@@ -103,41 +103,58 @@ func (b *Bounds) Weigh(r *Response, more ...Part) Result {
 	return res
 }
 
-// Combine is the e-value of several responses taken together: parts of the
-// same test multiply, alternative by alternative, and the mean is taken last,
-// so that an alternative that fits all of them tells most. Their parts must
-// have been weighed by the same bounds.
+// Combine is the e-value of several responses taken together.
 func Combine(results []Result) float64 {
-	type sum struct {
-		weight float64
-		logs   []float64
-	}
-	sums := map[string]*sum{}
-	proven := 1.0
+	var s Sum
 	for _, r := range results {
-		if len(r.Parts) == 0 && r.E > 1 {
-			proven = min(proven*r.E, Guilty)
+		s.Add(r)
+	}
+	return s.E()
+}
+
+// Sum takes responses, or pieces of one, together: parts of the same test
+// multiply, alternative by alternative, and the mean is taken last, so that an
+// alternative that fits all of them tells most. Their parts must have been
+// weighed by the same bounds. The zero value is nothing yet, of evidence 1.
+type Sum struct {
+	proven float64 // of responses without parts; 0 for none
+	tests  []sumOf
+}
+
+type sumOf struct {
+	test   string
+	weight float64
+	logs   []float64
+}
+
+// Add takes one more response.
+func (s *Sum) Add(r Result) {
+	if len(r.Parts) == 0 && r.E > 1 {
+		s.proven = min(max(s.proven, 1)*r.E, Guilty)
+	}
+	for _, p := range r.Parts {
+		i := slices.IndexFunc(s.tests, func(t sumOf) bool { return t.test == p.Test })
+		if i < 0 {
+			i = len(s.tests)
+			s.tests = append(s.tests, sumOf{p.Test, p.Weight, make([]float64, len(p.Logs))})
 		}
-		for _, p := range r.Parts {
-			s := sums[p.Test]
-			if s == nil {
-				s = &sum{p.Weight, make([]float64, len(p.Logs))}
-				sums[p.Test] = s
-			}
-			for j, x := range p.Logs {
-				if j < len(s.logs) {
-					s.logs[j] += x
-				}
+		for j, x := range p.Logs {
+			if logs := s.tests[i].logs; j < len(logs) {
+				logs[j] += x
 			}
 		}
 	}
-	if proven > 1 {
-		return proven
+}
+
+// E is the e-value of all.
+func (s *Sum) E() float64 {
+	if s.proven > 0 {
+		return s.proven
 	}
 	e, weights := 0.0, 0.0
-	for _, s := range sums {
-		e += s.weight * MeanExp(s.logs)
-		weights += s.weight
+	for _, t := range s.tests {
+		e += t.weight * MeanExp(t.logs)
+		weights += t.weight
 	}
 	if weights == 0 {
 		return 1

@@ -216,7 +216,9 @@ func testPrune(t *testing.T, db Database) {
 	s := open(t, db)
 	checks := verdicts(s, 3) // outcomes end at seconds 1 to 3, checks are at hours 0, 1, 2
 	for _, c := range checks {
-		s.save(c)
+		if err := s.SaveCheck(ctx, c); err != nil {
+			t.Fatal(err)
+		}
 	}
 	late := sampled(5000)
 	late.Kind, late.Features = "chat", feature(1)

@@ -1,0 +1,42 @@
+package eval
+
+import (
+	"math"
+
+	"vision/internal/checker/evidence"
+)
+
+// FillListed fills in what test C compares, of a response recorded by another
+// program: its positions hold the likeliest tokens and no contrast. It does as
+// a server's adapter does: what the listed tokens leave is one outcome, and so
+// is every token that is not listed. noise is the bound on honest noise, nats.
+//
+// Above temperature 1 such a tail would get too little weight, so that nothing
+// is filled in, and nothing is where a contrast is.
+func FillListed(r *Response, noise float64) {
+	if r.Temperature <= 0 || r.Temperature > 1 {
+		return
+	}
+	for i := range r.Positions {
+		p := &r.Positions[i]
+		if p.Contrast != nil || len(p.Top) == 0 {
+			continue
+		}
+		outcomes, at := listed(p)
+		p.FillContrast(outcomes, at, r.Temperature, r.TopP, noise)
+	}
+}
+
+// listed makes outcomes of a position's listed tokens and one for the rest, and
+// says which of them the response's token is.
+func listed(p *evidence.Position) (outcomes evidence.Outcomes, at int) {
+	at, rest := len(p.Top), 1.0
+	for i, l := range p.Top {
+		outcomes = append(outcomes, l.Logprob)
+		rest -= math.Exp(l.Logprob)
+		if l.Token == p.Token {
+			at = i
+		}
+	}
+	return append(outcomes, math.Log(max(rest, 1e-6))), at
+}
