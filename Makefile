@@ -73,3 +73,7 @@ llama:
 # What the checker finds of which cheat, on the built-in model. docs/verification.md says how its table is made.
 eval:
 	go run ./cmd/vision checker eval --check $(EVALFLAGS)
+
+# The checker's tests on a real model at several levels. Not part of CI: it takes hours.
+verification:
+	bash test/verification/run.sh

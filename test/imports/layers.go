@@ -92,6 +92,8 @@ var layerOf = map[string]Layer{
 	"cmd/vision":      Wiring,
 	"test/interop/go": Wiring,
 	"test/relaybench": Wiring,
+
+	"test/verification/prompts": Wiring,
 	"checker/eval":    Wiring, // it runs checker and model servers beside one another
 	"devnet":          Wiring,
 	"node":            Wiring,

@@ -173,11 +173,11 @@ func furnish(st *sqlite.Store, addrs []string) error {
 // checked is the sampling of miners that have been checked as often as counts.
 func checked(addrs []string) *sampling.Table {
 	c, t := sampling.Default(), new(sampling.Table)
-	known := map[outcome.Pair]sampling.Known{}
+	counts := map[outcome.Pair]int{}
 	for n := range addrs {
-		known[outcome.Pair{Miner: minerKey(n).ID(), Task: bench.Name}] = sampling.Known{Checks: c.Enough}
+		counts[outcome.Pair{Miner: minerKey(n).ID(), Task: bench.Name}] = c.Enough
 	}
-	t.Set(known, c)
+	t.Set(counts, 0, c)
 	return t
 }
 
