@@ -94,9 +94,9 @@ var layerOf = map[string]Layer{
 	"test/relaybench": Wiring,
 
 	"test/verification/prompts": Wiring,
-	"checker/eval":    Wiring, // it runs checker and model servers beside one another
-	"devnet":          Wiring,
-	"node":            Wiring,
+	"checker/eval":              Wiring, // it runs checker and model servers beside one another
+	"devnet":                    Wiring,
+	"node":                      Wiring,
 }
 
 // rule is what a layer may use.
