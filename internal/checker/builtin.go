@@ -32,7 +32,7 @@ func openBuiltin(c ReferenceConfig, _ Deps) (Reference, error) {
 }
 
 func (b *builtin) Proves() Proof {
-	return Proof{Engine: "vision-ref", Score: true, IDs: true, Redraw: true, Replay: true, Images: true, Vectors: true, Noise: b.noise}
+	return Proof{Engine: "vision-ref", Score: true, IDs: true, Redraw: true, Replay: true, Images: true, Vectors: true, Noise: b.noise, Painters: painterNames}
 }
 
 // otherModels are what a miner may run instead, to compare likelihoods with.
@@ -198,7 +198,7 @@ func (b *builtin) Images(ctx context.Context, q *imageQuery) ([]image.Image, err
 	}
 	var list []image.Image
 	for range q.n {
-		img, err := b.image.Generate(ctx, r)
+		img, err := b.painter(q.painter).Generate(ctx, r)
 		if err != nil {
 			return nil, err
 		}
@@ -222,4 +222,17 @@ func (b *builtin) Vectors(ctx context.Context, q *vectorQuery) ([][]float32, err
 		list = append(list, b.embed.Embed(refmodel.Decode(refmodel.Prompt(in.text))))
 	}
 	return list, nil
+}
+
+// painters are other models that it paints with.
+var painters = []refmodel.Variant{refmodel.Bits(4), refmodel.Bits(2), refmodel.Sibling}
+
+var painterNames = []string{"4 bits", "2 bits", "another model"}
+
+// painter is the task's own for 0, else one of painters.
+func (b *builtin) painter(i int) *refmodel.Imager {
+	if i == 0 {
+		return b.image
+	}
+	return refmodel.LoadImager(painters[i-1])
 }

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"vision/internal/checker/evidence"
+	"vision/internal/checker/likeness"
 	"vision/internal/fault"
 	"vision/internal/outcome"
 	"vision/internal/proto"
@@ -37,6 +38,7 @@ type Checker struct {
 	config     Config
 	deps       Deps
 	references []*slotted
+	eyes       *eyes
 	turns      chan struct{} // one for each check that runs
 	queue      chan struct{} // one for each check that runs or waits
 
@@ -50,6 +52,7 @@ type slotted struct {
 	config ReferenceConfig
 	slots  chan struct{}
 	bounds evidence.Bounds
+	alike  likeness.Bounds
 }
 
 // New makes a checker. It talks to nobody yet.
@@ -74,6 +77,10 @@ func New(config Config, deps Deps) (*Checker, error) {
 		turns:  make(chan struct{}, config.Concurrency),
 		queue:  make(chan struct{}, config.Concurrency+config.Queue),
 	}
+	var err error
+	if c.eyes, err = openEyes(config, deps); err != nil {
+		return nil, err
+	}
 	for i, rc := range config.References {
 		e, _ := engineNamed(rc.Engine)
 		if rc.Model == "" {
@@ -83,7 +90,7 @@ func New(config Config, deps Deps) (*Checker, error) {
 		if err != nil {
 			return nil, fmt.Errorf("open references[%d]: %w", i, err)
 		}
-		c.references = append(c.references, &slotted{ref, rc, make(chan struct{}, rc.Slots), evidence.Bounds{Noise: ref.Proves().Noise}})
+		c.references = append(c.references, &slotted{ref, rc, make(chan struct{}, rc.Slots), evidence.Bounds{Noise: ref.Proves().Noise}, likeness.Bounds{}})
 	}
 	return c, nil
 }
@@ -138,6 +145,46 @@ func (c *Checker) Bounds(t *task.Task) (evidence.Bounds, error) {
 // boundsOf gives what honest miners of a task stay below.
 func (r *slotted) boundsOf(*task.Task) *evidence.Bounds { return &r.bounds }
 
+// MeasureLikeness is Measure for answers of pictures and vectors. An answer that no
+// honest server gives is an error.
+func (c *Checker) MeasureLikeness(ctx context.Context, req proto.CheckRequest) (r *likeness.Response, err error) {
+	err = c.turn(ctx, &req, func(ctx context.Context, ref *slotted, s *sample) error {
+		var guilt *verdict
+		var err error
+		switch s.kind.Evidence() {
+		case task.Image:
+			var v *view
+			if v, guilt, err = compareImages(ctx, ref.Reference, s); v != nil {
+				r = &v.found
+			}
+		case task.Vector:
+			var v *vectorView
+			if v, guilt, err = compareVectors(ctx, ref.Reference, s); v != nil {
+				r = &v.found
+			}
+		default:
+			return notCheckable("it is made of tokens")
+		}
+		if guilt != nil {
+			return fault.New(fault.Invalid, "guilty", "No honest server gives this answer (%s): %s.", guilt.test, guilt.detail)
+		}
+		return err
+	})
+	return r, err
+}
+
+// Alike are what Judge weighs pictures and vectors of a task by.
+func (c *Checker) Alike(t *task.Task) (likeness.Bounds, error) {
+	ref, _, err := c.find(t)
+	if err != nil {
+		return likeness.Bounds{}, err
+	}
+	return *ref.alikeOf(t), nil
+}
+
+// alikeOf gives what honest miners' pictures and vectors of a task stay below.
+func (r *slotted) alikeOf(*task.Task) *likeness.Bounds { return &r.alike }
+
 // turn does something with a sample and the reference for it when it is its
 // turn, and gives errors their kind.
 func (c *Checker) turn(ctx context.Context, req *proto.CheckRequest, do func(context.Context, *slotted, *sample) error) (err error) {
@@ -176,7 +223,7 @@ func (c *Checker) turn(ctx context.Context, req *proto.CheckRequest, do func(con
 			err = fault.New(fault.Internal, "panic", "The checker failed")
 		}
 	}()
-	return do(ctx, ref, &sample{kind: kind, task: &req.Task, spec: req.Spec, salt: c.deps.Salt, bounds: ref.boundsOf(&req.Task),
+	return do(ctx, ref, &sample{kind: kind, task: &req.Task, spec: req.Spec, salt: c.deps.Salt, bounds: ref.boundsOf(&req.Task), alike: ref.alikeOf(&req.Task), eyes: c.eyes,
 		outcome: &req.Sample.Outcome, id: req.Sample.ID, request: req.Sample.Request, response: req.Sample.Response})
 }
 
@@ -249,6 +296,8 @@ type sample struct {
 	response []byte
 	salt     []byte
 	bounds   *evidence.Bounds
+	alike    *likeness.Bounds
+	eyes     *eyes
 }
 
 // response makes a verdict fit to be sent. A number that is none is our own

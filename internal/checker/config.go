@@ -2,7 +2,6 @@ package checker
 
 import (
 	"fmt"
-	"net/url"
 	"slices"
 	"strings"
 	"time"
@@ -19,6 +18,10 @@ type Config struct {
 	Timeout time.Duration `yaml:"timeout"`
 	// References are tried in order: the first that matches a task judges it.
 	References []ReferenceConfig `yaml:"references"`
+	// Clip embeds pictures, so that what they show is compared too.
+	Clip ClipConfig `yaml:"clip"`
+	// NSFW tells unsafe pictures.
+	NSFW NSFWConfig `yaml:"nsfw"`
 }
 
 // ReferenceConfig is one trusted model.
@@ -42,6 +45,10 @@ type ReferenceConfig struct {
 	// Sampler is the engine, as miners declare theirs, whose draws the server
 	// repeats for the same seed; empty is what the engine implies.
 	Sampler string `yaml:"sampler"`
+	// Painters lists other models that the server paints with, by their names
+	// there: what a miner may run in this one's place. They are asked for pictures when
+	// a miner's deviate a little. Not for builtin, which has its own.
+	Painters []string `yaml:"painters"`
 	// Slots is how many requests it takes at once.
 	Slots int `yaml:"slots"`
 	// Noise is how far an honest miner's logits may be from the reference's:
@@ -57,6 +64,7 @@ func Defaults() Config {
 		Concurrency: 2,
 		Queue:       64,
 		Timeout:     2 * time.Minute,
+		NSFW:        NSFWConfig{Threshold: 0.5, Margin: 0.2},
 		References: []ReferenceConfig{
 			{Serves: "vision-ref", Engine: "builtin", Slots: 2},
 			{Serves: "vision-ref-image", Engine: "builtin", Slots: 2},
@@ -79,6 +87,8 @@ func (c *Config) Check(report func(field, format string, args ...any)) {
 	if len(c.References) == 0 {
 		report("references", "is empty: the checker could judge nothing")
 	}
+	c.Clip.check(report)
+	c.NSFW.check(report)
 	for i, r := range c.References {
 		at := fmt.Sprintf("references[%d].", i)
 		e, ok := engineNamed(r.Engine)
@@ -88,14 +98,14 @@ func (c *Config) Check(report func(field, format string, args ...any)) {
 		if len(r.Tasks) == 0 && r.Serves == "" {
 			report(at+"serves", "is missing: name a model of the catalogue, or list tasks")
 		}
-		switch u, err := url.Parse(r.URL); {
+		switch {
 		case ok && e.local && r.URL != "":
 			report(at+"url", "is of no use: %s runs in this program", r.Engine)
+		case ok && e.local && len(r.Painters) > 0:
+			report(at+"painters", "is of no use: %s has its own", r.Engine)
 		case ok && e.local:
-		case err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https":
-			report(at+"url", "%q is not a URL such as http://127.0.0.1:8000", r.URL)
-		case strings.HasSuffix(strings.TrimSuffix(u.Path, "/"), "/v1"):
-			report(at+"url", "%q ends in /v1: leave that out, it is added", r.URL)
+		default:
+			checkBase(r.URL, func(format string, args ...any) { report(at+"url", format, args...) })
 		}
 		if ok && !e.local && r.Model == "" && r.Serves == "" {
 			report(at+"model", "is missing: say what the server calls the model")

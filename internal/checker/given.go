@@ -2,7 +2,6 @@ package checker
 
 import (
 	"image"
-	"math"
 
 	"vision/internal/openai"
 	"vision/internal/picture"
@@ -26,42 +25,19 @@ func readGiven(v []byte, name string) (image.Image, error) {
 	return picture.Read(file, picture.Default)
 }
 
-// changeQuality is 1 where a picture differs from the reference's by less than a
-// fiftieth of what the reference changed (in squares, as are all of these), and
-// 0 from three tenths: whoever returns what was given differs by all of it.
-func changeQuality(ratio float64) float64 { return ramp(-ratio, -0.3, -0.02) }
-
-// detailQuality is changeQuality for what was added to an enlarged picture, which
-// has no steps to go astray in: from a hundredth to three twentieths.
-func detailQuality(ratio float64) float64 { return ramp(-ratio, -0.15, -0.01) }
-
 // change is how far theirs is from ours, and ours from what was given, as mean
 // squares at 64 x 64. What is there even where nothing was changed, and only
 // rounding differs, counts as changed.
-func change(given, ours, theirs *thumbnail) (wrong, changed float64) {
+func change(given, ours, theirs *picture.Thumbnail) (wrong, changed float64) {
 	const rounding = 4 // of 255, squared
-	return ours.apart(theirs), ours.apart(given) + rounding
-}
-
-// apart is the mean square between two thumbnails.
-func (t *thumbnail) apart(o *thumbnail) float64 {
-	sum := 0.0
-	for row := range t {
-		for col := range t[row] {
-			for k := range 3 {
-				d := t[row][col][k] - o[row][col][k]
-				sum += d * d
-			}
-		}
-	}
-	return sum / (thumbnailSide * thumbnailSide * 3)
+	return ours.Apart(theirs), ours.Apart(given) + rounding
 }
 
 // detail is how far theirs is from ours, and ours from plain, as mean squares
 // of pixels: plain is what was given, only enlarged.
 func detail(plain, ours, theirs image.Image) (wrong, added float64) {
 	const rounding = 1 // of 255, squared
-	p, a, b := pixels(plain), pixels(ours), pixels(theirs)
+	p, a, b := picture.Pixels(plain), picture.Pixels(ours), picture.Pixels(theirs)
 	size := ours.Bounds().Size()
 	square := func(x, y uint8) float64 { d := float64(x) - float64(y); return d * d }
 	for y := range size.Y {
@@ -84,7 +60,7 @@ func at(read func(x, y int) (r, g, b uint8), img image.Image, x, y int) (uint8, 
 
 // spoiled counts the pixels that should be as they were given and are not.
 func spoiled(given *image.RGBA, mask *image.Alpha, theirs image.Image) int {
-	read, n := pixels(theirs), 0
+	read, n := picture.Pixels(theirs), 0
 	for y := range given.Rect.Dy() {
 		for x := range given.Rect.Dx() {
 			if mask.Pix[y*mask.Stride+x] == 255 {
@@ -109,7 +85,3 @@ func painted(mask *image.Alpha) float64 {
 	}
 	return max(float64(n), 1) / float64(len(mask.Pix))
 }
-
-// focused is a likeness of whole pictures, in decibels, as it is in the painted
-// part of them alone.
-func focused(db, part float64) float64 { return db + 10*math.Log10(part) }

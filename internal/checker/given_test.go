@@ -120,7 +120,7 @@ func TestPicturesMadeFromOthers(t *testing.T) {
 			map[string]limits{"image-to-image": {0.95, 1}, "inpaint": {0.95, 1}, "upscale": {0.95, 1}, "avatar": {0.95, 1}}},
 		{"2 bits", refmodel.Bits(2), none, map[string]limits{"image-to-image": {0, 0.3}, "inpaint": {0, 0.3}, "upscale": {0, 0.5}, "avatar": {0, 0.2}}},
 		{"another model", refmodel.Sibling, none, map[string]limits{"image-to-image": {0, 0.1}, "inpaint": {0, 0.1}, "upscale": {0, 0.1}, "avatar": {0, 0.1}}},
-		{"5 steps", refmodel.Full, steps(5), map[string]limits{"image-to-image": {0, 0.2}, "inpaint": {0, 0.1}, "avatar": {0, 0.1}}},
+		{"5 steps", refmodel.Full, steps(5), map[string]limits{"image-to-image": {0, 0.3}, "inpaint": {0, 0.1}, "avatar": {0, 0.1}}},
 	} {
 		for kind, want := range x.want {
 			mean, detail := 0.0, ""

@@ -7,6 +7,7 @@ import (
 	"image"
 	_ "image/jpeg" // answers may be JPEG
 	_ "image/png"  // or PNG
+	"slices"
 
 	"vision/internal/openai"
 	"vision/internal/picture"
@@ -24,6 +25,11 @@ type imageQuery struct {
 	seed             uint64
 	payload          []byte
 
+	// Of alternatives: which of the reference's painters paints, from 1 on (0 is the
+	// task's own), and what the payload says instead.
+	painter int
+	instead map[string]any
+
 	// Of kinds whose requests hold a picture:
 	given            *image.RGBA
 	mask             *image.Alpha // 255 where it is to be painted
@@ -35,53 +41,110 @@ type imageQuery struct {
 // and while a progressive JPEG is decoded up to three times as much.
 const maxPixels = 16 << 20
 
-// judgeImages makes the pictures again and compares them by eye, so to say: by
-// what is left of them at 64 x 64 pixels, and by the signs of their gradients.
+// judgeImages makes the pictures again and weighs how far the miner's are from them.
 func judgeImages(ctx context.Context, ref Reference, s *sample) (verdict, error) {
+	v, guilt, err := compareImages(ctx, ref, s)
+	switch {
+	case err != nil:
+		return verdict{}, err
+	case guilt != nil:
+		return *guilt, nil
+	}
+	out := verdict{e: s.alike.E(&v.found), test: "recompute", detail: v.detail()}
+	if len(v.found.Others) > 0 {
+		out.test = "recompute+alternatives"
+	}
+	out.quality = quality(out.e)
+	if v.unsafe > 0 {
+		out.quality = 0 // whatever it is evidence of
+	}
+	if out.quality > 0 {
+		out.work = s.outcome.Work
+	}
+	return out, nil
+}
+
+// compareImages says how a miner's pictures compare with the reference's, or of
+// what it is guilty without comparison. Where they deviate a little, what a cheat may
+// have run instead is run as well.
+func compareImages(ctx context.Context, ref Reference, s *sample) (*view, *verdict, error) {
 	q, err := readImageQuery(s.kind, s.request)
 	if err != nil {
-		return verdict{}, err
+		return nil, nil, err
 	}
 	if !ref.Proves().Images {
-		return verdict{}, notCheckable("the reference makes no pictures")
+		return nil, nil, notCheckable("the reference makes no pictures")
 	}
 	// The miner's pictures first: a malformed one costs us no picture of our own.
-	view := q.view()
+	view := q.view(s.eyes)
 	err = readPictures(s.response, q, view.take)
 	if err != nil {
-		return guilty("malformed", "%v", err), nil
+		v := guilty("malformed", "%v", err)
+		return nil, &v, nil
 	}
 	if view.spoiled > 0 {
-		return guilty("untouched", "%d pixels that were not to be painted are not as they were given", view.spoiled), nil
+		v := guilty("untouched", "%d pixels that were not to be painted are not as they were given", view.spoiled)
+		return nil, &v, nil
 	}
+	ours, err := paintAgain(ctx, ref, q)
+	if err != nil {
+		return nil, nil, err
+	}
+	if err := view.compare(ctx, ours); err != nil {
+		return nil, nil, err
+	}
+	others := q.alternatives(ref.Proves().Painters)
+	view.found.Escalates = len(others) > 0
+	if len(others) > 0 && s.alike.Doubtful(&view.found) {
+		for _, o := range others {
+			theirs, err := paintAgain(ctx, ref, o.query)
+			if err != nil {
+				return nil, nil, fmt.Errorf("%s: %w", o.name, err)
+			}
+			view.beside(o.name, ours, theirs)
+		}
+	}
+	return view, nil, nil
+}
+
+func paintAgain(ctx context.Context, ref Reference, q *imageQuery) ([]image.Image, error) {
 	ours, err := ref.Images(ctx, q)
 	if err != nil {
-		return verdict{}, fmt.Errorf("make the pictures again: %w", err)
+		return nil, fmt.Errorf("make the pictures again: %w", err)
 	}
 	if len(ours) != q.n {
-		return verdict{}, fmt.Errorf("the reference made %d pictures, want %d", len(ours), q.n)
+		return nil, fmt.Errorf("the reference made %d pictures, want %d", len(ours), q.n)
 	}
-	v := verdict{quality: 1, test: "recompute", e: 1, work: s.outcome.Work}
-	for i, img := range ours {
-		v.quality = min(v.quality, view.compare(i, img))
-	}
-	v.detail = view.detail()
-	if v.quality == 0 {
-		v.work = 0
-	}
-	return v, nil
+	return ours, nil
 }
 
-// pictureQuality is 1 for pictures that look the same (from 42 dB, and 4
-// gradients of 64), falling to 0 for those that do not (below 22 dB, or from 12
-// gradients). Between the two lie coarser weights, which move colours more than
-// shapes; fewer steps move shapes.
-func pictureQuality(db float64, gradients int) float64 {
-	return ramp(db, 22, 42) * ramp(-float64(gradients), -12, -4)
+// alternative is a request as a cheat may have served it.
+type alternative struct {
+	name  string
+	query *imageQuery
 }
 
-// ramp is 0 up to low, 1 from high, and straight between.
-func ramp(x, low, high float64) float64 { return min(1, max(0, (x-low)/(high-low))) }
+// alternatives are what a cheat may run in a request's place: three quarters, half and a
+// quarter of its steps, or another model that the reference has. Of enlarged
+// pictures there are none: at low resolution all are the same.
+func (q *imageQuery) alternatives(painters []string) (list []alternative) {
+	if q.kind.Unit() != task.Step {
+		return nil
+	}
+	for _, steps := range []int{q.steps * 3 / 4, q.steps / 2, q.steps / 4} {
+		if steps >= 1 && steps < q.steps && !slices.ContainsFunc(list, func(a alternative) bool { return a.query.steps == steps }) {
+			fewer := *q
+			fewer.steps, fewer.instead = steps, map[string]any{"num_inference_steps": steps}
+			list = append(list, alternative{fmt.Sprintf("%d of %d steps", steps, q.steps), &fewer})
+		}
+	}
+	for i, name := range painters {
+		other := *q
+		other.painter, other.instead = i+1, map[string]any{"model": name}
+		list = append(list, alternative{name, &other})
+	}
+	return list
+}
 
 func readImageQuery(kind task.Kind, payload []byte) (*imageQuery, error) {
 	members, err := openai.Members(payload)

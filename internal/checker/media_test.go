@@ -77,7 +77,7 @@ func TestImagesOfAnotherSeedOrSize(t *testing.T) {
 }
 
 // recode writes an answer's pictures again.
-func recode(t *testing.T, s proto.CheckRequest, encode func(image.Image) []byte) proto.CheckRequest {
+func recode(t testing.TB, s proto.CheckRequest, encode func(image.Image) []byte) proto.CheckRequest {
 	t.Helper()
 	q, err := readImageQuery(task.TextToImage{}, s.Sample.Request)
 	if err != nil {

@@ -26,14 +26,16 @@ type Reference interface {
 
 // Proof is what a reference can prove.
 type Proof struct {
-	Engine  string  // the engine whose samplers it repeats, as miners declare it; "" repeats none
-	Score   bool    // it scores the tokens of an answer in one go
-	IDs     bool    // it scores token ids as they are; else it reads the text into tokens again
-	Redraw  bool    // it repeats the sampler's draw at every token
-	Replay  bool    // it gives its own answer for the same seed
-	Images  bool    // it makes pictures again
-	Vectors bool    // it makes vectors again
-	Noise   float64 // nats, see ReferenceConfig.Noise
+	Engine  string // the engine whose samplers it repeats, as miners declare it; "" repeats none
+	Score   bool   // it scores the tokens of an answer in one go
+	IDs     bool   // it scores token ids as they are; else it reads the text into tokens again
+	Redraw  bool   // it repeats the sampler's draw at every token
+	Replay  bool   // it gives its own answer for the same seed
+	Images  bool   // it makes pictures again
+	Vectors bool   // it makes vectors again
+	// Painters are other models that it paints with, by name: what a miner may run instead.
+	Painters []string
+	Noise    float64 // nats, see ReferenceConfig.Noise
 }
 
 // unable is embedded by references for what they do not prove.

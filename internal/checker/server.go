@@ -30,13 +30,15 @@ type server struct {
 	key    string
 	noise  float64
 	engine string // whose sampler it has, as miners declare it
-	client *http.Client
+
+	painters []string
+	client   *http.Client
 
 	plain map[string]any // what the server must be told to write from the model's own distribution
 }
 
 func openServer(c ReferenceConfig, d Deps, sampler string) (server, error) {
-	s := server{base: strings.TrimSuffix(c.URL, "/"), model: c.Model, noise: c.Noise, engine: c.Sampler, client: d.Client}
+	s := server{base: strings.TrimSuffix(c.URL, "/"), model: c.Model, noise: c.Noise, engine: c.Sampler, client: d.Client, painters: c.Painters}
 	if s.noise == 0 {
 		s.noise = 0.15
 	}
@@ -228,7 +230,7 @@ func (s *server) Images(ctx context.Context, q *imageQuery) ([]image.Image, erro
 // paint asks as miners do whose servers are shaped as OpenAI's: by a form with
 // files where pictures are edited or enlarged.
 func (s *server) paint(ctx context.Context, q *imageQuery) ([]byte, error) {
-	body, err := s.again(q.payload, nil)
+	body, err := s.again(q.payload, q.instead)
 	if err != nil {
 		return nil, err
 	}
@@ -284,7 +286,7 @@ func openPlain(c ReferenceConfig, d Deps) (Reference, error) {
 }
 
 func (p *plain) Proves() Proof {
-	return Proof{Engine: p.engine, Replay: true, Images: true, Vectors: true, Noise: p.noise}
+	return Proof{Engine: p.engine, Replay: true, Images: true, Vectors: true, Noise: p.noise, Painters: p.painters}
 }
 
 // listed is one alternative of a position as servers list them.

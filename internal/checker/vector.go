@@ -12,6 +12,7 @@ import (
 	"math/rand/v2"
 	"slices"
 
+	"vision/internal/checker/likeness"
 	"vision/internal/openai"
 	"vision/internal/picture"
 )
@@ -41,27 +42,50 @@ func (q *vectorQuery) raw() []json.RawMessage {
 // secret draw chooses, so that each may be among them.
 const mostVectors = 32
 
-// Cosines: honest half precision is above cosineGood, 8 bits below cosineBad.
 // normSlack is how far the lengths may differ, relative.
-const (
-	cosineGood = 0.9995
-	cosineBad  = 0.995
-	normSlack  = 0.01
-)
+const normSlack = 0.01
 
-// judgeVectors makes the vectors again. The worst one decides: there is no
-// honest way to get some of them wrong.
+// vectorView is how a miner's vectors compare with the reference's.
+type vectorView struct {
+	found  likeness.Response
+	made   int // vectors of the answer
+	lowest float64
+	as     likeness.Measure
+}
+
+// judgeVectors makes the vectors again and weighs how far the miner's are from them.
+// Each counts: a bound that honest vectors stay below is one for each of them.
 func judgeVectors(ctx context.Context, ref Reference, s *sample) (verdict, error) {
+	v, guilt, err := compareVectors(ctx, ref, s)
+	switch {
+	case err != nil:
+		return verdict{}, err
+	case guilt != nil:
+		return *guilt, nil
+	}
+	e := s.alike.E(&v.found)
+	out := verdict{quality: quality(e), test: "recompute", e: e,
+		detail: fmt.Sprintf("%d of %d vectors; lowest cosine %.6f, as of %s", len(v.found.Items), v.made, v.lowest, v.as)}
+	if out.quality > 0 {
+		out.work = int64(v.made)
+	}
+	return out, nil
+}
+
+// compareVectors says how a miner's vectors compare with the reference's, or of
+// what it is guilty without comparison.
+func compareVectors(ctx context.Context, ref Reference, s *sample) (*vectorView, *verdict, error) {
 	q, err := readVectorQuery(s.request)
 	if err != nil {
-		return verdict{}, err
+		return nil, nil, err
 	}
 	if !ref.Proves().Vectors {
-		return verdict{}, notCheckable("the reference makes no vectors")
+		return nil, nil, notCheckable("the reference makes no vectors")
 	}
 	theirs, err := openai.Vectors(s.response, len(q.inputs))
 	if err != nil {
-		return guilty("malformed", "%v", err), nil
+		v := guilty("malformed", "%v", err)
+		return nil, &v, nil
 	}
 	chosen := s.choose(len(q.inputs))
 	ask := &vectorQuery{payload: q.payload}
@@ -70,29 +94,38 @@ func judgeVectors(ctx context.Context, ref Reference, s *sample) (verdict, error
 	}
 	ours, err := ref.Vectors(ctx, ask)
 	if err != nil {
-		return verdict{}, fmt.Errorf("make the vectors again: %w", err)
+		return nil, nil, fmt.Errorf("make the vectors again: %w", err)
 	}
 	if len(ours) != len(chosen) {
-		return verdict{}, fmt.Errorf("the reference made %d vectors, want %d", len(ours), len(chosen))
+		return nil, nil, fmt.Errorf("the reference made %d vectors, want %d", len(ours), len(chosen))
 	}
-	worst := 1.0
+	view := &vectorView{made: len(q.inputs), lowest: 1, as: likeness.VectorMeasure(s.task.Model.Quantisation)}
 	for k, i := range chosen {
-		c, ok := likeness(ours[k], theirs[i])
-		if !ok {
-			return guilty("recompute", "vector %d has another length (%d numbers, want %d) or size", i, len(theirs[i]), len(ours[k])), nil
+		if !hasLength(ours[k]) {
+			return nil, nil, unreadable(fmt.Errorf("vector %d has no length", k), "vectors")
 		}
-		worst = min(worst, c)
+		c, ok := alike(ours[k], theirs[i])
+		if !ok {
+			v := guilty("recompute", "vector %d has another length (%d numbers, want %d) or size", i, len(theirs[i]), len(ours[k]))
+			return nil, &v, nil
+		}
+		view.lowest = min(view.lowest, c)
+		view.found.Items = append(view.found.Items, map[likeness.Measure]float64{view.as: 1 - c})
 	}
-	v := verdict{quality: ramp(worst, cosineBad, cosineGood), test: "recompute", e: 1,
-		detail: fmt.Sprintf("%d of %d vectors; lowest cosine %.6f", len(chosen), len(q.inputs), worst)}
-	if v.quality > 0 {
-		v.work = int64(len(q.inputs))
-	}
-	return v, nil
+	return view, nil, nil
 }
 
-// likeness is the cosine, and false for vectors of another length or norm.
-func likeness(own, their []float32) (cosine float64, ok bool) {
+// hasLength says whether a vector of the reference's can be compared with.
+func hasLength(v []float32) bool {
+	sum := 0.0
+	for _, x := range v {
+		sum += float64(x) * float64(x)
+	}
+	return sum > 0 && !math.IsInf(sum, 0)
+}
+
+// alike is the cosine, and false for vectors of another length or norm.
+func alike(own, their []float32) (cosine float64, ok bool) {
 	if len(own) != len(their) || len(own) == 0 {
 		return 0, false
 	}

@@ -59,6 +59,7 @@ var layerOf = map[string]Layer{
 
 	"checker/calibration": Pure,
 	"checker/evidence":    Pure,
+	"checker/likeness":    Pure,
 
 	"chain/local":    Adapter,
 	"chain/private":  Adapter,
