@@ -35,11 +35,8 @@ var builtin = map[Measure]Tail{
 }
 
 // Measures are all there are.
-func Measures() (all []Measure) {
-	for _, m := range []Measure{PSNR, PHash, DHash, Change, Detail, CLIP, Unsafe, Float16, Float8, Int8} {
-		all = append(all, m)
-	}
-	return all
+func Measures() []Measure {
+	return []Measure{PSNR, PHash, DHash, Change, Detail, CLIP, Unsafe, Float16, Float8, Int8}
 }
 
 // grid is where honest deviations are counted: from so far below the first
