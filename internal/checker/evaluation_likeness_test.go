@@ -14,6 +14,7 @@ import (
 	"strings"
 	"testing"
 
+	"vision/internal/checker/calibration"
 	"vision/internal/checker/likeness"
 	"vision/internal/judgement"
 	"vision/internal/modelserver"
@@ -277,7 +278,7 @@ func TestPowerOfLikeness(t *testing.T) {
 
 // calibrate counts honest stacks of classes: those with noise, with requests that the table does not use.
 func calibrate(t *testing.T, c *Checker, classes []class, n int) likeness.Bounds {
-	var stacks []likeness.Counts
+	var stacks []calibration.Counts
 	for _, cl := range classes {
 		if !strings.HasSuffix(cl.name, "noise 0.001") && !strings.HasSuffix(cl.name, "noise 0.002") && !strings.HasSuffix(cl.name, "noise 0.001, 32") {
 			continue
@@ -285,40 +286,16 @@ func calibrate(t *testing.T, c *Checker, classes []class, n int) likeness.Bounds
 		if strings.Contains(cl.name, ": ") {
 			continue // too dear to make up
 		}
-		var counts likeness.Counts
+		counts := calibration.Counts{Name: cl.name}
 		for i := range n {
 			found, err := c.MeasureLikeness(t.Context(), cl.answer(t, 100_000+i))
 			if err != nil {
 				t.Fatal(err)
 			}
-			counts.Add(found)
+			counts.AddLikeness(found)
 		}
 		stacks = append(stacks, counts)
 	}
-	alpha := 1e-3 / float64(likeness.Knots()*max(1, len(stacks)))
-	return likeness.Calibrated(stacks, func(k, n int) float64 { return clopperPearson(k, n, alpha) })
-}
-
-// clopperPearson is the upper end of the exact one-sided interval for k of n.
-func clopperPearson(k, n int, alpha float64) float64 {
-	low, high := float64(k)/float64(n), 1.0
-	for range 60 {
-		p := (low + high) / 2
-		sum := 0.0
-		for j := 0; j <= k; j++ {
-			a, _ := math.Lgamma(float64(n + 1))
-			b, _ := math.Lgamma(float64(j + 1))
-			d, _ := math.Lgamma(float64(n - j + 1))
-			sum += math.Exp(a - b - d + float64(j)*math.Log(p) + float64(n-j)*math.Log1p(-p))
-		}
-		if k < n && sum > alpha {
-			low = p
-		} else {
-			high = p
-		}
-	}
-	if k >= n {
-		return 1
-	}
-	return high
+	f := calibration.File{Stacks: stacks}
+	return f.Alike()
 }

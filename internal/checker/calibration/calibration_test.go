@@ -11,6 +11,7 @@ import (
 	"pgregory.net/rapid"
 
 	"vision/internal/checker/evidence"
+	"vision/internal/checker/likeness"
 	"vision/internal/hotkey"
 )
 
@@ -126,5 +127,59 @@ func TestOnlyTheSignersOwnWordsCount(t *testing.T) {
 	raw, _ = f.Write()
 	if _, err := Read(raw, []hotkey.ID{key.ID()}); err == nil {
 		t.Error("counts that do not add up are read")
+	}
+}
+
+// Calibrations of pictures and vectors are signed and read as those of tokens, and
+// their bounds are above the truth.
+func TestLikeness(t *testing.T) {
+	key := hotkey.FromSeed([32]byte{1})
+	r := rand.New(rand.NewPCG(3, 4))
+	const scale = 2e-5
+	c := Counts{Name: "a", Engine: "x"}
+	for range 500 {
+		response := &likeness.Response{}
+		for range 8 {
+			response.Items = append(response.Items, map[likeness.Measure]float64{likeness.Float16: scale * r.ExpFloat64()})
+		}
+		c.AddLikeness(response)
+	}
+	f := File{Task: "embed", Noise: 0.02, Stacks: []Counts{c}}
+	f.Fill()
+	if len(f.Tails) != 1 || c.Positions != 4000 || c.Responses != 500 {
+		t.Fatalf("%d tails of %d vectors", len(f.Tails), c.Positions)
+	}
+	for _, k := range f.Tails[likeness.Float16] {
+		if truth := math.Exp(-k.At / scale); k.P < truth {
+			t.Errorf("the bound at %v is %v, the chance %v", k.At, k.P, truth)
+		}
+	}
+	if got := f.Tails[likeness.Float16].Bound(3e-4); got > 0.01 {
+		t.Errorf("what 4,000 vectors never did is bounded by %v", got)
+	}
+	if err := f.Sign(key); err != nil {
+		t.Fatal(err)
+	}
+	raw, err := f.Write()
+	if err != nil {
+		t.Fatal(err)
+	}
+	back, err := Read(raw, []hotkey.ID{key.ID()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, want := back.Tails[likeness.Float16].Bound(3e-4), f.Tails[likeness.Float16].Bound(3e-4); got != want {
+		t.Errorf("read again the bound is %v, want %v", got, want)
+	}
+	bad := f
+	bad.Stacks = []Counts{{Name: "a", Likeness: &likeness.Counts{Measures: map[likeness.Measure]*likeness.Count{likeness.CLIP: {N: 1}}}}}
+	if err := bad.Sign(key); err != nil {
+		t.Fatal(err)
+	}
+	if raw, err = bad.Write(); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Read(raw, []hotkey.ID{key.ID()}); err == nil || !strings.Contains(err.Error(), "clip") {
+		t.Errorf("counts that do not add up: %v", err)
 	}
 }

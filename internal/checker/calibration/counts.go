@@ -1,6 +1,9 @@
 package calibration
 
-import "vision/internal/checker/evidence"
+import (
+	"vision/internal/checker/evidence"
+	"vision/internal/checker/likeness"
+)
 
 // Count is what was seen in one bin.
 type Count struct {
@@ -21,6 +24,8 @@ type Counts struct {
 	Greedy  []Count `json:"greedy,omitempty"`  // test A, by evidence.Bin of the gap
 	Redrawn []Count `json:"redrawn,omitempty"` // test B, by evidence.RedrawnBin
 	Replay  Parting `json:"replay"`            // test B on a server that only answers
+
+	Likeness *likeness.Counts `json:"likeness,omitempty"` // of pictures or vectors
 }
 
 // Parting counts tokens that were the same, and answers that parted.
@@ -56,6 +61,16 @@ func (c *Counts) Add(r *evidence.Response, noise float64) {
 		}
 		c.Positions++
 	}
+}
+
+// AddLikeness counts a response of pictures or vectors.
+func (c *Counts) AddLikeness(r *likeness.Response) {
+	if c.Likeness == nil {
+		c.Likeness = new(likeness.Counts)
+	}
+	c.Responses++
+	c.Positions += len(r.Items)
+	c.Likeness.Add(r)
 }
 
 func count(list *[]Count, bin int, o evidence.Outcome) {

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"vision/internal/checker/evidence"
+	"vision/internal/checker/likeness"
 	"vision/internal/hotkey"
 )
 
@@ -37,6 +38,9 @@ type File struct {
 	Redrawn []evidence.Odds `json:"redrawn,omitempty"`
 	Replay  float64         `json:"replay,omitempty"` // per token
 
+	// The tails of pictures or vectors that follow from Stacks, by measure.
+	Tails map[likeness.Measure]likeness.Tail `json:"tails,omitempty"`
+
 	Signer    hotkey.ID `json:"signer"`
 	Signature string    `json:"signature,omitempty"` // hex, over the rest
 }
@@ -56,11 +60,27 @@ func (f *File) Fill() {
 			f.Replay = max(f.Replay, UpperBound(c.Replay.Parted, c.Replay.Same+c.Replay.Parted, f.alpha()))
 		}
 	}
+	f.Tails = f.Alike().Measured
+}
+
+// Alike are what the file lets honest pictures or vectors stay below.
+func (f *File) Alike() likeness.Bounds {
+	var stacks []likeness.Counts
+	for _, c := range f.Stacks {
+		if c.Likeness != nil {
+			stacks = append(stacks, *c.Likeness)
+		}
+	}
+	alpha := f.alpha()
+	return likeness.Calibrated(stacks, func(k, n int) float64 { return UpperBound(k, n, alpha) })
 }
 
 // alpha is each bound's share of what all of them together may miss.
 func (f *File) alpha() float64 {
 	each := 2*(evidence.Bins+len(groups)+1) + 1
+	if slices.ContainsFunc(f.Stacks, func(c Counts) bool { return c.Likeness != nil }) {
+		each += likeness.Knots()
+	}
 	return (1 - Level) / float64(max(1, len(f.Stacks))*each)
 }
 
@@ -213,6 +233,11 @@ func (f *File) check() error {
 				if b.Near < 0 || b.Far < 0 || b.Absurd < 0 || b.Near > b.N || b.Far > b.N || b.Absurd > b.N || b.Near+b.Far+b.Absurd > b.N {
 					return fmt.Errorf("the calibration's counts of %s do not add up", c.Name)
 				}
+			}
+		}
+		if c.Likeness != nil {
+			if err := c.Likeness.Check(); err != nil {
+				return fmt.Errorf("the calibration's %w, of %s", err, c.Name)
 			}
 		}
 		if c.Replay.Same < 0 || c.Replay.Parted < 0 {

@@ -70,7 +70,7 @@ const Least = 1000
 // Knots is the number of bounds that a calibration of a stack can have.
 func Knots() (n int) {
 	for _, m := range Measures() {
-		n += len(m.grid())
+		n += m.knots()
 	}
 	return n
 }
@@ -81,7 +81,7 @@ func Knots() (n int) {
 // Where honest deviations were seen, what was counted is the bound, be it wider or
 // narrower than what is assumed; further out than any, the smaller of the two.
 func Calibrated(stacks []Counts, upper func(k, n int) float64) Bounds {
-	b := Bounds{Measured: map[Measure]Tail{}}
+	var b Bounds
 	for _, m := range Measures() {
 		var all Tail
 		seen := false
@@ -100,6 +100,9 @@ func Calibrated(stacks []Counts, upper func(k, n int) float64) Bounds {
 			}
 		}
 		if seen {
+			if b.Measured == nil {
+				b.Measured = map[Measure]Tail{}
+			}
 			b.Measured[m] = all.orderly()
 		}
 	}

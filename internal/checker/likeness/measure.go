@@ -39,6 +39,9 @@ func Measures() []Measure {
 	return []Measure{PSNR, PHash, DHash, Change, Detail, CLIP, Unsafe, Float16, Float8, Int8}
 }
 
+// A tail has knots where something was counted and where something is assumed: not more than these.
+func (m Measure) knots() int { return len(edges(builtin[m], onGrid(m.grid()))) }
+
 // grid is where honest deviations are counted: from so far below the first
 // assumed knot that stacks better than assumed are known to be so, to the last.
 func (m Measure) grid() []float64 {

@@ -6,7 +6,10 @@ import (
 )
 
 // Knot bounds the chance that an honest deviation is At or more.
-type Knot struct{ At, P float64 }
+type Knot struct {
+	At float64 `json:"at"`
+	P  float64 `json:"p"`
+}
 
 // Tail bounds the chance of deviations: by P of the last knot that is not
 // beyond, and by 1 before the first. Knots ascend, their P do not.
