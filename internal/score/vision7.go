@@ -91,11 +91,17 @@ func (v Vision7) oneSlot(s *state7, offer Offer) float64 {
 	return offer.Length.Seconds() / v.pace(s, offer)
 }
 
+// oneSlotBusy is the work of a period that one request after the other does as slowly as under beacons.
+// GPUs that run more at once are slower with each.
+func (v Vision7) oneSlotBusy(s *state7, offer Offer) float64 {
+	return v.oneSlot(s, offer) / exp(s.slowdown)
+}
+
 // ceiling is the most that can be credited: what is declared, the task's maximum, what the slots do.
 func (v Vision7) ceiling(s *state7, offer Offer) float64 {
 	most := float64(max(0, min(offer.Declared, offer.Maximum)))
 	if offer.Slots > 0 {
-		most = min(most, float64(offer.Slots)*v.oneSlot(s, offer))
+		most = min(most, float64(offer.Slots)*v.oneSlotBusy(s, offer))
 	}
 	return most
 }
@@ -111,10 +117,10 @@ func (v Vision7) level(s *state7, offer Offer) float64 {
 }
 
 // due is how many requests at once that level takes of this validator. They take as long as answers to
-// beacons do, longer than usual: GPUs that run more at once are slower with each. Asking for what the usual
+// beacons do, longer than usual. Asking for what the usual
 // time needs would leave slots empty, and pay who declares somewhat more than it can do.
 func (v Vision7) due(s *state7, offer Offer) float64 {
-	return v.level(s, offer) / v.oneSlot(s, offer) * exp(s.slowdown) * offer.StakeShare
+	return v.level(s, offer) / v.oneSlotBusy(s, offer) * offer.StakeShare
 }
 
 // Deadline is the longest that an answer to a beacon may take to count as delivered.
@@ -159,7 +165,7 @@ func (v Vision7) Standing(known State, offer Offer) (Standing, error) {
 	}
 	_, paid := v.paid(s, offer)
 	return Standing{
-		Credited: paid, AtOnce: paid / v.oneSlot(s, offer) * offer.StakeShare, PerUnit: v.pace(s, offer),
+		Credited: paid, AtOnce: paid / v.oneSlotBusy(s, offer) * offer.StakeShare, PerUnit: v.pace(s, offer),
 		Trust: v.trust(s), Slashed: s.slashed(), SlashUntil: s.slashedUntil,
 	}, nil
 }

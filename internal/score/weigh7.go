@@ -91,7 +91,7 @@ func (v Vision7) assess(task string, c Contender, s *state7) Factors {
 	}
 	if c.Offer.Declared > 0 {
 		h.Ceiling, h.PerUnit = v.ceiling(s, c.Offer), v.pace(s, c.Offer)
-		h.AtOnce = paid / v.oneSlot(s, c.Offer)
+		h.AtOnce = paid / v.oneSlotBusy(s, c.Offer)
 	}
 	if s.offered > 0 {
 		h.Reliability = min(1, s.kept/s.offered)
