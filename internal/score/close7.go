@@ -108,7 +108,7 @@ func (s *state7) takePace(window float64) {
 		return
 	}
 	old := float64(s.timed * power(1-1/window, p.timed))
-	sum := float64(p.logPace) / million
+	sum := float64(p.logPace) / billion
 	s.timed = old + float64(p.timed)
 	s.logPace = min(max((float64(old*s.logPace)+sum)/s.timed, -100), 100)
 }

@@ -44,7 +44,7 @@ func (s *state7) answer(a *Answer) error {
 		return fmt.Errorf("more than %d answers in one period", mostPending)
 	}
 	s.pending.timed++
-	s.pending.logPace += fixed(min(max(ln(a.PerUnit), -100), 100), million)
+	s.pending.logPace += fixed(min(max(ln(a.PerUnit), -100), 100), billion)
 	return nil
 }
 
@@ -96,7 +96,7 @@ func (v Vision7) beacon(s *state7, b *Beacon) error {
 		delivered++
 		// Against what is shorter than the slack no slowness can be measured.
 		usual := max(float64(pace*float64(max(a.Served, 1))), v.p.Slack, 1e-9)
-		slow += fixed(ln(max(1, took/usual)), million)
+		slow += fixed(ln(max(1, took/usual)), billion)
 	}
 	answered := float64(delivered) / float64(asked)
 	evidence := float64(level * max(0, answered-float64(v.p.Penalty*(1-answered))))
@@ -105,7 +105,7 @@ func (v Vision7) beacon(s *state7, b *Beacon) error {
 	learn := float64(v.learning(s) * min(1, float64(asked)/v.due(s, b.Offer)))
 	s.credited(evidence, learn)
 	if n := delivered - b.InFlight; n > 0 {
-		mean := float64(slow) / million / float64(n)
+		mean := float64(slow) / billion / float64(n)
 		s.slowdown += float64(max(learn, 1/float64(s.beacons+1)) * (mean - s.slowdown))
 	}
 	s.beacons++

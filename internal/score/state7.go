@@ -55,14 +55,14 @@ type shown struct {
 // pending7 is what the period under way has brought so far. All of it is integers, whose sums do not
 // depend on their order.
 type pending7 struct {
-	timed, logPace          int64 // answers, and sum of ln(seconds per unit) in millionths
+	timed, logPace          int64 // answers, and sum of ln(seconds per unit) in billionths
 	passed, failed          int64 // checks
 	quality, speed, product int64 // of those passed, in billionths
 	convicted               bool
 }
 
 // mostPending bounds each count of a period, so that no sum overflows.
-const mostPending = 1 << 31
+const mostPending = 1 << 26
 
 func newState7() *state7 { return &state7{audit: [3]float64{1, 1, 1}} }
 
@@ -190,7 +190,7 @@ func (s *state7) validate() error {
 		return fmt.Errorf("%d delivered of %d asked", s.last.delivered, s.last.asked)
 	case p.timed > mostPending || p.passed > mostPending || p.failed > mostPending:
 		return fmt.Errorf("%d timed, %d passed, %d failed in one period", p.timed, p.passed, p.failed)
-	case p.logPace > 100*million*p.timed || p.logPace < -100*million*p.timed:
+	case p.logPace > 100*billion*p.timed || p.logPace < -100*billion*p.timed:
 		return fmt.Errorf("a pace of %d over %d answers", p.logPace, p.timed)
 	case p.quality > billion*p.passed || p.speed > 2*billion*p.passed || p.product > 2*billion*p.passed:
 		return fmt.Errorf("qualities of %d, speeds of %d, products of %d over %d checks", p.quality, p.speed, p.product, p.passed)
@@ -198,7 +198,4 @@ func (s *state7) validate() error {
 	return nil
 }
 
-const (
-	million = 1_000_000
-	billion = 1_000_000_000
-)
+const billion = 1_000_000_000
