@@ -63,6 +63,11 @@ func commands() []command {
 		{"statement", "--project PROJECT --data DIR | --config FILE [--month 2026-11] [--html|--text|--json]", "print a project's monthly statement", runStatement},
 		{"ledger verify", "--data DIR | --config FILE [--json]", "prove that the books are in order\n\nEvery transaction sums to 0, every balance equals its transactions, each charge has its receipt and the reverse,\nand no balance was ever below 0. It holds nobody up. Exit code 1 says that they are not in order.", ledgerVerify},
 		{"prices", "--data DIR | --config FILE [--task TASK] [--history] [--json]", "show what tasks cost, and did", runPrices},
+		{"sim table", "[flags]", simTableAbout, simTable},
+		{"sim ablate", "[flags]", "say what each part of vision7 is worth: what strategies earn without it", simAblate},
+		{"sim sweep", "--parameter NAME --values X,Y,… [flags]", "say what strategies earn as one parameter changes", simSweep},
+		{"sim search", "[flags]", "search for the strategy that earns most against a mechanism", simSearch},
+		{"sim list", "", "list the strategies", simList},
 		{"hotkey new", "FILE", "make a hotkey and write its file, as the official wallet tools do", hotkeyNew},
 		{"hotkey show", "FILE", "show the address of a hotkey's file", hotkeyShow},
 	}

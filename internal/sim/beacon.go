@@ -93,6 +93,9 @@ func (s *Sim) burstAt(seat int32, b instant) {
 	task := int(s.seats[seat].task)
 	for range n - k.inFlight {
 		wish := s.world.draw(s.validators, task)
+		if s.world.Even {
+			wish.units = int32(max(heavyTailed(s.validators, s.world.Tasks[task].Units, evenSpread), 1))
+		}
 		q := s.take()
 		s.requests[q] = request{kind: bursting, validator: b.of, task: int32(task), units: wish.units, prompt: wish.prompt, repeated: wish.repeated, arrived: s.now, parent: -1, talk: -1, home: -1, burst: id}
 		k = &s.bursts[id]

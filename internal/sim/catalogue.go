@@ -67,7 +67,7 @@ func Catalogue() []Entry {
 		{Name: "fresh", Family: own, About: "serves honestly but takes a new identity every 8 periods", Make: Fresh{8}},
 		{Name: "re-register", Family: own, About: "cheaper model; takes a new identity when it is found out", Make: Reregister{}},
 
-		{Name: "cheap-15%", Family: cheaper, About: "cheaper model always, caught by 15% of checks", Make: Cheapen{Share: 1}, World: power(0.15)},
+		{Name: "cheap", Family: cheaper, About: "cheaper model always, caught by --power of checks (15%)", Make: Cheapen{Share: 1}},
 		{Name: "cheap-5%", Family: cheaper, About: "cheaper model always, caught by 5% of checks", Make: Cheapen{Share: 1}, World: power(0.05)},
 		{Name: "cheap-2%", Family: cheaper, About: "cheaper model always, caught by 2% of checks", Make: Cheapen{Share: 1}, World: power(0.02)},
 		{Name: "cheap-1%", Family: cheaper, About: "cheaper model always, caught by 1% of checks", Make: Cheapen{Share: 1}, World: power(0.01)},

@@ -16,6 +16,7 @@ const (
 	ofOperators             // what strategies draw
 	ofTrouble               // errors, outages, who leaves
 	ofBeacons
+	ofSearch // how a search changes strategies
 )
 
 // heavyTailed draws from a log-normal distribution with the mean, cut at six times it.

@@ -14,6 +14,8 @@ type Comparison struct {
 	Income Estimate // share of what the honest twin earns, costs aside
 	Runs   []Result // by seed
 	Honest []Result
+
+	world string // the signature of the world that both live in
 }
 
 // Estimate is a mean over seeds and how far off it may be.
@@ -27,10 +29,6 @@ type Estimate struct {
 // first+seeds-1 of a world, with so many runs at once. The twin of an entry
 // that changes the world lives in the changed one.
 func Compare(ctx context.Context, base World, entries []Entry, seeds, parallel int) ([]Comparison, error) {
-	type work struct {
-		world World
-		into  *Result
-	}
 	var jobs []work
 	out := make([]Comparison, len(entries))
 	twins := map[string][]Result{}
@@ -49,7 +47,7 @@ func Compare(ctx context.Context, base World, entries []Entry, seeds, parallel i
 				jobs = append(jobs, work{w, &twins[name][n]})
 			}
 		}
-		out[i] = Comparison{Entry: e, Honest: twins[name]}
+		out[i] = Comparison{Entry: e, Honest: twins[name], world: name}
 		if e.Make == Strategy(Honest{}) {
 			out[i].Runs = out[i].Honest
 			continue
@@ -62,6 +60,23 @@ func Compare(ctx context.Context, base World, entries []Entry, seeds, parallel i
 			jobs = append(jobs, work{w, &out[i].Runs[n]})
 		}
 	}
+	if err := playAll(ctx, jobs, parallel); err != nil {
+		return nil, err
+	}
+	for i := range out {
+		out[i].judge(base.Margin)
+	}
+	return out, nil
+}
+
+// work is a run to be made.
+type work struct {
+	world World
+	into  *Result
+}
+
+// playAll makes runs, so many at once. It gives the first error by the order of the runs.
+func playAll(ctx context.Context, jobs []work, parallel int) error {
 	errs := make([]error, len(jobs))
 	next := make(chan int)
 	var workers sync.WaitGroup
@@ -81,13 +96,10 @@ func Compare(ctx context.Context, base World, entries []Entry, seeds, parallel i
 	workers.Wait()
 	for _, err := range errs {
 		if err != nil {
-			return nil, err
+			return err
 		}
 	}
-	for i := range out {
-		out[i].judge(base.Margin)
-	}
-	return out, nil
+	return nil
 }
 
 // Play makes a run of a world and plays it.

@@ -22,7 +22,7 @@ func (s *Sim) open() {
 				o.Identities[n] = s.replaceIdentity(o, o.Identities[n])
 			}
 		}
-		if i > 0 && out < w.Outage {
+		if i > 1 && out < w.Outage {
 			o.awayFrom = s.now + from*w.Period
 			o.awayTill = o.awayFrom + long*w.Period/2
 		}

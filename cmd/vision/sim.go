@@ -1,0 +1,301 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"os"
+	"runtime"
+	"strconv"
+	"strings"
+	"text/tabwriter"
+
+	"vision/internal/score"
+	"vision/internal/sim"
+)
+
+// simFlags are what all simulations take.
+type simFlags struct {
+	miners, periods, tasks, validators int
+	seeds                              int
+	seed                               uint64
+	parallel                           int
+	power, falseRate, demand           float64
+	strategies                         string
+	set                                parameters
+	asJSON                             bool
+}
+
+// parameters is a flag that takes name=value pairs of a mechanism, separated by commas or repeated.
+type parameters map[string]float64
+
+func (p parameters) String() string { return "" }
+
+func (p parameters) Set(text string) error {
+	for pair := range strings.SplitSeq(text, ",") {
+		name, value, ok := strings.Cut(strings.TrimSpace(pair), "=")
+		x, err := strconv.ParseFloat(value, 64)
+		if !ok || err != nil {
+			return fmt.Errorf("%q is not NAME=NUMBER", pair)
+		}
+		p[name] = x
+	}
+	return nil
+}
+
+func addSimFlags(flags *flag.FlagSet, strategies string) *simFlags {
+	f := &simFlags{set: parameters{}}
+	usual := sim.Default(nil)
+	flags.IntVar(&f.miners, "miners", usual.Miners, "operators, 4 to 4096")
+	flags.IntVar(&f.periods, "periods", usual.Periods, "periods that are played, at least 4")
+	flags.IntVar(&f.tasks, "tasks", len(usual.Tasks), "tasks, 1 to 64")
+	flags.IntVar(&f.validators, "validators", len(usual.Stakes), "validators, 1 to 64; the first has most of the stake")
+	flags.IntVar(&f.seeds, "seeds", 3, "runs of each, by seeds that follow one another")
+	flags.Uint64Var(&f.seed, "seed", usual.Seed, "the first seed")
+	flags.IntVar(&f.parallel, "parallel", runtime.GOMAXPROCS(0), "runs at once")
+	flags.Float64Var(&f.power, "power", usual.Power, "chance that a check of a cheaper model's answer fails, 0 to 1")
+	flags.Float64Var(&f.falseRate, "false-alarms", usual.False, "chance that a check of an honest answer fails, 0 to 0.5")
+	flags.Float64Var(&f.demand, "demand", usual.Demand, "what customers ask for, as a share of capacity")
+	flags.Var(f.set, "set", "parameters of vision7, as `NAME=NUMBER,…`")
+	flags.BoolVar(&f.asJSON, "json", false, "print JSON")
+	if strategies != "" {
+		flags.StringVar(&f.strategies, "strategy", strategies, "strategies or families, separated by commas; all for all (`vision sim list` shows them)")
+	}
+	return f
+}
+
+// world is what the flags describe.
+func (f *simFlags) world() (sim.World, error) {
+	m, err := score.Named("vision4", nil)
+	if err != nil {
+		return sim.World{}, err
+	}
+	w := sim.Default(m)
+	w.Miners, w.Periods, w.Seed, w.Power, w.False, w.Demand = f.miners, f.periods, f.seed, f.power, f.falseRate, f.demand
+	switch {
+	case f.tasks < 1 || f.tasks > 64:
+		return w, usagef("--tasks is %d, want 1 to 64", f.tasks)
+	case f.validators < 1 || f.validators > 64:
+		return w, usagef("--validators is %d, want 1 to 64", f.validators)
+	case f.seeds < 1 || f.seeds > 10000:
+		return w, usagef("--seeds is %d, want 1 to 10000", f.seeds)
+	case f.parallel < 1 || f.parallel > 1024:
+		return w, usagef("--parallel is %d, want 1 to 1024", f.parallel)
+	}
+	w.Tasks = sim.Services(f.tasks)
+	if f.validators != len(w.Stakes) {
+		w.Stakes = make([]float64, f.validators)
+		for v := range w.Stakes {
+			w.Stakes[v] = 40 / float64(v+1)
+		}
+	}
+	if err := w.Validate(); err != nil {
+		return w, usagef("%s", strings.ReplaceAll(err.Error(), "\n", "; "))
+	}
+	return w, nil
+}
+
+// entries are the strategies that the flags name.
+func (f *simFlags) entries() ([]sim.Entry, error) {
+	entries, err := sim.Find(f.strategies)
+	if err != nil {
+		return nil, usagef("%v", err)
+	}
+	return entries, nil
+}
+
+// mechanism makes a mechanism with the parameters of --set; those are vision7's.
+func (f *simFlags) mechanism(name string) (score.Mechanism, error) {
+	params := map[string]float64(f.set)
+	if name == "vision4" {
+		params = nil
+	}
+	m, err := score.Named(name, params)
+	if err != nil {
+		return nil, usagef("%v", err)
+	}
+	return m, nil
+}
+
+const simTableAbout = `compare strategies with an honest twin, in a simulated network
+
+It plays whole networks of miners, validators and customers by the rules that
+the daemon runs, and says what each strategy's profit is for each unit that an
+honest miner with the same hardware earns. docs/simulation.md explains it.`
+
+func simTable(ctx context.Context, t terminal, flags *flag.FlagSet, args []string) error {
+	f := addSimFlags(flags, "all")
+	names := flags.String("mechanism", "vision4,vision7", "mechanisms, separated by commas: "+strings.Join(score.Names(), ", "))
+	page := flags.String("html", "", "also write a page with charts to this `FILE`")
+	people := flags.Bool("population", true, "also play populations that are all honest, and of which a third cheat")
+	check := flags.Bool("check", false, "fail unless vision7 keeps the claims of docs/simulation.md")
+	if _, err := parse(flags, args, 0, 0); err != nil {
+		return err
+	}
+	w, err := f.world()
+	if err != nil {
+		return err
+	}
+	study := sim.Study{World: w, Seeds: f.seeds, Parallel: f.parallel, Population: *people}
+	if study.Entries, err = f.entries(); err != nil {
+		return err
+	}
+	for name := range strings.SplitSeq(*names, ",") {
+		m, err := f.mechanism(strings.TrimSpace(name))
+		if err != nil {
+			return err
+		}
+		study.Mechanisms = append(study.Mechanisms, m)
+	}
+	report, err := study.Run(ctx)
+	if err != nil {
+		return err
+	}
+	if *page != "" {
+		if err := writePage(*page, report); err != nil {
+			return err
+		}
+	}
+	if f.asJSON {
+		err = printJSON(t.out, report)
+	} else {
+		err = report.Text(t.out)
+	}
+	if err == nil && *check {
+		err = report.Check()
+	}
+	return err
+}
+
+func writePage(name string, report sim.Report) (err error) {
+	file, err := os.Create(name)
+	if err != nil {
+		return fmt.Errorf("write the page: %w", err)
+	}
+	defer func() { err = errors.Join(err, file.Close()) }()
+	return sim.HTML(file, report)
+}
+
+func simAblate(ctx context.Context, t terminal, flags *flag.FlagSet, args []string) error {
+	f := addSimFlags(flags, "declare-1.5,declare-5,dribble-1.5,shared-tasks-2,shared-uids-4,split-4,merge,cheap,cheap-5%,cheap-fifth,on-1-of-2,re-register")
+	if _, err := parse(flags, args, 0, 0); err != nil {
+		return err
+	}
+	w, err := f.world()
+	if err != nil {
+		return err
+	}
+	entries, err := f.entries()
+	if err != nil {
+		return err
+	}
+	if _, err := f.mechanism("vision7"); err != nil {
+		return err
+	}
+	grid, err := sim.Ablate(ctx, w, f.set, sim.Parts(), entries, f.seeds, f.parallel)
+	if err != nil {
+		return err
+	}
+	if f.asJSON {
+		return printJSON(t.out, grid)
+	}
+	if err := grid.Text(t.out); err != nil {
+		return err
+	}
+	fmt.Fprintln(t.out)
+	lines := tabwriter.NewWriter(t.out, 0, 0, 2, ' ', 0)
+	for _, p := range sim.Parts() {
+		fmt.Fprintf(lines, "%s\t%s\n", p.Name, p.About)
+	}
+	return lines.Flush()
+}
+
+func simSweep(ctx context.Context, t terminal, flags *flag.FlagSet, args []string) error {
+	f := addSimFlags(flags, "cheap,cheap-fifth")
+	var dials []string
+	for _, d := range sim.Dials() {
+		dials = append(dials, d.Name)
+	}
+	dial := flags.String("parameter", "", "what is changed: "+strings.Join(dials, ", ")+", or a parameter of the mechanism")
+	values := flags.String("values", "", "its values, separated by commas")
+	mechanism := flags.String("mechanism", "vision7", "the mechanism: "+strings.Join(score.Names(), " or "))
+	if _, err := parse(flags, args, 0, 0); err != nil {
+		return err
+	}
+	if *dial == "" || *values == "" {
+		return usagef("say --parameter and --values: what is changed, and to what?")
+	}
+	var list []float64
+	for text := range strings.SplitSeq(*values, ",") {
+		x, err := strconv.ParseFloat(strings.TrimSpace(text), 64)
+		if err != nil {
+			return usagef("--values: %q is no number", text)
+		}
+		list = append(list, x)
+	}
+	w, err := f.world()
+	if err != nil {
+		return err
+	}
+	entries, err := f.entries()
+	if err != nil {
+		return err
+	}
+	if _, err := f.mechanism(*mechanism); err != nil {
+		return err
+	}
+	params := map[string]float64(f.set)
+	if *mechanism == "vision4" {
+		params = nil
+	}
+	grid, err := sim.Sweep(ctx, w, *mechanism, params, *dial, list, entries, f.seeds, f.parallel)
+	if err != nil {
+		return err
+	}
+	if f.asJSON {
+		return printJSON(t.out, grid)
+	}
+	return grid.Text(t.out)
+}
+
+func simSearch(ctx context.Context, t terminal, flags *flag.FlagSet, args []string) error {
+	f := addSimFlags(flags, "")
+	mechanism := flags.String("mechanism", "vision7", "the mechanism: "+strings.Join(score.Names(), " or "))
+	tries := flags.Int("tries", 60, "strategies that are tried, at least 5")
+	if _, err := parse(flags, args, 0, 0); err != nil {
+		return err
+	}
+	if *tries < 5 || *tries > 100000 {
+		return usagef("--tries is %d, want 5 to 100000", *tries)
+	}
+	w, err := f.world()
+	if err != nil {
+		return err
+	}
+	if w.Mechanism, err = f.mechanism(*mechanism); err != nil {
+		return err
+	}
+	found, err := sim.Search(ctx, w, *tries, f.seeds, f.parallel, func(line string) { fmt.Fprintln(t.err, line) })
+	if err != nil {
+		return err
+	}
+	if f.asJSON {
+		return printJSON(t.out, found)
+	}
+	fmt.Fprintf(t.out, "Best of %d strategies under %s: %s\nProfit ratio on the seeds that were searched: %s (flattering: it is the best of many)\nOn as many other seeds: %s\n",
+		found.Tries, *mechanism, found.Genes, found.Trained, found.Tested)
+	return nil
+}
+
+func simList(_ context.Context, t terminal, flags *flag.FlagSet, args []string) error {
+	if _, err := parse(flags, args, 0, 0); err != nil {
+		return err
+	}
+	w := tabwriter.NewWriter(t.out, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(w, "STRATEGY\tFAMILY\tWHAT IT DOES")
+	for _, e := range sim.Catalogue() {
+		fmt.Fprintf(w, "%s\t%s\t%s\n", e.Name, e.Family, e.About)
+	}
+	return w.Flush()
+}

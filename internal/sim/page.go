@@ -1,0 +1,99 @@
+package sim
+
+import (
+	_ "embed"
+	"fmt"
+	"html/template"
+	"io"
+	"math"
+	"strings"
+)
+
+//go:embed page.html
+var pageSource string
+
+var page = template.Must(template.New("page").Funcs(template.FuncMap{
+	"percent": func(x float64) string { return fmt.Sprintf("%.4g%%", 100*x) },
+	"two":     func(x float64) string { return fmt.Sprintf("%.2f", x) },
+	"one":     func(x float64) string { return fmt.Sprintf("%.1f", x) },
+	"last":    func(first uint64, n int) uint64 { return first + uint64(n) - 1 },
+}).Parse(pageSource))
+
+// HTML writes a report, and grids of ablations and sweeps if there are any, as
+// one page that loads nothing else. Every chart is followed by its numbers.
+func HTML(out io.Writer, r Report, grids ...Grid) error {
+	type view struct {
+		Report
+		Charts []template.HTML
+		Grids  []Grid
+	}
+	v := view{Report: r, Grids: grids}
+	for m, name := range r.Mechanisms {
+		v.Charts = append(v.Charts, r.chart(m, name))
+	}
+	return page.Execute(out, v)
+}
+
+// Geometry of a chart, in pixels of its own coordinates.
+const (
+	chartLeft  = 190
+	chartWidth = 520
+	chartRow   = 22
+	chartTop   = 34
+)
+
+// place is where a ratio is drawn: linear up to 2, logarithmic above, cut at -2.5.
+func place(x float64) float64 {
+	const low, most = -2.5, 500.0
+	x = min(max(x, low), most)
+	if x > 2 {
+		x = 2 + 0.75*math.Log2(x/2)
+	}
+	return chartLeft + chartWidth*(x-low)/(2+0.75*math.Log2(most/2)-low)
+}
+
+// chart draws one mechanism's profit ratios as a dot and an interval a row.
+func (r Report) chart(m int, name string) template.HTML {
+	var b strings.Builder
+	height := chartTop + chartRow*len(r.Rows) + 10
+	above := 0
+	for _, row := range r.Rows {
+		if row.Profit[m].Mean > 1 {
+			above++
+		}
+	}
+	fmt.Fprintf(&b, `<svg viewBox="0 0 %d %d" role="img" aria-labelledby="t%d d%d">`, chartLeft+chartWidth+70, height, m, m)
+	fmt.Fprintf(&b, `<title id="t%d">Profit of each strategy under %s, in an honest twin's</title>`, m, template.HTMLEscapeString(name))
+	fmt.Fprintf(&b, `<desc id="d%d">%d of %d strategies have a mean above 1. The table below has all numbers.</desc>`, m, above, len(r.Rows))
+	for _, tick := range []float64{-2, -1, 0, 1, 2, 10, 100} {
+		class := "tick"
+		if tick == 1 {
+			class = "tick honest"
+		}
+		x := place(tick)
+		fmt.Fprintf(&b, `<line class="%s" x1="%.1f" x2="%.1f" y1="%d" y2="%d"/><text class="axis" x="%.1f" y="20">%g</text>`, class, x, x, chartTop-8, height-6, x, tick)
+	}
+	for i, row := range r.Rows {
+		p := row.Profit[m]
+		y := float64(chartTop + chartRow*i + chartRow/2)
+		class := "below"
+		switch {
+		case row.Family == "honest":
+			class = "same"
+		case p.Mean > 1.02:
+			class = "above"
+		}
+		fmt.Fprintf(&b, `<g class="%s"><title>%s: %s</title><text class="name" x="%d" y="%.1f">%s</text>`, class, template.HTMLEscapeString(row.About), p, chartLeft-10, y+4, template.HTMLEscapeString(row.Strategy))
+		if p.Radius > 0 {
+			fmt.Fprintf(&b, `<line x1="%.1f" x2="%.1f" y1="%.1f" y2="%.1f"/>`, place(p.Mean-p.Radius), place(p.Mean+p.Radius), y, y)
+		}
+		if class == "above" {
+			fmt.Fprintf(&b, `<path d="M%.1f %.1fl5 9h-10z"/>`, place(p.Mean), y-6)
+		} else {
+			fmt.Fprintf(&b, `<circle cx="%.1f" cy="%.1f" r="4.5"/>`, place(p.Mean), y)
+		}
+		fmt.Fprintf(&b, `<text class="value" x="%d" y="%.1f">%.2f</text></g>`, chartLeft+chartWidth+12, y+4, p.Mean)
+	}
+	b.WriteString(`</svg>`)
+	return template.HTML(b.String())
+}

@@ -1,0 +1,140 @@
+package sim
+
+import (
+	"bytes"
+	"context"
+	"encoding/xml"
+	"io"
+	"strings"
+	"testing"
+
+	"vision/internal/score"
+)
+
+func tiny(t *testing.T) World {
+	t.Helper()
+	w := small(t, "vision7")
+	w.Miners, w.Periods, w.Period = 6, 6, 900
+	return w
+}
+
+func TestReportsInTextAndOnAPage(t *testing.T) {
+	w := tiny(t)
+	entries, err := Find("honest,declare-5")
+	if err != nil {
+		t.Fatal(err)
+	}
+	report, err := Study{World: w, Mechanisms: []score.Mechanism{score.Vision4{}, w.Mechanism}, Entries: entries, Seeds: 2, Parallel: 2, Population: true}.Run(context.Background())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(report.Rows) != 2 || len(report.Rows[1].Profit) != 2 || len(report.Rows[1].Profit[1].Values) != 2 || len(report.People) != 4 {
+		t.Fatalf("the report lacks something: %+v", report)
+	}
+	var text, page bytes.Buffer
+	if err := report.Text(&text); err != nil {
+		t.Fatal(err)
+	}
+	if err := HTML(&page, report, Grid{Title: "a grid", Corner: "ROW", Columns: []string{"c"}, Rows: []string{"r"}, Cells: [][]Interval{{{Mean: 1.5}}}}); err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{"declare-5", "vision4", "vision7", "rank correlation"} {
+		if !strings.Contains(text.String(), want) || !strings.Contains(page.String(), want) {
+			t.Errorf("%q is missing from the text or the page", want)
+		}
+	}
+	for _, external := range []string{"http://", "https://", "src=", "@import", "url("} {
+		if strings.Contains(page.String(), external) {
+			t.Errorf("the page has %q: it must load nothing", external)
+		}
+	}
+	// The charts must be well-formed by themselves.
+	for rest := page.String(); ; {
+		from := strings.Index(rest, "<svg")
+		if from < 0 {
+			break
+		}
+		to := strings.Index(rest, "</svg>") + len("</svg>")
+		d := xml.NewDecoder(strings.NewReader(rest[from:to]))
+		for {
+			if _, err := d.Token(); err == io.EOF {
+				break
+			} else if err != nil {
+				t.Fatalf("a chart is not well-formed: %v", err)
+			}
+		}
+		rest = rest[to:]
+	}
+}
+
+func TestEveryPartTurnsOff(t *testing.T) {
+	w := tiny(t)
+	entries, _ := Find("declare-5")
+	g, err := Ablate(context.Background(), w, nil, Parts(), entries, 1, 2)
+	if err != nil {
+		t.Fatal(err)
+	}
+	same := 0
+	for i := range g.Rows[1:] {
+		if g.Cells[i+1][0].Mean == g.Cells[0][0].Mean {
+			same++
+			t.Logf("%s makes no difference", g.Rows[i+1])
+		}
+	}
+	if len(g.Rows) != len(Parts()) || same > 3 { // some parts only show with cheaper models
+		t.Errorf("%d parts of %d make no difference at all", same, len(g.Rows))
+	}
+	if declared := g.Cells[1][0].Mean; declared < 2*max(g.Cells[0][0].Mean, 0.5) {
+		t.Errorf("with what is declared credited, declaring five times pays %.2f", declared)
+	}
+}
+
+func TestSweepsTurnDialsAndParameters(t *testing.T) {
+	w := tiny(t)
+	for _, dial := range []string{"declare", "power", "penalty"} {
+		entries, _ := Find("declare-5")
+		g, err := Sweep(context.Background(), w, "vision7", nil, dial, []float64{0.5, 1}, entries, 1, 2)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(g.Columns) != 2 || len(g.Rows) != len(g.Cells) || len(g.Cells[0]) != 2 {
+			t.Errorf("%s: a grid of %d by %d", dial, len(g.Cells), len(g.Columns))
+		}
+	}
+	if _, err := Sweep(context.Background(), w, "vision7", nil, "no-such", []float64{1}, nil, 1, 1); err == nil {
+		t.Error("a parameter that there is not was swept")
+	}
+}
+
+func TestSearchFindsThatLyingPaysUnderVision4(t *testing.T) {
+	w := tiny(t)
+	w.Mechanism = score.Vision4{}
+	found, err := Search(context.Background(), w, 8, 1, 2, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if found.Trained.Mean < 1.2 || found.Tries != 8 || found.Genes == "" {
+		t.Errorf("found %+v", found)
+	}
+	again, err := Search(context.Background(), w, 8, 1, 1, nil)
+	if err != nil || again.Strategy != found.Strategy {
+		t.Errorf("the same search found another strategy, error %v", err)
+	}
+}
+
+func TestChecksOfReports(t *testing.T) {
+	interval := func(mean float64) Interval { return Interval{Mean: mean, Radius: 0.05, Values: []float64{mean, mean}} }
+	good := Community{Mechanism: "vision7", Success: interval(1), Rank: interval(1)}
+	r := Report{Mechanisms: []string{"vision4", "vision7"}, Rows: []Row{{Strategy: "x", Family: "y", Profit: []Interval{interval(9), interval(1.02)}}}, People: []Community{good}}
+	if err := r.Check(); err != nil {
+		t.Errorf("a good report: %v", err)
+	}
+	r.Rows[0].Profit[1] = interval(1.2)
+	r.People[0].Success, r.People[0].Synthetic, r.People[0].Rank = interval(0.9), interval(0.03), interval(0.5)
+	err := r.Check()
+	for _, want := range []string{"x has a profit ratio", "requests were answered", "3.00% of capacity", "rank correlation"} {
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("error %v, want one about %q", err, want)
+		}
+	}
+}
