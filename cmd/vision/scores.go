@@ -65,15 +65,15 @@ func runScores(ctx context.Context, t terminal, flags *flag.FlagSet, args []stri
 func printScores(out io.Writer, r scorer.Report) error {
 	printPeriod(out, r)
 	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', tabwriter.AlignRight)
-	fmt.Fprintln(w, "UID\tHOTKEY\tWEIGHT\tTASK\tCAPACITY\tOK\t429\tFAILED\tPERIOD\tQUALITY\tSPEED\tCHECKS\tEFFECTIVE\tSHARE\t")
+	fmt.Fprintln(w, "UID\tHOTKEY\tWEIGHT\tTASK\tCAPACITY\tOK\t429\tFAILED\tPERIOD\tQUALITY\tSPEED\tCHECKS\tEFFECTIVE\tSHARE\tSTANDING\t")
 	for _, m := range r.Miners {
 		for i, c := range m.Tasks {
 			who := [3]string{"", "", ""}
 			if i == 0 {
 				who = [3]string{fmt.Sprint(m.UID), m.Hotkey.String(), fmt.Sprintf("%.4f", m.Weight)}
 			}
-			fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%d\t%d\t%d\t%d\t%.3f\t%.3f\t%.3f\t%d\t%.1f\t%.3f\t\n", who[0], who[1], who[2], c.Task, c.Capacity,
-				c.Counts.OK, c.Counts.RateLimited, c.Counts.Failed, c.PeriodScore, c.Quality.Mean, c.Quality.Speed, c.Quality.Checks, c.Effective, c.CubedShare)
+			fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%d\t%d\t%d\t%d\t%.3f\t%.3f\t%.3f\t%d\t%.1f\t%.3f\t%s\t\n", who[0], who[1], who[2], c.Task, c.Capacity,
+				c.Counts.OK, c.Counts.RateLimited, c.Counts.Failed, c.PeriodScore, c.Quality.Mean, c.Quality.Speed, c.Quality.Checks, c.Effective, c.CubedShare, standing(c))
 		}
 	}
 	return w.Flush()
@@ -115,6 +115,7 @@ func printMiner(out io.Writer, r scorer.Report) error {
 			if err := w.Flush(); err != nil {
 				return err
 			}
+			printJudgement(out, c.Judgement)
 			printEvidence(out, c)
 		}
 	}
@@ -149,7 +150,52 @@ func printEvidence(out io.Writer, c scorer.ContenderReport) {
 		if k.Untimed {
 			from = " (of its other answers)"
 		}
-		fmt.Fprintf(out, "    %s %s: quality %.3f, speed %.3f%s, %d units, by %s: %s\n",
-			k.At.Local().Format(time.TimeOnly), k.Source, k.Quality, k.Speed, from, k.Work, k.Test, k.Detail)
+		again := ""
+		if k.Again != "" {
+			again = "; again by " + k.Again
+		}
+		fmt.Fprintf(out, "    %s %s: quality %.3f, speed %.3f%s, %d units, E %.3g by %s: %s%s\n",
+			k.At.Local().Format(time.TimeOnly), k.Source, k.Quality, k.Speed, from, k.Work, k.E, k.Test, k.Detail, again)
+	}
+}
+
+// standing is what a miner is taken for; "-" of one that was never checked.
+func standing(c scorer.ContenderReport) string {
+	if c.Judgement == nil {
+		return "-"
+	}
+	return c.Judgement.Standing.String()
+}
+
+func printJudgement(out io.Writer, j *scorer.Judgement) {
+	if j == nil {
+		fmt.Fprintln(out, "  standing: never checked")
+		return
+	}
+	fmt.Fprintf(out, "  standing: %s since %s; wealth %.3g of the bet against it (%.3g convicts), so quality at most %.3f\n",
+		j.Standing, j.Since.Local().Format(time.DateTime), j.Wealth, j.ConvictsAt, j.Quality)
+	fmt.Fprintf(out, "  checked %d responses, %d of them suspicious; convicted %d times\n", j.Checked, j.Suspicious, j.Convictions)
+	if j.RecordNeeds > 0 {
+		fmt.Fprintf(out, "  clean record: %d of the %d responses that it takes\n", j.Record, j.RecordNeeds)
+	}
+	const most = 20
+	for i, e := range j.Evidence {
+		if i == 0 {
+			fmt.Fprintln(out, "  speaks against it, newest first:")
+		}
+		if i == most {
+			fmt.Fprintf(out, "    and %d more\n", len(j.Evidence)-most)
+			break
+		}
+		what := "suspicious"
+		if e.Proves {
+			what = "convicted it"
+		}
+		again := ""
+		if e.Again != "" {
+			again = "; again by " + e.Again
+		}
+		fmt.Fprintf(out, "    response %d, %s, %s (%s, %d bytes kept): E %.3g by %s, %s: %s%s\n",
+			e.Number, e.At.Local().Format(time.DateTime), what, e.Request, e.Bytes, e.E, e.By, e.Test, e.Detail, again)
 	}
 }

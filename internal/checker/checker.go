@@ -50,6 +50,7 @@ type Checker struct {
 type slotted struct {
 	Reference
 	config ReferenceConfig
+	name   string // for people: engine and model, numbered if several are alike
 	slots  chan struct{}
 	bounds evidence.Bounds
 	alike  likeness.Bounds
@@ -90,9 +91,23 @@ func New(config Config, deps Deps) (*Checker, error) {
 		if err != nil {
 			return nil, fmt.Errorf("open references[%d]: %w", i, err)
 		}
-		c.references = append(c.references, &slotted{ref, rc, make(chan struct{}, rc.Slots), evidence.Bounds{Noise: ref.Proves().Noise}, likeness.Bounds{}})
+		c.references = append(c.references, &slotted{ref, rc, c.name(rc), make(chan struct{}, rc.Slots), evidence.Bounds{Noise: ref.Proves().Noise}, likeness.Bounds{}})
 	}
 	return c, nil
+}
+
+// name is what the next reference is called.
+func (c *Checker) name(r ReferenceConfig) string {
+	name, alike := r.Engine+" "+r.Model, 1
+	for _, other := range c.references {
+		if other.config.Engine == r.Engine && other.config.Model == r.Model {
+			alike++
+		}
+	}
+	if alike > 1 {
+		name += fmt.Sprintf(" #%d", alike)
+	}
+	return name
 }
 
 var errUnable = errors.New("checker: the reference cannot prove this")
@@ -111,6 +126,8 @@ func (c *Checker) Judge(ctx context.Context, req proto.CheckRequest) (res proto.
 		v, err := judges[s.kind.Evidence()](ctx, ref.Reference, s)
 		if err == nil {
 			res, err = v.response(s.outcome)
+			p := ref.Proves()
+			res.Reference, res.Weak = ref.name, s.kind.Evidence() == task.Tokens && (p.Redraw || p.Replay) && p.Engine != "" && !sameSampler(p, s)
 		}
 		return err
 	})
@@ -135,7 +152,7 @@ func (c *Checker) Measure(ctx context.Context, req proto.CheckRequest) (r *evide
 
 // Bounds are what Judge weighs answers of a task by.
 func (c *Checker) Bounds(t *task.Task) (evidence.Bounds, error) {
-	ref, _, err := c.find(t)
+	ref, _, err := c.find(t, 0)
 	if err != nil {
 		return evidence.Bounds{}, err
 	}
@@ -175,7 +192,7 @@ func (c *Checker) MeasureLikeness(ctx context.Context, req proto.CheckRequest) (
 
 // Alike are what Judge weighs pictures and vectors of a task by.
 func (c *Checker) Alike(t *task.Task) (likeness.Bounds, error) {
-	ref, _, err := c.find(t)
+	ref, _, err := c.find(t, 0)
 	if err != nil {
 		return likeness.Bounds{}, err
 	}
@@ -204,18 +221,19 @@ func (c *Checker) turn(ctx context.Context, req *proto.CheckRequest, do func(con
 			err = c.explain(caller, err)
 		}
 	}()
-	if err := acquire(ctx, c.turns); err != nil {
-		return err
-	}
-	defer func() { <-c.turns }()
-	ref, kind, err := c.find(&req.Task)
+	ref, kind, err := c.find(&req.Task, req.Turn)
 	if err != nil {
 		return err
 	}
+	// The reference first: waiting for a slow one must take no turn from others.
 	if err := acquire(ctx, ref.slots); err != nil {
 		return err
 	}
 	defer func() { <-ref.slots }()
+	if err := acquire(ctx, c.turns); err != nil {
+		return err
+	}
+	defer func() { <-c.turns }()
 	defer func() {
 		if p := recover(); p != nil {
 			c.deps.Log.Error("panic while checking", "sample", req.Sample.ID, "task", req.Task.Name,
@@ -236,16 +254,21 @@ func acquire(ctx context.Context, slots chan struct{}) error {
 	}
 }
 
-// find gives the reference that judges a task.
-func (c *Checker) find(t *task.Task) (*slotted, task.Kind, error) {
+// find gives the reference that judges a task: of those that do, in the order of
+// the configuration, the one whose turn it is.
+func (c *Checker) find(t *task.Task, turn int) (*slotted, task.Kind, error) {
 	kind, ok := task.KindNamed(t.Kind)
 	if !ok || judges[kind.Evidence()] == nil {
 		return nil, nil, c.unserved(t, "unknown_kind", "This checker does not know the kind %q: it may be older than the validator", t.Kind)
 	}
+	var able []*slotted
 	for _, r := range c.references {
 		if r.config.judges(t.Name, t.Model.Name) {
-			return r, kind, nil
+			able = append(able, r)
 		}
+	}
+	if len(able) > 0 {
+		return able[max(turn, 0)%len(able)], kind, nil
 	}
 	return nil, nil, c.unserved(t, "no_reference", "No reference judges the task %q (model %q): add one to references", t.Name, t.Model.Name)
 }

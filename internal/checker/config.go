@@ -16,7 +16,10 @@ type Config struct {
 	Queue int `yaml:"queue"`
 	// Timeout is the longest that one check may take.
 	Timeout time.Duration `yaml:"timeout"`
-	// References are tried in order: the first that matches a task judges it.
+	// References are in order: the first that matches a task judges it. What fails its
+	// check, and what watched miners answered, is judged by the second that matches
+	// as well, if there is one: name another machine, or another engine, for the models that
+	// matter.
 	References []ReferenceConfig `yaml:"references"`
 	// Clip embeds pictures, so that what they show is compared too.
 	Clip ClipConfig `yaml:"clip"`

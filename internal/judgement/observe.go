@@ -5,7 +5,14 @@ import "fmt"
 // Observe is s and one more checked response, whose e-value is e: finite and
 // at least 0; Proof or more convicts. A response that was judged twice counts
 // with the smaller e-value, which is one too.
-func (r Rules) Observe(s State, e float64) (State, error) {
+func (r Rules) Observe(s State, e float64) (State, error) { return r.observe(s, e, true) }
+
+// ObservePart is Observe of a response that was broken off: it speaks against the
+// miner as far as it came, and is none of a clean record, which friends could
+// make long by asking and going away.
+func (r Rules) ObservePart(s State, e float64) (State, error) { return r.observe(s, e, false) }
+
+func (r Rules) observe(s State, e float64, whole bool) (State, error) {
 	if !(e >= 0 && e <= maxE) {
 		return s, fmt.Errorf("evidence of %v, want a number from 0 to %v", e, maxE)
 	}
@@ -21,7 +28,7 @@ func (r Rules) Observe(s State, e float64) (State, error) {
 	proved := e >= Proof || wealth >= 1/r.Alpha
 	switch {
 	case s.Standing == Convicted:
-		if s.clean(r, e, proved || wealth >= r.Watch) {
+		if s.clean(r, e, whole, proved || wealth >= r.Watch) {
 			s.Standing, s.Probation, s.Rise = Watched, true, s.Checked+1
 			s.begin()
 		}
@@ -31,7 +38,7 @@ func (r Rules) Observe(s State, e float64) (State, error) {
 		s.begin()
 	default:
 		s.lowest(wealth)
-		s.stand(r, e, wealth)
+		s.stand(r, e, whole, wealth)
 	}
 	return s, nil
 }
@@ -70,7 +77,7 @@ func (s *State) lowest(wealth float64) {
 
 // clean adds a response to the record of a miner that has been convicted, and
 // says whether it is long enough now.
-func (s *State) clean(r Rules, e float64, broken bool) bool {
+func (s *State) clean(r Rules, e float64, whole, broken bool) bool {
 	switch {
 	case broken && s.Standing == Convicted:
 		s.begin()
@@ -78,17 +85,17 @@ func (s *State) clean(r Rules, e float64, broken bool) bool {
 		s.Record = 0
 	case e >= Suspect:
 		s.Record = max(s.Record-25, 0)
-	default:
+	case whole:
 		s.Record++
 	}
 	return s.Record >= r.Record(s.Convictions)
 }
 
 // stand is the standing of a miner that is not convicted.
-func (s *State) stand(r Rules, e, wealth float64) {
+func (s *State) stand(r Rules, e float64, whole bool, wealth float64) {
 	switch {
 	case s.Probation:
-		if s.clean(r, e, wealth >= r.Watch) {
+		if s.clean(r, e, whole, wealth >= r.Watch) {
 			s.Standing, s.Probation, s.Record = Trusted, false, 0
 		}
 	case wealth >= r.Watch:

@@ -13,6 +13,11 @@ const Proof = 1e300
 // judged again before it counts.
 const Suspect = 3
 
+// Failing is the e-value from which a response, judged again, is not what the
+// task's model gives, for rules that count failures: an honest one is at most
+// once in a hundred.
+const Failing = 100
+
 // Rules are the parameters of judgement.
 type Rules struct {
 	// Alpha is the largest chance that an honest miner is ever convicted on a

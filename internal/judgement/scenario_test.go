@@ -12,6 +12,7 @@ import (
 //
 //	start                      a miner of whom nothing is known
 //	see E [x N]                N checked responses with that e-value, or "proof"
+//	part E [x N]               the same, of responses that were broken off
 //	repeat N … end             the lines between them, N times
 //	standing S                 trusted, watched or convicted
 //	wealth|quality|rise|checked|convictions A [to B]
@@ -51,7 +52,11 @@ func (p *play) run(lines []string, number int) {
 		switch words[0] {
 		case "start":
 			p.state = State{}
-		case "see":
+		case "see", "part":
+			observe := rules.Observe
+			if words[0] == "part" {
+				observe = rules.ObservePart
+			}
 			e, n := Proof, 1
 			if words[1] != "proof" {
 				e = p.number(at, words[1])
@@ -61,7 +66,7 @@ func (p *play) run(lines []string, number int) {
 			}
 			for range n {
 				var err error
-				if p.state, err = rules.Observe(p.state, e); err != nil {
+				if p.state, err = observe(p.state, e); err != nil {
 					p.t.Fatalf("%s:%d: %v", p.file, at, err)
 				}
 			}

@@ -22,3 +22,35 @@ func watchScorer(r prometheus.Registerer, s *scorer.Scorer) {
 		}, func() float64 { return float64(of(s.Stats())) }))
 	}
 }
+
+// watchChecks exports what a scorer's checks found.
+func watchChecks(r prometheus.Registerer, s *scorer.Scorer) { r.MustRegister(checks{s}) }
+
+// checks collects from a scorer.
+type checks struct{ scorer *scorer.Scorer }
+
+var (
+	checksDesc = prometheus.NewDesc("vision_scorer_checks_total",
+		"Checked answers since the start, by test; verdict: passed, or failed, also when judged again.", []string{"test", "verdict"}, nil)
+	standingDesc = prometheus.NewDesc("vision_scorer_standing",
+		"Miners on tasks, by what they are taken for.", []string{"standing"}, nil)
+	pendingDesc = prometheus.NewDesc("vision_scorer_checks_pending",
+		"Sampled answers that wait for a check, as of the last time that they were counted.", nil, nil)
+)
+
+func (c checks) Describe(to chan<- *prometheus.Desc) {
+	to <- checksDesc
+	to <- standingDesc
+	to <- pendingDesc
+}
+
+func (c checks) Collect(to chan<- prometheus.Metric) {
+	for test, n := range c.scorer.Verdicts() {
+		to <- prometheus.MustNewConstMetric(checksDesc, prometheus.CounterValue, float64(n[0]), test, "passed")
+		to <- prometheus.MustNewConstMetric(checksDesc, prometheus.CounterValue, float64(n[1]), test, "failed")
+	}
+	for standing, n := range c.scorer.Standings() {
+		to <- prometheus.MustNewConstMetric(standingDesc, prometheus.GaugeValue, float64(n), standing.String())
+	}
+	to <- prometheus.MustNewConstMetric(pendingDesc, prometheus.GaugeValue, float64(c.scorer.Backlog()))
+}

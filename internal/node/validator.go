@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"sync"
 	"time"
 
 	"vision/internal/checker"
@@ -233,8 +234,6 @@ func (v *Validator) addScorer(ctx context.Context, judges []judge) error {
 	if err != nil {
 		return err
 	}
-	rates := sampling.Default()
-	rates.Min = v.config.Scorer.CheckRate
 	c := scorer.Config{
 		Signer:      v.Key,
 		Ledger:      v.Ledger,
@@ -244,7 +243,7 @@ func (v *Validator) addScorer(ctx context.Context, judges []judge) error {
 		Catalogue:   v.Catalogue.Catalogue,
 		Sampling:    &v.rates,
 		Secret:      secret,
-		Rates:       rates,
+		Rates:       v.sampling(),
 		Log:         v.Log,
 		Period:      v.config.Period,
 		ProbeAtOnce: v.config.Scorer.Probes,
@@ -270,6 +269,7 @@ func (v *Validator) addScorer(ctx context.Context, judges []judge) error {
 		return err
 	}
 	watchScorer(v.ops.Registry, s)
+	watchChecks(v.ops.Registry, s)
 	v.group.Add(daemon.Component{Name: "pruning", Serve: v.prune})
 	v.group.Add(daemon.Component{Name: "scorer", Serve: s.Run})
 	return nil
@@ -289,13 +289,23 @@ func (v *Validator) prune(ctx context.Context) error {
 	}
 }
 
-// followRates keeps the sampling rates of a gateway whose scorer is in another process.
-func (v *Validator) followRates(ctx context.Context) error {
+// sampling is how much is checked.
+func (v *Validator) sampling() sampling.Config {
 	rates := sampling.Default()
 	rates.Min = v.config.Scorer.CheckRate
+	return rates
+}
+
+// followRates keeps the sampling rates of a gateway whose scorer is in another process.
+func (v *Validator) followRates(ctx context.Context) error {
+	var backlog sync.WaitGroup
+	defer backlog.Wait()
+	backlog.Go(func() {
+		scorer.FollowBacklog(ctx, v.store, &v.rates, v.sampling(), max(scorer.BacklogEvery(v.config.Period), 100*time.Millisecond), nil)
+	})
 	for {
 		since := time.Now().Add(-scorer.RateWindow(v.config.Period))
-		if err := scorer.RefreshRates(ctx, v.store, &v.rates, rates, since); err != nil && ctx.Err() == nil {
+		if err := scorer.RefreshRates(ctx, v.store, &v.rates, v.sampling(), since); err != nil && ctx.Err() == nil {
 			v.Log.Warn("cannot refresh sampling rates", "err", err)
 		}
 		select {

@@ -3,7 +3,8 @@
 // These are facts, written once and never changed (a sample's state apart);
 // scores are functions of them.
 //
-//	attempt ──► Outcome ──(secret draw)──► Sample ──(checker)──► Check
+//	attempt ──► Outcome ──(secret draw)──► Sample ──(checker)──► Check ──► Judgement
+//	                                         └──(if it speaks against the miner)──► Evidence
 package outcome
 
 import (
@@ -136,21 +137,4 @@ type Answer struct {
 	ContentType string
 	Body        []byte // as the customer got it, at most store.MaxAnswer bytes
 	Dropped     bool   // it was longer, and Body does not hold it
-}
-
-// Check is a checking server's verdict on a sample. A checker's own error is
-// not a Check: the sample stays pending.
-type Check struct {
-	Sample  int64
-	Task    string
-	Miner   hotkey.ID
-	Source  Source
-	At      time.Time
-	Quality float64 // [0, 1]
-	Speed   float64 // speed factor of the mechanism, >= 0
-	Work    int64   // units that the checker verified; <= the outcome's Work
-	Test    string  // which test judged it: "prefill-t0", "recompute", …
-	Detail  string  // one line for people, no prompt text
-	E       float64 // evidence against honesty, an e-value (>= 0; 1 says nothing)
-	Untimed bool    // the answer does not show how fast it was made: Speed follows from others of the miner's
 }

@@ -103,6 +103,9 @@ type CheckRequest struct {
 	Task   task.Task      `json:"task"`
 	Spec   Spec           `json:"spec"` // what the miner declared of its server
 	Sample outcome.Sample `json:"sample"`
+	// Turn picks the reference: 0 the first that judges the task, 1 the second, and so
+	// on around. A sample is judged again with the next turn.
+	Turn int `json:"turn,omitempty"`
 }
 
 // CheckResponse is its verdict. A checker that cannot judge answers with an
@@ -112,5 +115,8 @@ type CheckResponse struct {
 	Work    int64   `json:"work"`    // units verified
 	Test    string  `json:"test"`
 	Detail  string  `json:"detail"`
-	E       float64 `json:"e"`
+	E       float64 `json:"e"` // evidence against honesty: finite, >= 0, and for honest miners at most 1 on average
+
+	Reference string `json:"reference,omitempty"` // what judged it, for people
+	Weak      bool   `json:"weak,omitempty"`      // what the miner declares of its server rules out a stronger test of its answers
 }

@@ -4,18 +4,22 @@
 // customers' requests and the validator's own.
 //
 //	secret, request id ─HMAC (package relay)─► draw in [0, 1) ──draw < rate──► kept
-//	checks so far, samples waiting ─► Rates ─► Table (swapped whole)
+//	checks so far, standing, declaration ─► rate of a pair ─┐
+//	samples that wait ─► how far behind checks are ─────────┴► Table
 //
-// Invariants: a rate is in [Config.Min, 1] and never NaN; it does not rise
-// with the number of checks of a pair, nor with the number of samples that
-// wait; reading a Table takes no lock.
+// Invariants: a rate is in [0, 1] and never NaN; it does not rise with the number
+// of checks of a pair, nor with the number of samples that wait, and is 0 once
+// Config.Most wait: when checks are behind, less is sampled, and the queue ends
+// somewhere. Reading a Table takes no lock.
 package sampling
 
 import (
 	"fmt"
+	"math"
 	"sync/atomic"
 
 	"vision/internal/hotkey"
+	"vision/internal/judgement"
 	"vision/internal/outcome"
 )
 
@@ -23,69 +27,111 @@ import (
 type Config struct {
 	Min     float64 // rate of a pair with evidence enough, (0, 1]
 	Enough  int     // checks of a pair, within the window that the caller counts, from which on the rate is Min; >= 1
+	Watched float64 // least rate of a pair that is watched, (0, 1]; a convicted one has a fifth of it
+	Weak    float64 // least rate of a pair whose declaration rules out the strongest test, (0, 1]
 	Backlog int     // samples waiting at which every rate is halved; >= 1
+	Most    int     // samples waiting at which nothing more is kept; > Backlog
 }
 
 // Default checks one answer in fifty of a pair that has been checked fifty
-// times, as many as count in its quality.
-func Default() Config { return Config{Min: 0.02, Enough: 50, Backlog: 200} }
+// times, as many as count in its quality; one in four of a pair that is watched.
+func Default() Config {
+	return Config{Min: 0.02, Enough: 50, Watched: 0.25, Weak: 0.1, Backlog: 200, Most: 4000}
+}
 
 // Validate says what is wrong with the settings.
 func (c Config) Validate() error {
+	rate := func(r float64) bool { return r > 0 && r <= 1 }
 	switch {
-	case !(c.Min > 0 && c.Min <= 1):
+	case !rate(c.Min):
 		return fmt.Errorf("sampling min is %v, want above 0 and at most 1", c.Min)
 	case c.Enough < 1:
 		return fmt.Errorf("sampling enough is %d, want at least 1", c.Enough)
+	case !rate(c.Watched):
+		return fmt.Errorf("sampling watched is %v, want above 0 and at most 1", c.Watched)
+	case !rate(c.Weak):
+		return fmt.Errorf("sampling weak is %v, want above 0 and at most 1", c.Weak)
 	case c.Backlog < 1:
 		return fmt.Errorf("sampling backlog is %d, want at least 1", c.Backlog)
+	case c.Most <= c.Backlog:
+		return fmt.Errorf("sampling most is %d, want more than backlog, %d", c.Most, c.Backlog)
 	}
 	return nil
 }
 
-// Rate is the chance, [Min, 1], that an answer of a pair is kept that has been
-// checked so many times, while so many samples of all pairs wait for a check.
+// Known is what is known of a pair of a miner and a task. The zero Known is nothing.
+type Known struct {
+	Checks   int                // within the window that the caller counts
+	Standing judgement.Standing //
+	Weak     bool               // what the miner declares of its server rules out the strongest test
+}
+
+// Rate is the chance, [Min, 1], that an answer of a pair is kept while no check
+// waits.
 //
 // A pair without evidence has everything kept; as evidence grows the rate falls
-// to Min with the square of what is lacking. A checker that is behind divides
-// all rates by 1 + pending/Backlog, down to Min.
-func Rate(checks, pending int, c Config) float64 {
-	lacking := 1 - min(float64(max(checks, 0))/float64(max(c.Enough, 1)), 1)
+// to Min with the square of what is lacking, or to what its standing or
+// declaration asks for.
+func (c Config) Rate(k Known) float64 {
+	lacking := 1 - min(float64(max(k.Checks, 0))/float64(max(c.Enough, 1)), 1)
 	rate := c.Min + (1-c.Min)*lacking*lacking
-	rate /= 1 + float64(max(pending, 0))/float64(max(c.Backlog, 1))
+	switch k.Standing {
+	case judgement.Watched:
+		rate = max(rate, c.Watched)
+	case judgement.Convicted:
+		rate = max(rate, c.Watched/5)
+	}
+	if k.Weak {
+		rate = max(rate, c.Weak)
+	}
 	return min(max(rate, c.Min), 1)
+}
+
+// Behind is the part, [0, 1], of every rate that is left while so many samples
+// wait: 1 if none does, about a half at Backlog, 0 from Most on.
+func (c Config) Behind(pending int) float64 {
+	waiting := float64(max(pending, 0))
+	return max(0, 1-waiting/float64(max(c.Most, 1))) / (1 + waiting/float64(max(c.Backlog, 1)))
 }
 
 // Table holds the rate of every pair. The zero Table keeps everything. All
 // methods are safe for any number of goroutines.
-type Table struct{ now atomic.Pointer[rates] }
+type Table struct {
+	now    atomic.Pointer[rates]
+	behind atomic.Uint64 // bits of 1 - Behind, so that zero is all
+}
 
 // rates does not change once it is in a Table.
 type rates struct {
 	byPair map[outcome.Pair]float64
-	others float64 // of pairs that have no check yet
+	others float64 // of pairs of which nothing is known
 }
 
-// Set replaces all rates: counts are the checks of each pair within the
-// caller's window, pending the samples that wait.
-func (t *Table) Set(counts map[outcome.Pair]int, pending int, c Config) {
-	next := &rates{byPair: make(map[outcome.Pair]float64, len(counts)), others: Rate(0, pending, c)}
-	for pair, n := range counts {
-		next.byPair[pair] = Rate(n, pending, c)
+// Set replaces the rates of all pairs.
+func (t *Table) Set(known map[outcome.Pair]Known, c Config) {
+	next := &rates{byPair: make(map[outcome.Pair]float64, len(known)), others: c.Rate(Known{})}
+	for pair, k := range known {
+		next.byPair[pair] = c.Rate(k)
 	}
 	t.now.Store(next)
 }
 
+// SetPending says how many samples wait.
+func (t *Table) SetPending(pending int, c Config) {
+	t.behind.Store(math.Float64bits(1 - c.Behind(pending)))
+}
+
 // Rate is the chance that an answer of the pair is kept.
 func (t *Table) Rate(task string, miner hotkey.ID) float64 {
+	left := 1 - math.Float64frombits(t.behind.Load())
 	now := t.now.Load()
 	if now == nil {
-		return 1
+		return left
 	}
 	if rate, ok := now.byPair[outcome.Pair{Miner: miner, Task: task}]; ok {
-		return rate
+		return rate * left
 	}
-	return now.others
+	return now.others * left
 }
 
 // Keep says whether the answer is kept to whose request draw belongs.

@@ -2,49 +2,74 @@ package sampling
 
 import (
 	"math"
+	"math/rand/v2"
 	"testing"
 
 	"vision/internal/hotkey"
+	"vision/internal/judgement"
 	"vision/internal/outcome"
 
 	"pgregory.net/rapid"
 )
 
 func configs(t *rapid.T) Config {
+	backlog := rapid.IntRange(1, 5000).Draw(t, "backlog")
 	return Config{
 		Min:     rapid.Float64Range(1e-6, 1).Draw(t, "min"),
 		Enough:  rapid.IntRange(1, 500).Draw(t, "enough"),
-		Backlog: rapid.IntRange(1, 5000).Draw(t, "backlog"),
+		Watched: rapid.Float64Range(1e-6, 1).Draw(t, "watched"),
+		Weak:    rapid.Float64Range(1e-6, 1).Draw(t, "weak"),
+		Backlog: backlog,
+		Most:    backlog + rapid.IntRange(1, 5000).Draw(t, "most"),
 	}
 }
 
-func TestRateFavoursLittleEvidence(t *testing.T) {
+func TestRateFavoursLittleEvidenceAndSuspicion(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		c := configs(t)
 		if err := c.Validate(); err != nil {
 			t.Fatal(err)
 		}
-		checks := rapid.IntRange(0, 1000).Draw(t, "checks")
-		pending := rapid.IntRange(0, 100000).Draw(t, "pending")
-		rate := Rate(checks, pending, c)
+		k := Known{Checks: rapid.IntRange(0, 1000).Draw(t, "checks"), Weak: rapid.Bool().Draw(t, "weak"),
+			Standing: rapid.SampledFrom([]judgement.Standing{judgement.Trusted, judgement.Watched, judgement.Convicted}).Draw(t, "standing")}
+		rate := c.Rate(k)
 		if !(rate >= c.Min && rate <= 1) {
 			t.Fatalf("rate %v, want %v to 1", rate, c.Min)
 		}
-		if more := Rate(checks+1, pending, c); more > rate {
-			t.Fatalf("%v after %d checks, but %v after one more", rate, checks, more)
+		more, clear := k, k
+		more.Checks++
+		clear.Standing, clear.Weak = judgement.Trusted, false
+		if c.Rate(more) > rate || c.Rate(clear) > rate {
+			t.Fatalf("%v for %+v, but %v after one more check and %v without suspicion", rate, k, c.Rate(more), c.Rate(clear))
 		}
-		if behind := Rate(checks, pending+1, c); behind > rate {
-			t.Fatalf("%v while %d wait, but %v while one more does", rate, pending, behind)
+		pending := rapid.IntRange(0, 20000).Draw(t, "pending")
+		left, then := c.Behind(pending), c.Behind(pending+1)
+		if !(left >= 0 && left <= 1) || then > left || (pending >= c.Most) != (left == 0) {
+			t.Fatalf("%v is left of rates while %d wait, %v while one more does", left, pending, then)
 		}
-		if got := Rate(c.Enough, 0, c); got != c.Min {
+		if got := c.Rate(Known{Checks: c.Enough}); got != c.Min {
 			t.Fatalf("rate with evidence enough is %v, want %v", got, c.Min)
 		}
 	})
-	if got := Rate(0, 0, Default()); got != 1 {
-		t.Errorf("nothing known, nothing waiting: rate %v, want 1", got)
+	c := Default()
+	for name, x := range map[string]struct {
+		got  float64
+		want float64
+	}{
+		"nothing known":        {c.Rate(Known{}), 1},
+		"enough":               {c.Rate(Known{Checks: 50}), 0.02},
+		"watched":              {c.Rate(Known{Checks: 50, Standing: judgement.Watched}), 0.25},
+		"convicted":            {c.Rate(Known{Checks: 50, Standing: judgement.Convicted}), 0.05},
+		"weak declaration":     {c.Rate(Known{Checks: 50, Weak: true}), 0.1},
+		"nothing waits":        {c.Behind(0), 1},
+		"as many as the bound": {c.Behind(4000), 0},
+	} {
+		if x.got != x.want {
+			t.Errorf("%s: %v, want %v", name, x.got, x.want)
+		}
 	}
-	if got := Rate(0, 200, Default()); got != 0.5 {
-		t.Errorf("with a full backlog: rate %v, want 0.5", got)
+	if got := c.Behind(200); got < 0.45 || got > 0.5 {
+		t.Errorf("with a backlog of 200: %v is left of rates, want about a half", got)
 	}
 }
 
@@ -52,9 +77,15 @@ func TestConfigIsChecked(t *testing.T) {
 	if err := Default().Validate(); err != nil {
 		t.Error(err)
 	}
-	for _, bad := range []Config{{0, 1, 1}, {math.NaN(), 1, 1}, {2, 1, 1}, {1, 0, 1}, {1, 1, 0}} {
-		if bad.Validate() == nil {
-			t.Errorf("%+v is accepted", bad)
+	for name, spoil := range map[string]func(*Config){
+		"min 0": func(c *Config) { c.Min = 0 }, "min NaN": func(c *Config) { c.Min = math.NaN() }, "min 2": func(c *Config) { c.Min = 2 },
+		"enough 0": func(c *Config) { c.Enough = 0 }, "backlog 0": func(c *Config) { c.Backlog = 0 }, "most": func(c *Config) { c.Most = c.Backlog },
+		"watched 0": func(c *Config) { c.Watched = 0 }, "weak 2": func(c *Config) { c.Weak = 2 },
+	} {
+		c := Default()
+		spoil(&c)
+		if c.Validate() == nil {
+			t.Errorf("%s is accepted", name)
 		}
 	}
 }
@@ -65,8 +96,8 @@ func TestTable(t *testing.T) {
 	if !table.Keep(0.999, "chat", a) {
 		t.Error("an empty table drops an answer: nothing is known of anyone, so all is to be kept")
 	}
-	c := Config{Min: 0.1, Enough: 10, Backlog: 10}
-	table.Set(map[outcome.Pair]int{{Miner: a, Task: "chat"}: 10}, 0, c)
+	c := Config{Min: 0.1, Enough: 10, Watched: 0.5, Weak: 0.2, Backlog: 10, Most: 100}
+	table.Set(map[outcome.Pair]Known{{Miner: a, Task: "chat"}: {Checks: 10}, {Miner: b, Task: "chat"}: {Checks: 10, Standing: judgement.Watched}}, c)
 	for _, want := range []struct {
 		draw  float64
 		task  string
@@ -74,23 +105,88 @@ func TestTable(t *testing.T) {
 		keep  bool
 	}{
 		{0.099, "chat", a, true}, {0.1, "chat", a, false},
-		{0.999, "images", a, true}, {0.999, "chat", b, true},
+		{0.499, "chat", b, true}, {0.5, "chat", b, false},
+		{0.999, "images", a, true}, {0.999, "chat", hotkey.ID{3}, true},
 	} {
 		if got := table.Keep(want.draw, want.task, want.miner); got != want.keep {
 			t.Errorf("%+v: kept %t", want, got)
 		}
 	}
-	table.Set(nil, 10, c)
-	if table.Keep(0.5, "chat", a) || !table.Keep(0.499, "chat", a) {
-		t.Errorf("rate %v of a pair nobody has checked while the checker is behind, want 0.5", table.Rate("chat", a))
+	table.SetPending(10, c)
+	if left := 0.9 / 2; table.Keep(left, "images", a) || !table.Keep(left-1e-9, "images", a) {
+		t.Errorf("rate %v of a pair nobody has checked while the checker is behind, want %v", table.Rate("images", a), left)
 	}
+	table.SetPending(100, c)
+	if table.Keep(0, "images", a) || table.Keep(0, "chat", a) {
+		t.Error("an answer is kept although as many wait as may")
+	}
+	table.SetPending(0, c)
+	if !table.Keep(0.999, "images", a) {
+		t.Error("nothing waits any more, and answers are still dropped")
+	}
+}
+
+// Under a load of a hundred times what can be checked, the queue settles far
+// below the bound, what is checked is as much as can be, and all pairs have their share.
+func TestOverload(t *testing.T) {
+	const (
+		pairs   = 50
+		traffic = 500 // answers a second
+		able    = 5   // checks a second
+		every   = 5   // seconds between two looks at the queue
+		seconds = 3600
+	)
+	c := Default()
+	rng := rand.New(rand.NewPCG(1, 2))
+	var table Table
+	known := map[outcome.Pair]Known{}
+	pending, most, checked := 0, 0, 0
+	var queue []outcome.Pair
+	for s := range seconds {
+		if s%60 == 0 {
+			table.Set(known, c)
+		}
+		if s%every == 0 {
+			table.SetPending(pending, c)
+		}
+		for range traffic {
+			p := outcome.Pair{Miner: hotkey.ID{byte(rng.IntN(pairs))}, Task: "chat"}
+			if table.Keep(rng.Float64(), p.Task, p.Miner) {
+				queue = append(queue, p)
+			}
+		}
+		for range min(able, len(queue)) {
+			k := known[queue[0]]
+			k.Checks++
+			known[queue[0]], queue = k, queue[1:]
+			checked++
+		}
+		pending = len(queue)
+		if s > 60 {
+			most = max(most, pending)
+		}
+	}
+	if most >= c.Most {
+		t.Errorf("%d samples wait after the first minute, want fewer than %d", most, c.Most)
+	}
+	if pending > 2000 || pending < 1 {
+		t.Errorf("%d samples wait in the end", pending)
+	}
+	if checked != able*seconds {
+		t.Errorf("%d checks, want %d: as many as can be done", checked, able*seconds)
+	}
+	for p, k := range known {
+		if k.Checks < able*seconds/pairs/2 {
+			t.Errorf("miner %d had %d checks of %d", p.Miner[0], k.Checks, checked)
+		}
+	}
+	t.Logf("at most %d waited after the first minute, %d in the end", most, pending)
 }
 
 func TestSamplerKeepsByRequest(t *testing.T) {
 	var table Table
-	c := Config{Min: 0.1, Enough: 10, Backlog: 10}
-	table.Set(map[outcome.Pair]int{{Miner: hotkey.ID{1}, Task: "chat"}: 10}, 0, c)
-	s := Sampler{Table: &table, Draw: func(id string) float64 { return map[string]float64{"low": 0.05, "high": 0.5}[id] }}
+	table.Set(map[outcome.Pair]Known{{Miner: hotkey.ID{1}, Task: "chat"}: {Checks: 50}}, Default())
+	s := Sampler{Table: &table, Draw: func(id string) float64 { return map[string]float64{"low": 0.01, "high": 0.5}[id] }}
 	if !s.Keep("low", "chat", hotkey.ID{1}) || s.Keep("high", "chat", hotkey.ID{1}) {
 		t.Error("the request's own draw does not decide")
 	}

@@ -2,13 +2,12 @@ package scorer
 
 import (
 	"context"
-	"fmt"
 	"sync"
 	"time"
 
 	"vision/internal/fault"
+	"vision/internal/judgement"
 	"vision/internal/outcome"
-	"vision/internal/proto"
 )
 
 // retries are what is known of samples that could not be checked, and of the
@@ -101,7 +100,7 @@ func (s *Scorer) checking(ctx context.Context) error {
 func (s *Scorer) checkNext(ctx context.Context, r *retries) {
 	idle := min(time.Second, s.c.Period/20)
 	for ctx.Err() == nil {
-		samples, err := s.c.Store.ClaimSamples(ctx, s.c.Now(), 2*s.c.CheckWithin, 1)
+		samples, err := s.c.Store.ClaimSamples(ctx, s.c.Now(), 3*s.c.CheckWithin, 1)
 		if err != nil && ctx.Err() == nil {
 			s.log.Warn("samples are not checked for now", "err", err)
 		}
@@ -128,7 +127,11 @@ func (s *Scorer) checkOne(ctx context.Context, sample *outcome.Sample, r *retrie
 		// A verdict is kept even while we shut down.
 		keep, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
 		defer cancel()
-		err = s.c.Store.SaveCheck(keep, check)
+		var change judgement.Change
+		change, err = s.c.Store.SaveCheck(keep, check, s.c.Judgement)
+		if err == nil {
+			s.judged(check, change)
+		}
 		if err == nil || fault.KindOf(err) == fault.NotFound { // somebody else judged it first
 			r.passed(sample.ID, name)
 			return
@@ -156,34 +159,6 @@ func (s *Scorer) postpone(ctx context.Context, id int64, wait time.Duration, why
 	if err := s.c.Store.PostponeSample(ctx, id, s.c.Now().Add(wait), why); err != nil && ctx.Err() == nil {
 		s.log.Warn("a sample could not be given back; its lease runs out", "sample", id, "err", err)
 	}
-}
-
-// judge asks the checker and adds the speed that we measured ourselves.
-func (s *Scorer) judge(ctx context.Context, sample *outcome.Sample) (outcome.Check, error) {
-	o := sample.Outcome
-	t, ok := s.c.Catalogue().Lookup(o.Task)
-	if !ok {
-		return outcome.Check{}, fmt.Errorf("task %q is not in the catalogue any more", o.Task)
-	}
-	ctx, cancel := context.WithTimeout(ctx, s.c.CheckWithin)
-	defer cancel()
-	spec := s.declared.spec(outcome.Pair{Miner: o.Miner, Task: o.Task})
-	v, err := s.c.Checker.Check(ctx, proto.CheckRequest{Task: *t, Spec: spec, Sample: *sample})
-	if err != nil {
-		return outcome.Check{}, fmt.Errorf("ask the checker: %w", err)
-	}
-	if !(v.Quality >= 0 && v.Quality <= 1) || v.Work < 0 || !(v.E >= 0) {
-		return outcome.Check{}, fmt.Errorf("the checker's verdict is out of range: quality %v, work %d, e %v", v.Quality, v.Work, v.E)
-	}
-	work := min(v.Work, o.Work)
-	speed, untimed, err := s.speed(ctx, t, &o, work)
-	if err != nil {
-		return outcome.Check{}, err
-	}
-	return outcome.Check{
-		Sample: sample.ID, Task: o.Task, Miner: o.Miner, Source: o.Source, At: s.c.Now(),
-		Quality: v.Quality, Speed: speed, Untimed: untimed, Work: work, Test: v.Test, Detail: v.Detail, E: v.E,
-	}, nil
 }
 
 // dropOld drops samples that have waited too long to say anything of today.

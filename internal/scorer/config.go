@@ -10,6 +10,7 @@ import (
 	"vision/internal/chain"
 	"vision/internal/dispatch"
 	"vision/internal/hotkey"
+	"vision/internal/judgement"
 	"vision/internal/outcome"
 	"vision/internal/period"
 	"vision/internal/proto"
@@ -33,7 +34,7 @@ type Store interface {
 	Features(ctx context.Context, kind string, limit int) ([]task.Features, error)
 	ClaimSamples(ctx context.Context, now time.Time, lease time.Duration, limit int) ([]outcome.Sample, error)
 	PostponeSample(ctx context.Context, id int64, until time.Time, why string) error
-	SaveCheck(ctx context.Context, c outcome.Check) error
+	SaveCheck(ctx context.Context, c outcome.Check, rules judgement.Rules) (judgement.Change, error)
 	DropSample(ctx context.Context, id int64) error
 	DropSamples(ctx context.Context, t time.Time) (int, error)
 	StartPeriod(ctx context.Context, p period.Period, contenders []period.Contender) (period.Period, error)
@@ -93,6 +94,7 @@ type Config struct {
 	Learn     func(int64) bool // optional: whether probes may be made of what was asked with a key; nil: of none
 	Mechanism Mechanism        // optional: score.Vision4
 	Rates     sampling.Config  // optional: sampling.Default
+	Judgement judgement.Rules  // optional: judgement.Default
 	Log       *slog.Logger     // optional: silent
 	Now       func() time.Time // optional: time.Now
 
@@ -101,7 +103,7 @@ type Config struct {
 	FetchWithin time.Duration // optional: what one miner has to answer in, 5 s or a tenth of the period
 	ProbeAtOnce int           // optional: probes under way at once, 256; further ones are left out
 	CheckAtOnce int           // optional: samples at the checker at once, 4
-	CheckWithin time.Duration // optional: what one check may take, 2 min
+	CheckWithin time.Duration // optional: what one check may take, 2 min; twice that if it fails and is done again
 	CheckMaxAge time.Duration // optional: samples older than this are dropped unchecked, 24 h
 	Grace       time.Duration // optional: for outcomes on their way to the store, 5 s or a tenth of the period
 	Poll        time.Duration // optional: how often the store is read for outcomes, 1 s or a fiftieth of the period
@@ -133,6 +135,10 @@ func (c Config) withDefaults() (Config, error) {
 	orElse(&c.Rates, sampling.Default())
 	if err := c.Rates.Validate(); err != nil {
 		missing = append(missing, fmt.Errorf("scorer: %w", err))
+	}
+	orElse(&c.Judgement, judgement.Default())
+	if err := c.Judgement.Validate(); err != nil {
+		missing = append(missing, fmt.Errorf("scorer: judgement: %w", err))
 	}
 	if c.Log == nil {
 		c.Log = slog.New(slog.DiscardHandler)

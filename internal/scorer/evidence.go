@@ -18,6 +18,8 @@ type Evidence interface {
 	Contenders(ctx context.Context, id int64) ([]period.Contender, error)
 	Results(ctx context.Context, n int) ([]period.Result, error)
 	Checks(ctx context.Context, miner hotkey.ID, task string, limit int) ([]outcome.Check, error)
+	Judgements(ctx context.Context) ([]outcome.Judgement, error)
+	Evidence(ctx context.Context, miner hotkey.ID, task string, limit int) ([]outcome.Evidence, error)
 	LastWeights(ctx context.Context) (period.Weights, error)
 	SeqBefore(ctx context.Context, t time.Time) (int64, error)
 	OutcomesAfter(ctx context.Context, after int64, limit int) ([]outcome.Numbered, error)
@@ -61,14 +63,10 @@ func gather(ctx context.Context, st Evidence, c *task.Catalogue, id int64) (gath
 		if err != nil {
 			return g, fmt.Errorf("read checks: %w", err)
 		}
-		var judged []score.Check
-		for _, check := range checks {
-			judged = append(judged, score.Check{Quality: check.Quality, Speed: check.Speed})
-		}
 		byTask[pair.Task] = append(byTask[pair.Task], score.Contender{
 			Hotkey: pair.Miner,
 			Offer:  score.Offer{Declared: r.Declared, Maximum: r.Capacity, StakeShare: 1}, // of which r.Capacity counts
-			State:  score.Vision4{}.Recall(history[pair], judged),
+			State:  score.Vision4{}.Recall(history[pair], paid(checks)),
 		})
 	}
 	for _, t := range c.Tasks() {

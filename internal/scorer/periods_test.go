@@ -14,6 +14,7 @@ import (
 	"vision/internal/period"
 	"vision/internal/proto"
 	"vision/internal/relay"
+	"vision/internal/sampling"
 )
 
 // fails answers nothing but errors.
@@ -392,7 +393,10 @@ func TestCheckerDown(t *testing.T) {
 			v.Work += 50 // more than there was
 			return v, err
 		}
-		w.start(func(c *Config) { c.Rates.Min, c.Rates.Enough, c.Rates.Backlog = 0.1, 50, 10 })
+		w.start(func(c *Config) {
+			c.Rates = sampling.Default()
+			c.Rates.Min, c.Rates.Backlog = 0.1, 10
+		})
 		w.until(31 * time.Minute)
 		pending, _ := w.store.Pending(t.Context())
 		if pending < 10 || len(w.store.checks) != 0 {

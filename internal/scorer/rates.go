@@ -12,22 +12,55 @@ import (
 // RateSource is what sampling rates follow from.
 type RateSource interface {
 	CheckCounts(ctx context.Context, since time.Time) (map[outcome.Pair]int, error)
+	Judgements(ctx context.Context) ([]outcome.Judgement, error)
 	Pending(ctx context.Context) (int, error)
 }
 
-// RefreshRates sets a table's rates from the checks since a time and the
-// samples that wait. A gateway without a scorer in its process calls it too.
+// RefreshRates sets a table's rates from the checks since a time and what is
+// known of miners. A gateway without a scorer in its process calls it too.
 func RefreshRates(ctx context.Context, st RateSource, table *sampling.Table, c sampling.Config, since time.Time) error {
+	list, err := st.Judgements(ctx)
+	if err != nil {
+		return fmt.Errorf("read what is known of miners: %w", err)
+	}
+	return refresh(ctx, st, table, c, since, list)
+}
+
+func refresh(ctx context.Context, st RateSource, table *sampling.Table, c sampling.Config, since time.Time, list []outcome.Judgement) error {
 	counts, err := st.CheckCounts(ctx, since)
 	if err != nil {
 		return fmt.Errorf("count checks: %w", err)
 	}
-	pending, err := st.Pending(ctx)
-	if err != nil {
-		return fmt.Errorf("count samples that wait: %w", err)
+	known := make(map[outcome.Pair]sampling.Known, len(counts))
+	for pair, n := range counts {
+		known[pair] = sampling.Known{Checks: n}
 	}
-	table.Set(counts, pending, c)
+	for _, j := range list {
+		pair := outcome.Pair{Miner: j.Miner, Task: j.Task}
+		k := known[pair]
+		k.Standing, k.Weak = j.State.Standing, j.Weak
+		known[pair] = k
+	}
+	table.Set(known, c)
 	return nil
+}
+
+// BacklogEvery is how often the samples that wait should be counted, for a period
+// of some length: much more often than rates change, for when checks fall behind.
+func BacklogEvery(length time.Duration) time.Duration { return min(5*time.Second, length/20) }
+
+// FollowBacklog keeps a table up to date with the number of samples that wait, until
+// ctx ends; told, if not nil, hears of it too.
+func FollowBacklog(ctx context.Context, st RateSource, table *sampling.Table, c sampling.Config, every time.Duration, told func(int, error)) {
+	for ok := true; ok; ok = sleep(ctx, every) {
+		pending, err := st.Pending(ctx)
+		if err == nil {
+			table.SetPending(pending, c)
+		}
+		if told != nil && ctx.Err() == nil {
+			told(pending, err)
+		}
+	}
 }
 
 // RateWindow is how far back checks count as evidence for sampling rates.
@@ -37,7 +70,12 @@ func RateWindow(length time.Duration) time.Duration { return 8 * length }
 func (s *Scorer) tune(ctx context.Context) error {
 	every := min(time.Minute, s.c.Period/5)
 	for {
-		if err := RefreshRates(ctx, s.c.Store, s.c.Sampling, s.c.Rates, s.c.Now().Add(-RateWindow(s.c.Period))); err != nil && ctx.Err() == nil {
+		since := s.c.Now().Add(-RateWindow(s.c.Period))
+		list, err := s.learnStandings(ctx)
+		if err == nil {
+			err = refresh(ctx, s.c.Store, s.c.Sampling, s.c.Rates, since, list)
+		}
+		if err != nil && ctx.Err() == nil {
 			s.log.Warn("sampling rates stay as they are", "err", err)
 		}
 		if err := s.learn(ctx); err != nil && ctx.Err() == nil {
@@ -48,3 +86,20 @@ func (s *Scorer) tune(ctx context.Context) error {
 		}
 	}
 }
+
+// followBacklog makes sampling follow how far checks are behind.
+func (s *Scorer) followBacklog(ctx context.Context) error {
+	FollowBacklog(ctx, s.c.Store, s.c.Sampling, s.c.Rates, BacklogEvery(s.c.Period), func(pending int, err error) {
+		if err != nil {
+			s.log.Warn("cannot count the samples that wait", "err", err)
+			return
+		}
+		if was := s.backlog.Swap(int64(pending)); pending >= s.c.Rates.Backlog && was < int64(s.c.Rates.Backlog) {
+			s.log.Warn("checks are behind: less is sampled", "waiting", pending, "part", s.c.Rates.Behind(pending))
+		}
+	})
+	return nil
+}
+
+// Backlog is how many samples waited for a check when they were last counted.
+func (s *Scorer) Backlog() int { return int(s.backlog.Load()) }

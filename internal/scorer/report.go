@@ -3,12 +3,14 @@ package scorer
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"time"
 
 	"vision/internal/fault"
 	"vision/internal/hotkey"
+	"vision/internal/judgement"
 	"vision/internal/outcome"
 	"vision/internal/period"
 	"vision/internal/score"
@@ -81,7 +83,8 @@ type ContenderReport struct {
 	PeriodMean     float64       `json:"period_mean"`    // the average alone
 	HistoryFactor  float64       `json:"history_factor"` // less than 1 while the history is short
 	Quality        QualityReport `json:"quality"`
-	Checks         []CheckReport `json:"checks,omitempty"` // newest first; only in a report on one miner
+	Checks         []CheckReport `json:"checks,omitempty"`    // newest first; only in a report on one miner
+	Judgement      *Judgement    `json:"judgement,omitempty"` // what its checks say of it, all together
 	Effective      float64       `json:"effective_volume"`
 	Share          float64       `json:"share"`       // of all contenders' effective volume in the task
 	CubedShare     float64       `json:"cubed_share"` // cubed, and scaled to sum to 1 again
@@ -124,6 +127,10 @@ type CheckReport struct {
 	Work    int64     `json:"work"`
 	Test    string    `json:"test"`
 	Detail  string    `json:"detail"`
+	E       float64   `json:"e"`                   // evidence against honesty: 1 says nothing
+	By      string    `json:"reference,omitempty"` // the reference that judged it
+	Again   string    `json:"again,omitempty"`     // how it was judged again, if it was
+	Failed  bool      `json:"failed,omitempty"`
 }
 
 // ReportOptions choose what Compose reports.
@@ -131,6 +138,8 @@ type ReportOptions struct {
 	Miner     hotkey.ID // only this one, and with its checks; zero is all
 	Now       time.Time // the present
 	Mechanism Mechanism // optional: score.Vision4
+
+	Rules judgement.Rules // optional: judgement.Default
 }
 
 // Compose computes a report from what is kept. It only reads. A miner that
@@ -139,6 +148,7 @@ func Compose(ctx context.Context, st Evidence, c *task.Catalogue, opts ReportOpt
 	if opts.Mechanism == nil {
 		opts.Mechanism = score.Vision4{}
 	}
+	orElse(&opts.Rules, judgement.Default())
 	rep := Report{At: opts.Now, Tasks: []TaskReport{}, Miners: []MinerReport{}}
 	g, err := gather(ctx, st, c, 0)
 	if err != nil {
@@ -177,13 +187,16 @@ func Compose(ctx context.Context, st Evidence, c *task.Catalogue, opts ReportOpt
 		rep.Tasks = append(rep.Tasks, TaskReport{t.Name, t.Kind, string(kind.Unit()), t.Weight, contenders[t.Name]})
 	}
 	rep.Miners = minersOf(out, g, now, opts.Miner)
+	if err := withJudgements(ctx, st, rep.Miners, opts.Rules); err != nil {
+		return rep, err
+	}
 	if opts.Miner.IsZero() {
 		return rep, nil
 	}
 	if len(rep.Miners) == 0 {
 		return rep, fault.New(fault.NotFound, "miner_not_found", "nothing is known of miner %s: it has not contended in the newest period", opts.Miner)
 	}
-	return rep, withChecks(ctx, st, &rep.Miners[0])
+	return rep, errors.Join(withChecks(ctx, st, &rep.Miners[0]), withEvidence(ctx, st, &rep.Miners[0]))
 }
 
 // underWay is the running period with its counts so far, or nil.
@@ -296,7 +309,7 @@ func withChecks(ctx context.Context, st Evidence, m *MinerReport) error {
 			return fmt.Errorf("read checks: %w", err)
 		}
 		for _, c := range checks {
-			m.Tasks[i].Checks = append(m.Tasks[i].Checks, CheckReport{c.At, c.Source.String(), c.Quality, c.Speed, c.Untimed, c.Work, c.Test, c.Detail})
+			m.Tasks[i].Checks = append(m.Tasks[i].Checks, CheckReport{c.At, c.Source.String(), c.Quality, c.Speed, c.Untimed, c.Work, c.Test, c.Detail, c.E, c.Reference, c.Again, c.Failed})
 		}
 	}
 	return nil

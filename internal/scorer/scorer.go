@@ -10,6 +10,7 @@ import (
 
 	"vision/internal/chain"
 	"vision/internal/hotkey"
+	"vision/internal/judgement"
 	"vision/internal/outcome"
 	"vision/internal/period"
 	"vision/internal/proto"
@@ -27,6 +28,9 @@ type Scorer struct {
 	running  atomic.Pointer[book]
 	tail     *tail
 	declared declared
+
+	standings standings
+	backlog   atomic.Int64
 
 	asked     chan struct{} // closed when capacities were first fetched
 	heardOnce sync.Once     // closes asked
@@ -64,10 +68,11 @@ func New(c Config) (*Scorer, error) {
 	}
 	s := &Scorer{
 		c: c, log: c.Log.With("component", "scorer"),
-		declared: declared{specs: map[outcome.Pair]proto.Spec{}, answered: map[hotkey.ID]bool{}},
-		asked:    make(chan struct{}),
-		free:     make(chan struct{}, c.ProbeAtOnce),
-		setWake:  make(chan struct{}, 1),
+		declared:  declared{specs: map[outcome.Pair]proto.Spec{}, answered: map[hotkey.ID]bool{}},
+		standings: standings{known: map[outcome.Pair]judgement.Standing{}, counts: map[verdictKind]int64{}},
+		asked:     make(chan struct{}),
+		free:      make(chan struct{}, c.ProbeAtOnce),
+		setWake:   make(chan struct{}, 1),
 	}
 	s.tail = &tail{s: s}
 	s.shape.Store(&shape{corpus: c.Corpus})
@@ -82,7 +87,7 @@ func (s *Scorer) Run(ctx context.Context) error {
 	defer tell(nil)
 	defer context.AfterFunc(ctx, func() { tell(relay.ErrShutdown) })()
 	group, ctx := errgroup.WithContext(told)
-	for _, part := range []func(context.Context) error{s.periods, s.tail.follow, s.tune, s.setting, s.checking, s.watching} {
+	for _, part := range []func(context.Context) error{s.periods, s.tail.follow, s.tune, s.followBacklog, s.setting, s.checking, s.watching} {
 		group.Go(func() error { return part(ctx) })
 	}
 	err := group.Wait()

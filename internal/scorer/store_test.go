@@ -10,6 +10,7 @@ import (
 
 	"vision/internal/fault"
 	"vision/internal/hotkey"
+	"vision/internal/judgement"
 	"vision/internal/outcome"
 	"vision/internal/period"
 	"vision/internal/task"
@@ -34,6 +35,9 @@ type memory struct {
 	features map[string][]task.Features
 	lastID   int64
 
+	judgements map[outcome.Pair]judgement.State
+	evidence   []outcome.Evidence
+
 	fail func(method string) (before, after error)
 }
 
@@ -44,7 +48,7 @@ type kept struct {
 }
 
 func newMemory() *memory {
-	return &memory{samples: map[int64]*kept{}, entrants: map[int64][]period.Contender{}, results: map[int64][]period.Result{}}
+	return &memory{judgements: map[outcome.Pair]judgement.State{}, samples: map[int64]*kept{}, entrants: map[int64][]period.Contender{}, results: map[int64][]period.Result{}}
 }
 
 // do runs f as the method's effect.
@@ -128,15 +132,49 @@ func (m *memory) PostponeSample(_ context.Context, id int64, until time.Time, _ 
 	})
 }
 
-func (m *memory) SaveCheck(_ context.Context, c outcome.Check) error {
-	return m.do("SaveCheck", func() error {
+func (m *memory) SaveCheck(_ context.Context, c outcome.Check, rules judgement.Rules) (change judgement.Change, err error) {
+	err = m.do("SaveCheck", func() (err error) {
 		if m.samples[c.Sample] == nil {
 			return errNotFound
+		}
+		pair := outcome.Pair{Miner: c.Miner, Task: c.Task}
+		change.Before = m.judgements[pair]
+		if change.After, err = rules.Observe(change.Before, c.E); err != nil {
+			return err
+		}
+		m.judgements[pair] = change.After
+		c.Quality = min(c.Quality, rules.Quality(change.After))
+		c.Number, c.Standing, c.Wealth, c.Convicted = change.After.Checked, change.After.Standing, change.After.Wealth(), change.Convicts()
+		if c.E >= judgement.Suspect {
+			m.evidence = append(m.evidence, outcome.Evidence{Check: c, Sample: m.samples[c.Sample].Sample, Proves: c.Convicted})
 		}
 		delete(m.samples, c.Sample)
 		m.checks = append(m.checks, c)
 		return nil
 	})
+	return change, err
+}
+
+func (m *memory) Judgements(context.Context) (list []outcome.Judgement, err error) {
+	err = m.do("Judgements", func() error {
+		for pair, state := range m.judgements {
+			list = append(list, outcome.Judgement{Miner: pair.Miner, Task: pair.Task, State: state})
+		}
+		return nil
+	})
+	return list, err
+}
+
+func (m *memory) Evidence(_ context.Context, miner hotkey.ID, task string, limit int) (list []outcome.Evidence, err error) {
+	err = m.do("Evidence", func() error {
+		for _, e := range slices.Backward(m.evidence) {
+			if e.Check.Miner == miner && e.Check.Task == task && len(list) < limit {
+				list = append(list, e)
+			}
+		}
+		return nil
+	})
+	return list, err
 }
 
 func (m *memory) DropSample(_ context.Context, id int64) error {

@@ -186,7 +186,7 @@ func (s *Sim) learn(q *request, c *contender, how score.Kind) {
 // checked may check an answer.
 func (s *Sim) checked(q *request, speed float64) {
 	c := &s.contenders[q.contender]
-	if s.validators.Float64() >= sampling.Rate(c.checks, 0, s.world.Sampling) {
+	if s.validators.Float64() >= s.world.Sampling.Rate(sampling.Known{Checks: c.checks}) {
 		return
 	}
 	c.checks++

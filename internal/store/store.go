@@ -20,6 +20,7 @@ import (
 	"vision/internal/apikey"
 	"vision/internal/fault"
 	"vision/internal/hotkey"
+	"vision/internal/judgement"
 	"vision/internal/ledger"
 	"vision/internal/outcome"
 	"vision/internal/period"
@@ -46,6 +47,16 @@ const (
 	MaxDelay = time.Second
 	// MaxState is the most bytes that a state may have.
 	MaxState = 4 << 10
+
+	// MaxEvidence and MaxProofs are how many checked answers are kept at most that
+	// speak against a miner on a task: of the newest that did not convict it, and of
+	// the newest that did.
+	MaxEvidence = 16
+	MaxProofs   = 64
+	// MaxEvidenceBody is the most bytes, deflated, that one of them is kept with;
+	// MaxEvidenceBytes the most that all have together, of all miners.
+	MaxEvidenceBody  = 1 << 20
+	MaxEvidenceBytes = 256 << 20
 )
 
 // Numbered is an outcome with its place in the order of writing.
@@ -70,14 +81,23 @@ type Store interface {
 
 	// ClaimSamples gives at most limit samples that are due and unclaimed, and
 	// keeps them from other callers until now+lease. Oldest first, but samples
-	// of miners and tasks with the fewest checks come before others.
+	// of miners and tasks with the fewest checks come before others; those of watched
+	// miners as if they had an eighth of theirs.
 	ClaimSamples(ctx context.Context, now time.Time, lease time.Duration, limit int) ([]outcome.Sample, error)
 	// PostponeSample gives a claimed sample back, due again at a time, and
 	// counts the try; ErrNotFound if it is not pending.
 	PostponeSample(ctx context.Context, id int64, until time.Time, why string) error
-	// SaveCheck writes a verdict and drops the sample's bytes, once: a second
-	// verdict on a sample is ErrNotFound.
-	SaveCheck(ctx context.Context, c outcome.Check) error
+	// SaveCheck writes a verdict and what follows from it for the miner by the
+	// rules, and drops the sample's bytes or keeps them as evidence, all at
+	// once and once: a second verdict on a sample is ErrNotFound. What the check says of what
+	// follows is overwritten, and its quality is at most what the judgement leaves. Evidence against a miner is kept within the bounds below;
+	// what convicted it longest.
+	SaveCheck(ctx context.Context, c outcome.Check, rules judgement.Rules) (judgement.Change, error)
+	// Judgements lists what is known of all miners on all tasks, by miner and task.
+	Judgements(ctx context.Context) ([]outcome.Judgement, error)
+	// Evidence lists what is kept that speaks against a miner on a task: first what
+	// convicted it, then the rest, each newest first.
+	Evidence(ctx context.Context, miner hotkey.ID, task string, limit int) ([]outcome.Evidence, error)
 	// DropSample drops a claimed sample that no checker can ever judge; ErrNotFound
 	// if it is gone.
 	DropSample(ctx context.Context, id int64) error
@@ -148,7 +168,9 @@ type Store interface {
 	Secret(ctx context.Context, name string) ([32]byte, error)
 
 	// Prune drops outcomes, with their features, checks and periods, with
-	// their weights, that ended before t, and claims that expired before t.
+	// their weights, that ended before t, claims that expired before t,
+	// evidence of before t that convicted nobody, and judgements without a check since t
+	// of miners that were never convicted.
 	// Samples are DropSamples' business; receipts and the ledger stay for ever.
 	Prune(ctx context.Context, t time.Time) error
 	// Close waits for writes under way and closes the database.

@@ -173,11 +173,11 @@ func furnish(st *sqlite.Store, addrs []string) error {
 // checked is the sampling of miners that have been checked as often as counts.
 func checked(addrs []string) *sampling.Table {
 	c, t := sampling.Default(), new(sampling.Table)
-	counts := map[outcome.Pair]int{}
+	known := map[outcome.Pair]sampling.Known{}
 	for n := range addrs {
-		counts[outcome.Pair{Miner: minerKey(n).ID(), Task: bench.Name}] = c.Enough
+		known[outcome.Pair{Miner: minerKey(n).ID(), Task: bench.Name}] = sampling.Known{Checks: c.Enough}
 	}
-	t.Set(counts, 0, c)
+	t.Set(known, c)
 	return t
 }
 

@@ -8,39 +8,48 @@ import (
 	"time"
 
 	"vision/internal/hotkey"
+	"vision/internal/judgement"
 	"vision/internal/outcome"
 	"vision/internal/store"
 )
 
 const (
-	checkColumns = `SELECT sample, task, miner, source, at, quality, speed, work, test, detail, e, untimed FROM checks `
+	checkColumns = `SELECT sample, task, miner, source, at, quality, speed, work, test, detail, e, untimed, reference, again, failed, weak, abandoned, number, standing, wealth, convicted FROM checks `
 	minerChecks  = checkColumns + `INDEXED BY checks_miner WHERE miner = ? ORDER BY at DESC, sample DESC LIMIT ?`
 	pairChecks   = checkColumns + `INDEXED BY checks_pair WHERE miner = ? AND task = ? ORDER BY at DESC, sample DESC LIMIT ?`
 	checkCounts  = `SELECT miner, task, count(*) FROM checks INDEXED BY checks_at WHERE at >= ? GROUP BY miner, task`
+	insertCheck  = `INSERT INTO checks (sample, task, miner, source, at, quality, speed, work, test, detail, e, untimed, reference, again, failed, weak, abandoned, number, standing, wealth, convicted) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`
 )
 
-// SaveCheck implements store.Store.
-func (s *Store) SaveCheck(ctx context.Context, c outcome.Check) error {
+// SaveCheck implements store.Store. The verdict, what follows for the miner, and
+// the evidence are written together or not at all.
+func (s *Store) SaveCheck(ctx context.Context, c outcome.Check, rules judgement.Rules) (change judgement.Change, err error) {
 	done, err := s.writing()
 	if err != nil {
-		return err
+		return change, err
 	}
 	defer done()
-	if math.IsNaN(c.Quality) || math.IsNaN(c.Speed) || math.IsNaN(c.E) {
-		return fmt.Errorf("save the check of sample %d: quality %v, speed %v or e %v is not a number", c.Sample, c.Quality, c.Speed, c.E)
+	if math.IsNaN(c.Quality) || math.IsNaN(c.Speed) {
+		return change, fmt.Errorf("save the check of sample %d: quality %v or speed %v is not a number", c.Sample, c.Quality, c.Speed)
 	}
-	return s.writer.tx(ctx, fmt.Sprintf("save the check of sample %d", c.Sample), func(ctx context.Context, conn *sql.Conn) error {
-		if err := dropSample(ctx, conn, c.Sample); err != nil {
+	err = s.writer.tx(ctx, fmt.Sprintf("save the check of sample %d", c.Sample), func(ctx context.Context, conn *sql.Conn) error {
+		if err := changed(ctx, conn, `DELETE FROM samples WHERE id = ?`, c.Sample); err != nil {
 			return err
 		}
-		_, err := conn.ExecContext(ctx, `INSERT INTO checks (sample, task, miner, source, at, quality, speed, work, test, detail, e, untimed) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
-			c.Sample, c.Task, c.Miner[:], int64(c.Source), nanos(c.At), c.Quality, c.Speed, c.Work, c.Test, c.Detail, c.E, c.Untimed)
-		if err != nil {
+		if change, err = judge(ctx, conn, &c, rules); err != nil {
 			return err
 		}
-		_, err = conn.ExecContext(ctx, `UPDATE samples INDEXED BY samples_pair SET checks = checks + 1 WHERE miner = ? AND task = ? AND checks < ?`, c.Miner[:], c.Task, enoughChecks)
+		if err := keepEvidence(ctx, conn, &c, change); err != nil {
+			return err
+		}
+		if err := changed(ctx, conn, `DELETE FROM sample_bodies WHERE id = ?`, c.Sample); err != nil {
+			return err
+		}
+		_, err := conn.ExecContext(ctx, insertCheck, c.Sample, c.Task, c.Miner[:], int64(c.Source), nanos(c.At), c.Quality, c.Speed, c.Work, c.Test, c.Detail, c.E, c.Untimed,
+			c.Reference, c.Again, c.Failed, c.Weak, c.Abandoned, c.Number, int64(c.Standing), c.Wealth, c.Convicted)
 		return err
 	})
+	return change, err
 }
 
 // Checks implements store.Store.
@@ -64,7 +73,8 @@ func (s *Store) Checks(ctx context.Context, miner hotkey.ID, task string, limit 
 func scanCheck(r *sql.Rows) (c outcome.Check, err error) {
 	var id sql.RawBytes
 	var at int64
-	err = r.Scan(&c.Sample, &c.Task, &id, &c.Source, &at, &c.Quality, &c.Speed, &c.Work, &c.Test, &c.Detail, &c.E, &c.Untimed)
+	err = r.Scan(&c.Sample, &c.Task, &id, &c.Source, &at, &c.Quality, &c.Speed, &c.Work, &c.Test, &c.Detail, &c.E, &c.Untimed,
+		&c.Reference, &c.Again, &c.Failed, &c.Weak, &c.Abandoned, &c.Number, &c.Standing, &c.Wealth, &c.Convicted)
 	copy(c.Miner[:], id)
 	c.At = timeAt(at)
 	return c, err

@@ -11,6 +11,9 @@ import (
 	"time"
 
 	"vision/internal/apikey"
+	"vision/internal/hotkey"
+	"vision/internal/judgement"
+	"vision/internal/outcome"
 	"vision/internal/store"
 )
 
@@ -71,6 +74,24 @@ func TestUpgradedEqualsFresh(t *testing.T) {
 	samples, err := s.ClaimSamples(ctx, time.Now(), time.Minute, 9)
 	if err != nil || len(samples) != 1 || samples[0].Outcome.Total != 3*time.Second || string(samples[0].Response) != "data" {
 		t.Errorf("samples of the old database: %v, %v", samples, err)
+	}
+	checks, err := s.Checks(ctx, hotkey.ID{1, 2, 3}, "", 9)
+	if err != nil {
+		t.Error(err)
+	}
+	for _, c := range checks {
+		if c.Number != 0 || c.Standing != judgement.Trusted || c.Wealth != 1 {
+			t.Errorf("a check of before there was judgement has become %+v", c)
+		}
+	}
+	for _, sm := range samples {
+		c := outcome.Check{Sample: sm.ID, Task: sm.Outcome.Task, Miner: sm.Outcome.Miner, At: time.Now(), Quality: 1, E: judgement.Proof}
+		if change, err := s.SaveCheck(ctx, c, judgement.Default()); err != nil || !change.Convicts() {
+			t.Errorf("a sample of the old database is judged: %+v, %v", change, err)
+		}
+		if e, err := s.Evidence(ctx, c.Miner, c.Task, 9); err != nil || len(e) != 1 || string(e[0].Sample.Response) != "data" {
+			t.Errorf("evidence from the old database: %+v, %v", e, err)
+		}
 	}
 	keys, err := s.Keys(ctx)
 	if err != nil || len(keys) != 1 || keys[0].Name != "first customer" {

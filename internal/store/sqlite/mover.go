@@ -277,7 +277,7 @@ func newInserter(ctx context.Context, raw any) (*inserter, error) {
 		query  string
 	}{
 		{&in.outcome, 22, `INSERT INTO outcomes VALUES (NULL, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`},
-		{&in.sample, 3, `INSERT INTO samples (miner, task, start, checks, due) VALUES (?1, ?2, ?3, (SELECT count(*) FROM (SELECT 1 FROM checks WHERE miner = ?1 AND task = ?2 LIMIT ` + fmt.Sprint(enoughChecks) + `)), 0)`},
+		{&in.sample, 4, `INSERT INTO samples (miner, task, start, checks, due, size) VALUES (?1, ?2, ?3, coalesce((SELECT place FROM judgements WHERE miner = ?1 AND task = ?2), 0), 0, ?4)`},
 		{&in.body, 5, `INSERT INTO sample_bodies VALUES (?, ?, ?, ?, ?)`},
 		{&in.features, 9, `INSERT INTO features VALUES (NULL, ?, ?, ?, ?, ?, ?, ?, ?, ?)`},
 		{&in.answer, 7, `UPDATE claims SET process = '', dropped = ?, status = ?, content_type = ?, body = ? WHERE key = ? AND name = ? AND request = ?`},
@@ -331,16 +331,8 @@ func (in *inserter) entry(ctx context.Context, e *outcome.Entry) error {
 	return err
 }
 
-func (in *inserter) addSample(ctx context.Context, s *outcome.Sample) error {
+func (in *inserter) addSample(ctx context.Context, s *outcome.Sample) (err error) {
 	o := &s.Outcome
-	added, err := in.sample.exec(ctx, o.Miner[:], o.Task, nanos(o.Start))
-	if err != nil {
-		return err
-	}
-	id, err := added.LastInsertId()
-	if err != nil {
-		return err
-	}
 	in.deflated.Reset()
 	if in.deflate == nil {
 		if in.deflate, err = flate.NewWriter(&in.deflated, flate.BestSpeed); err != nil {
@@ -355,6 +347,14 @@ func (in *inserter) addSample(ctx context.Context, s *outcome.Sample) error {
 		}
 	}
 	if err := in.deflate.Close(); err != nil {
+		return err
+	}
+	added, err := in.sample.exec(ctx, o.Miner[:], o.Task, nanos(o.Start), int64(in.deflated.Len()))
+	if err != nil {
+		return err
+	}
+	id, err := added.LastInsertId()
+	if err != nil {
 		return err
 	}
 	in.encoded = appendOutcome(append(in.encoded[:0], version), o)

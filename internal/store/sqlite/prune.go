@@ -30,6 +30,20 @@ func (s *Store) Prune(ctx context.Context, t time.Time) error {
 			return err
 		}
 	}
+	err = s.writer.tx(ctx, "prune evidence and judgements", func(ctx context.Context, conn *sql.Conn) error {
+		for _, statement := range []string{
+			`DELETE FROM evidence WHERE proves = 0 AND at < ?`,
+			`DELETE FROM judgements WHERE convicts = 0 AND at < ?`,
+		} {
+			if _, err := conn.ExecContext(ctx, statement, before); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
 	ids, err := query(ctx, s.reads, integer, `SELECT id FROM periods WHERE end < ?`, before)
 	if err != nil {
 		return fmt.Errorf("prune periods: %w", err)

@@ -78,13 +78,9 @@ func (s *Store) ClaimSamples(ctx context.Context, now time.Time, lease time.Dura
 
 func (b body) sample() (outcome.Sample, error) {
 	s := outcome.Sample{ID: b.id}
-	var d decoder
-	if err := d.reset(b.outcome); err != nil {
+	var err error
+	if s.Outcome, err = b.was(); err != nil {
 		return s, err
-	}
-	d.outcome(&s.Outcome)
-	if d.err != nil {
-		return s, d.err
 	}
 	both := make([]byte, b.request+b.response)
 	if _, err := io.ReadFull(flate.NewReader(bytes.NewReader(b.deflated)), both); err != nil {
@@ -92,6 +88,16 @@ func (b body) sample() (outcome.Sample, error) {
 	}
 	s.Request, s.Response = both[:b.request:b.request], both[b.request:]
 	return s, nil
+}
+
+// was is the outcome.
+func (b body) was() (o outcome.Outcome, err error) {
+	var d decoder
+	if err := d.reset(b.outcome); err != nil {
+		return o, err
+	}
+	d.outcome(&o)
+	return o, d.err
 }
 
 // PostponeSample implements store.Store.

@@ -9,6 +9,7 @@ import (
 
 	"vision/internal/apikey"
 	"vision/internal/hotkey"
+	"vision/internal/judgement"
 	"vision/internal/outcome"
 	"vision/internal/period"
 	"vision/internal/store"
@@ -112,8 +113,16 @@ func (f *Failing) PostponeSample(ctx context.Context, id int64, until time.Time,
 	return do(f, "PostponeSample", func() error { return f.next.PostponeSample(ctx, id, until, why) })
 }
 
-func (f *Failing) SaveCheck(ctx context.Context, c outcome.Check) error {
-	return do(f, "SaveCheck", func() error { return f.next.SaveCheck(ctx, c) })
+func (f *Failing) SaveCheck(ctx context.Context, c outcome.Check, rules judgement.Rules) (judgement.Change, error) {
+	return call(f, "SaveCheck", func() (judgement.Change, error) { return f.next.SaveCheck(ctx, c, rules) })
+}
+
+func (f *Failing) Judgements(ctx context.Context) ([]outcome.Judgement, error) {
+	return call(f, "Judgements", func() ([]outcome.Judgement, error) { return f.next.Judgements(ctx) })
+}
+
+func (f *Failing) Evidence(ctx context.Context, miner hotkey.ID, task string, limit int) ([]outcome.Evidence, error) {
+	return call(f, "Evidence", func() ([]outcome.Evidence, error) { return f.next.Evidence(ctx, miner, task, limit) })
 }
 
 func (f *Failing) DropSample(ctx context.Context, id int64) error {

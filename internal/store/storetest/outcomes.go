@@ -189,10 +189,7 @@ func testSampleOrder(t *testing.T, db Database) {
 	}
 	check := func(sm outcome.Sample) {
 		t.Helper()
-		c := outcome.Check{Sample: sm.ID, Task: sm.Outcome.Task, Miner: sm.Outcome.Miner, At: t0, Quality: 1}
-		if err := s.SaveCheck(ctx, c); err != nil {
-			t.Fatal(err)
-		}
+		s.save(outcome.Check{Sample: sm.ID, Task: sm.Outcome.Task, Miner: sm.Outcome.Miner, At: t0, Quality: 1})
 	}
 	// Two checks of miner 1 in "a", one of miner 2 in "a".
 	s.record(entry(1, "a", 1), entry(1, "a", 2), entry(2, "a", 3))

@@ -216,9 +216,7 @@ func testPrune(t *testing.T, db Database) {
 	s := open(t, db)
 	checks := verdicts(s, 3) // outcomes end at seconds 1 to 3, checks are at hours 0, 1, 2
 	for _, c := range checks {
-		if err := s.SaveCheck(ctx, c); err != nil {
-			t.Fatal(err)
-		}
+		s.save(c)
 	}
 	late := sampled(5000)
 	late.Kind, late.Features = "chat", feature(1)
