@@ -45,6 +45,11 @@ const (
 	// MaxDelay is how late one process may see what another, which is alive,
 	// recorded, while the database takes writes.
 	MaxDelay = time.Second
+	// MaxPending and MaxPendingBytes bound the samples that wait for a check: their
+	// number, and their bytes once deflated. Beyond, those of pairs with the
+	// most checks are dropped, the newest first.
+	MaxPending      = 10_000
+	MaxPendingBytes = 512 << 20
 	// MaxState is the most bytes that a state may have.
 	MaxState = 4 << 10
 
@@ -68,7 +73,8 @@ type Store interface {
 	// wait at the same time, and returns once they are durable. Safe for any
 	// number of callers. Entries with a number that is NaN, texts beyond
 	// 4096 bytes or Features without a Kind are refused. A sample beyond
-	// MaxSample is left out, and its outcome written all the same.
+	// MaxSample is left out, and its outcome written all the same; so is, or is
+	// dropped later, one for which the queue has no room.
 	Record(ctx context.Context, entries ...outcome.Entry) error
 	// OutcomesAfter lists outcomes with Seq > after, ascending, at most limit.
 	// One that appears later has a greater Seq, so a reader that continues

@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
+	"math/bits"
 
 	"vision/internal/judgement"
 	"vision/internal/outcome"
@@ -56,11 +57,15 @@ func judge(ctx context.Context, conn *sql.Conn, c *outcome.Check, rules judgemen
 }
 
 // placeOf is the place in the queue of a pair's samples: those with few checks come
-// first, and those that are watched as if they had an eighth of theirs.
+// first, and those that are watched as if they had an eighth of theirs. It is exact to
+// an eighth, so that samples that wait need not be moved at every check.
 func placeOf(s judgement.State) int64 {
 	place := min(s.Checked, enoughChecks)
 	if s.Standing == judgement.Watched {
 		place /= 8
+	}
+	if drop := bits.Len64(uint64(place)) - 4; drop > 0 {
+		place = place >> drop << drop
 	}
 	return place
 }

@@ -22,6 +22,7 @@ const kills = 9
 const (
 	childEnv = "VISION_TEST_RECORD_UNTIL_KILLED"
 	payerEnv = "VISION_TEST_PAY_UNTIL_KILLED" // project, key
+	judgeEnv = "VISION_TEST_JUDGE_UNTIL_KILLED"
 )
 
 // child records outcomes as fast as it can, with several callers, and prints

@@ -41,10 +41,11 @@ type mover struct {
 	insert  *inserter
 	decoder decoder
 	owed    []ledger.Receipt // of the move under way, to be booked with it
+	queue   queue
 }
 
-func newMover(w *writer, j *journal.Journal, log *slog.Logger) *mover {
-	return &mover{writer: w, journal: j, log: log, wake: make(chan struct{}, 1)}
+func newMover(w *writer, j *journal.Journal, o Options) *mover {
+	return &mover{writer: w, journal: j, log: o.Log, wake: make(chan struct{}, 1), queue: newQueue(o)}
 }
 
 func (m *mover) start() {
@@ -223,6 +224,9 @@ func (m *mover) move(ctx context.Context, s *journal.Segment) (next int64, err e
 		if err := m.book(ctx, conn, s.Owner()); err != nil {
 			return err
 		}
+		if err := m.queue.bound(ctx, conn, m.insert); err != nil {
+			return err
+		}
 		_, err = conn.ExecContext(ctx, `INSERT INTO journals VALUES (?, ?) ON CONFLICT DO UPDATE SET position = excluded.position`, s.Name(), next)
 		return err
 	})
@@ -267,6 +271,8 @@ type inserter struct {
 	deflated bytes.Buffer // a sample's bodies
 	deflate  *flate.Writer
 	encoded  []byte
+
+	samples, sampleBytes int64 // written since queue.bound took them into account
 }
 
 func newInserter(ctx context.Context, raw any) (*inserter, error) {
@@ -357,6 +363,8 @@ func (in *inserter) addSample(ctx context.Context, s *outcome.Sample) (err error
 	if err != nil {
 		return err
 	}
+	in.samples++
+	in.sampleBytes += int64(in.deflated.Len())
 	in.encoded = appendOutcome(append(in.encoded[:0], version), o)
 	_, err = in.body.exec(ctx, id, in.encoded, int64(len(s.Request)), int64(len(s.Response)), in.deflated.Bytes())
 	if in.deflated.Cap() > 1<<20 {

@@ -30,6 +30,9 @@ type Options struct {
 	// cut about a tenth of a second later; "full" a power cut at once, for one
 	// fsync per group of outcomes. Everything else always survives both.
 	Synchronous string
+	// MaxPending and MaxPendingBytes bound the samples that wait for a check;
+	// store.MaxPending and store.MaxPendingBytes if 0.
+	MaxPending, MaxPendingBytes int64
 	// Log takes warnings about what is wrong but not lost; nil discards them.
 	Log *slog.Logger
 }
@@ -102,7 +105,7 @@ func (s *Store) openWriting(ctx context.Context, path string, o Options, all []m
 	if err != nil {
 		return err
 	}
-	s.mover = newMover(s.writer, s.journal, s.log)
+	s.mover = newMover(s.writer, s.journal, o)
 	if err := s.mover.adopt(ctx); err != nil {
 		return err
 	}

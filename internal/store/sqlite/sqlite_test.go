@@ -20,6 +20,9 @@ func TestMain(m *testing.M) {
 		if who := os.Getenv(payerEnv); who != "" {
 			os.Exit(payer(dir, who))
 		}
+		if os.Getenv(judgeEnv) != "" {
+			os.Exit(judging(dir))
+		}
 		os.Exit(child(dir))
 	}
 	goleak.VerifyTestMain(m)
