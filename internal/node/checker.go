@@ -36,7 +36,7 @@ func CheckerDefaults() CheckerConfig {
 // Root implements config.Rooted.
 func (c *CheckerConfig) Root(folder string) {
 	c.root(folder)
-	rootKeyFiles(folder, c.References)
+	rootKeyFiles(folder, &c.Config)
 }
 
 // Check implements config.Checker.

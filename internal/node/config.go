@@ -66,10 +66,12 @@ func (c *Common) root(folder string) {
 	}
 }
 
-func rootKeyFiles(folder string, references []checker.ReferenceConfig) {
-	for i := range references {
-		references[i].KeyFile = config.Below(folder, references[i].KeyFile)
+// rootKeyFiles does the same with the files that a checker's configuration names.
+func rootKeyFiles(folder string, c *checker.Config) {
+	for i := range c.References {
+		c.References[i].KeyFile = config.Below(folder, c.References[i].KeyFile)
 	}
+	c.Clip.KeyFile, c.NSFW.KeyFile = config.Below(folder, c.Clip.KeyFile), config.Below(folder, c.NSFW.KeyFile)
 }
 
 func (c *Common) check(report func(field, format string, args ...any)) {

@@ -171,7 +171,7 @@ func (c *ValidatorConfig) Root(folder string) {
 	c.Data = config.Below(folder, c.Data)
 	c.Scorer.Corpus = config.Below(folder, c.Scorer.Corpus)
 	c.Admin.TokenFile = config.Below(folder, c.Admin.TokenFile)
-	rootKeyFiles(folder, c.Checker.References)
+	rootKeyFiles(folder, &c.Checker)
 }
 
 // Check implements config.Checker.
