@@ -22,6 +22,7 @@ class Class:
     top_p: float = 1.0  # what is asked for
     ignores_top_p: bool = False
     pads: bool = False  # goes on where its model ends
+    skip: int = 0  # prompts that other stacks answer
 
 
 small = Stack(batch=16)
@@ -33,7 +34,8 @@ CLASSES = {
     "honest-f16-batch8": Class("claim", Stack(batch=8), 300, calibrates=True),
     "honest-f16-batch1": Class("claim", Stack(batch=1), 100, calibrates=True),
     "honest-f16-batch8-2threads": Class("claim", Stack(batch=8, threads=2), 100, calibrates=True),
-    "honest-bf16-batch32-flash": Class("claim-bf16", wide, 2200),
+    "honest-bf16-batch32-flash": Class("claim-bf16", wide, 1400),
+    "honest-bf16-batch24-kv32": Class("claim-bf16", Stack(batch=24, kv="f32"), 1000, skip=1500),
     "honest-f32-batch16-kv32": Class("claim-f32", Stack(batch=16, kv="f32"), 300),
     # Cheats, temperature 0.
     "q4": Class("q4", small, 200),

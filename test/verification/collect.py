@@ -52,9 +52,10 @@ def jobs(name: str, c: Class, found, tokens: int, end: int) -> list[Job]:
     samples = SAMPLES if c.temperature > 0 and serves > 0 else 1
     made = []
     for i in range(c.count):
-        if i // samples == len(found):
+        at = c.skip + i // samples
+        if at == len(found):
             raise SystemExit(f"collect.py: {name}: {c.count} answers wanted, there are prompts for {i}")
-        number, ids = found[i // samples]
+        number, ids = found[at]
         most = tokens - number % (tokens // 3 + 1)
         key = f"{number}.{i % samples}"
         made.append(Job(key, ids, most, serves, 1.0 if c.ignores_top_p else c.top_p, zlib.crc32(f"{name} {key}".encode()), end if c.pads else -1))
