@@ -1,11 +1,14 @@
 package main
 
 import (
+	"compress/gzip"
 	"context"
 	"encoding/json"
 	"flag"
 	"fmt"
+	"io"
 	"os"
+	"strings"
 
 	"vision/internal/checker/eval"
 )
@@ -96,7 +99,7 @@ func recordings(files []string, noise float64) (eval.Source, error) {
 		if err != nil {
 			return nil, err
 		}
-		list, err := eval.Read(f)
+		list, err := readRecording(name, f)
 		_ = f.Close() // it was only read
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", name, err)
@@ -104,4 +107,16 @@ func recordings(files []string, noise float64) (eval.Source, error) {
 		all = append(all, list...)
 	}
 	return eval.Recorded(all, noise)
+}
+
+// readRecording reads one file, compressed if its name says so.
+func readRecording(name string, r io.Reader) ([]*eval.Response, error) {
+	if strings.HasSuffix(name, ".gz") {
+		z, err := gzip.NewReader(r)
+		if err != nil {
+			return nil, err
+		}
+		r = z
+	}
+	return eval.Read(r)
 }

@@ -55,6 +55,8 @@ type Mode struct {
 	FalseConvictions int       `json:"false_convictions"`       // lifetimes with one
 	CostPerToken     float64   `json:"check_over_regeneration"` // time of checking over that of writing the same again
 	OldRanks         float64   `json:"old_rule_ranks_honest"`   // share of honest responses that the old rule's ranks fail
+	One              float64   `json:"honest_above_1000"`       // share of honest responses whose own evidence exceeds 1,000
+	Most             float64   `json:"honest_most_e"`           // the largest evidence against one of them
 	Classes          []Class   `json:"classes"`
 }
 
@@ -65,7 +67,9 @@ type Class struct {
 	Found     []float64 `json:"true_positive_rates"`      // at a false-positive rate of at most 0.1%, for each of Lengths
 	Tokens    int       `json:"tokens_to_convict_median"` // of all evidence together; 0: not within mostTokens
 	MostToken int       `json:"tokens_to_convict_99"`
-	Median    int       `json:"responses_to_convict_median"` // by the judgement's rules; 0: not within Lifetime
+	Quantiles []int     `json:"tokens_to_convict_percentiles"` // at each of Percentiles
+	One       float64   `json:"found_in_one_response"`         // share of responses whose own evidence exceeds 1,000: of honest ones at most 0.1% do
+	Median    int       `json:"responses_to_convict_median"`   // by the judgement's rules; 0: not within Lifetime
 	Most      int       `json:"responses_to_convict_99"`
 	OldRanks  float64   `json:"old_rule_ranks"`    // share of responses that the old rule's ranks fail
 	OldFound  float64   `json:"old_rule_distance"` // true-positive rate of its distance at 512 tokens, at a false-positive rate of at most 0.1%
@@ -142,6 +146,10 @@ func measure(name string, honest []*judged, all map[string][]*judged, labels []s
 			m.OldRanks += 1 / float64(len(honest))
 		}
 	}
+	m.One = aboveOne(honest)
+	for _, j := range honest {
+		m.Most = max(m.Most, j.e)
+	}
 	m.MeanEError = math.Sqrt(max(0, square-m.MeanE*m.MeanE) / float64(len(honest)))
 	if write > 0 {
 		m.CostPerToken = check / write
@@ -164,7 +172,9 @@ func measure(name string, honest []*judged, all map[string][]*judged, labels []s
 		for i, n := range Lengths {
 			c.Found = append(c.Found, above(draws(r, list, o.Draws, func(r *rand.Rand, list []*judged) float64 { return together(r, list, n) }), m.Thresholds[i]))
 		}
-		c.Tokens, c.MostToken = tokensToConvict(r, list, o.Draws)
+		c.Quantiles = tokensToConvict(r, list, o.Draws)
+		c.Tokens, c.MostToken = c.Quantiles[slices.Index(Percentiles, 50)], c.Quantiles[slices.Index(Percentiles, 99)]
+		c.One = aboveOne(list)
 		lives := make([]int, 0, o.Draws)
 		for range o.Draws {
 			n := convicted(r, list, o.Lifetime)

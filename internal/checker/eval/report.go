@@ -31,13 +31,13 @@ func (r *Report) print(w io.Writer, markdown bool) error {
 		} else {
 			fmt.Fprintf(&b, "\n%s\n", m.Name)
 		}
-		fmt.Fprintf(&b, "Honest: %d responses of %d tokens together; mean E %.3f ± %.3f; %d false convictions in %d lifetimes of %d responses.\n",
-			m.Responses, m.Tokens, m.MeanE, m.MeanEError, m.FalseConvictions, m.Lifetimes, m.Lifetime)
+		fmt.Fprintf(&b, "Honest: %d responses of %d tokens together; mean E %.3f ± %.3f, largest %.3g; %d false convictions in %d lifetimes of %d responses.\n",
+			m.Responses, m.Tokens, m.MeanE, m.MeanEError, m.Most, m.FalseConvictions, m.Lifetimes, m.Lifetime)
 		fmt.Fprintf(&b, "Checking took %.2f of the time of writing the same again. The old rule's ranks fail %s of the honest.\n\n", m.CostPerToken, percent(m.OldRanks))
-		head := []string{"cheat", "64 tokens", "128", "512", "2,048", "tokens: median", "99%", "responses: median", "99%", "old: ranks", "old: distance, 512"}
+		head := []string{"cheat", "one response", "64 tokens", "128", "512", "2,048", "tokens: median", "99%", "responses: median", "99%", "old: ranks", "old: distance, 512"}
 		rows := [][]string{head}
 		for _, c := range m.Classes {
-			row := []string{c.Label}
+			row := []string{c.Label, percent(c.One)}
 			for _, f := range c.Found {
 				row = append(row, percent(f))
 			}

@@ -36,16 +36,35 @@ func steps(r *Response, b *evidence.Bounds) (list []evidence.Result) {
 	return list
 }
 
-// tokensToConvict is the median and the 99th percentile, over miners whose
-// responses are drawn from a list, of the tokens after which the evidence of all
-// of them together convicts; 0 where that takes more than mostTokens.
-func tokensToConvict(r *rand.Rand, list []*judged, draws int) (median, most int) {
+// Percentiles are those that tokens to convict are reported at.
+var Percentiles = []int{1, 5, 10, 25, 50, 75, 90, 95, 99}
+
+// tokensToConvict is at each of Percentiles, over miners whose responses are
+// drawn from a list, the number of tokens after which the evidence of all of
+// them together convicts; 0 where that takes more than mostTokens.
+func tokensToConvict(r *rand.Rand, list []*judged, draws int) (at []int) {
 	lives := make([]int, draws)
 	for i := range lives {
 		lives[i] = untilConvicted(r, list)
 	}
 	slices.Sort(lives)
-	return quantile(lives, 0.5), quantile(lives, 0.99)
+	for _, p := range Percentiles {
+		at = append(at, quantile(lives, float64(p)/100))
+	}
+	return at
+}
+
+// aboveOne is the share of responses that would each alone be found, at a
+// false-positive rate of at most falsePositives: of honest ones no more have evidence
+// above its reciprocal, because their expected evidence is at most 1.
+func aboveOne(list []*judged) float64 {
+	n := 0
+	for _, j := range list {
+		if j.e > 1/falsePositives {
+			n++
+		}
+	}
+	return float64(n) / float64(len(list))
 }
 
 func untilConvicted(r *rand.Rand, list []*judged) int {
