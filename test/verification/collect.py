@@ -1,6 +1,7 @@
 """Write and score the answers of every class.
 
     collect.py FOLDER TOKENS [CLASS[:COUNT]...]
+    collect.py FOLDER TOKENS --others [CLASS...]
 
 FOLDER holds models/, prompts.jsonl (made by ./prompts), and gets answers/ and
 scores/, a file for each class and every 100 answers. What is there is not made
@@ -26,6 +27,7 @@ from engine import Answer, Engine, Job, Stack, total
 SHARD = 100
 LONGEST = 128  # tokens of a prompt
 TOP = 20
+OTHERS = ["q4", "q3", "q2", "pruned"]
 SAMPLES = 4  # answers to each prompt, above temperature 0
 REFERENCE = Stack(batch=1)
 
@@ -153,10 +155,43 @@ def score(folder: pathlib.Path, name: str, c: Class, tokens: int, engine: Engine
         report(name, "scored", answers, start)
 
 
+def compare(folder: pathlib.Path, names: list[str], tokens: int) -> None:
+    """Has the other models say what others/ lacks: log-probabilities of top_tokens, a column for each model."""
+    wanted = []
+    for name in names:
+        for path in sorted((folder / "scores").glob(f"{name}.[0-9][0-9][0-9].npz")):
+            if not (folder / "others" / path.name).exists():
+                wanted.append((name, path))
+    heard: dict[pathlib.Path, dict[str, np.ndarray]] = {path: {} for _, path in wanted}
+    for model in OTHERS:
+        engine = Engine(str(folder / "models" / f"{model}.gguf"), REFERENCE)
+        for name, path in wanted:
+            c = CLASSES[name]
+            asked = {job.key: job for job in jobs(name, c, prompts(folder, engine, c.calibrates), tokens, engine.end)}
+            answers = json.loads((folder / "answers" / path.with_suffix(".json").name).read_text())
+            with np.load(path) as file:
+                top = file["top_tokens"]
+            rows, at = [], 0
+            for _, logits in engine.score((i, asked[a["prompt"]].prompt, a["ids"]) for i, a in enumerate(answers)):
+                for row in logits:
+                    rows.append(row[top[at]] - np.float32(total(row)))
+                    at += 1
+            heard[path][model] = np.array(rows, np.float32)
+            print(f"{time.strftime('%H:%M:%S')} {path.stem}: heard {model}", flush=True)
+        engine.close()
+    for path, columns in heard.items():
+        part = folder / "others" / (path.stem + ".part.npz")
+        np.savez(part, **columns)
+        part.rename(folder / "others" / path.name)
+
+
 def main() -> None:
     folder, tokens = pathlib.Path(sys.argv[1]), int(sys.argv[2])
-    for sub in ("answers", "scores"):
+    for sub in ("answers", "scores", "others"):
         os.makedirs(folder / sub, exist_ok=True)
+    if sys.argv[3:4] == ["--others"]:
+        compare(folder, [n for n in sys.argv[4:] or CLASSES if CLASSES[n].temperature > 0], tokens)
+        return
     reference = Engine(str(folder / "models" / "claim.gguf"), REFERENCE)
     for name, _, count in (word.partition(":") for word in sys.argv[3:] or CLASSES):
         c = CLASSES[name]

@@ -26,7 +26,7 @@ LABELS = {
     "pruned": "another model", "tuned": "fine-tuned",
 }
 ALTERNATIVES = ["q6", "q4", "q3", "q2", "pruned"]  # what a validator is taken to run itself
-ALTERNATIVE = CALIBRATION + 40  # prompts with numbers below it are for that
+ALTERNATIVE = CALIBRATION + 30  # prompts with numbers below it are for that
 TRUNCATED = ["honest-bf16-batch32-flash", "honest-bf16-batch32-flash-t1"]  # whose answers a truncating miner cuts
 LAST_TRUNCATED = ALTERNATIVE + 300  # of their prompts' numbers
 KEPT = 20  # likeliest tokens of a position, above temperature 0
@@ -44,9 +44,13 @@ def label(c: Class) -> str:
 
 
 def answers(path: pathlib.Path):
-    """The columns of each answer of a file of scores."""
+    """The columns of each answer of a file of scores, and of other models if they were asked."""
     with np.load(path) as file:
         columns = {k: file[k] for k in file.files}
+    others = path.parent.parent / "others" / path.name
+    if others.exists():
+        with np.load(others) as file:
+            columns |= {"other " + k: file[k] for k in file.files}
     each = {k: columns.pop(k) for k in ("prompt", "prompt_tokens", "most", "length")}
     start = 0
     for i, n in enumerate(each["length"]):
@@ -92,6 +96,8 @@ def position(c: Class, a: dict, i: int, end: int, claims: bool) -> dict:
     if c.temperature > 0:
         n = nucleus(a["top_logprobs"][i])
         p["top"] = [{"token": int(t), "logprob": short(x)} for t, x in zip(a["top_tokens"][i][:n], a["top_logprobs"][i][:n])]
+        if others := [a[k][i][:n] for k in a if k.startswith("other ")]:
+            p["others"] = [[short(x) for x in o] for o in others]
         p |= {"end": float(f"{math.exp(a['end_asked'][i]):.4g}"), "has_end": True}
     if token == end:
         p["ends"] = True

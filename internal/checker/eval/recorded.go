@@ -44,6 +44,8 @@ func Read(r io.Reader) (list []*Response, err error) {
 			return nil, fmt.Errorf("response %d lacks label or prompt", len(list))
 		case one.Guilt == "" && len(one.Positions) == 0 && one.Replay == nil:
 			return nil, fmt.Errorf("response %d has neither positions nor guilt nor replay", len(list))
+		case !listsFit(one):
+			return nil, fmt.Errorf("response %d: another model's list is not as long as the reference's", len(list))
 		}
 		list = append(list, one)
 	}
@@ -132,4 +134,17 @@ func (s *recording) and(yield func(*Response) error) func(*Response) error {
 		}
 		return yield(r)
 	}
+}
+
+// listsFit says whether other models list what the reference does.
+func listsFit(r *Response) bool {
+	for i := range r.Positions {
+		p := &r.Positions[i]
+		for _, o := range p.Others {
+			if len(o) != len(p.Top) {
+				return false
+			}
+		}
+	}
+	return true
 }

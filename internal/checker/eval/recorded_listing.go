@@ -9,7 +9,7 @@ import (
 // FillListed fills in what test C compares, of a response recorded by another
 // program: its positions hold the likeliest tokens and no contrast. It does as
 // a server's adapter does: what the listed tokens leave is one outcome, and so
-// is every token that is not listed. noise is the bound on honest noise, nats.
+// is every token that is not listed. Other models become alternatives. noise is the bound on honest noise, nats.
 //
 // Above temperature 1 such a tail would get too little weight, so that nothing
 // is filled in, and nothing is where a contrast is.
@@ -23,20 +23,34 @@ func FillListed(r *Response, noise float64) {
 			continue
 		}
 		outcomes, at := listed(p)
-		p.FillContrast(outcomes, at, r.Temperature, r.TopP, noise)
+		var others []evidence.Outcomes
+		for _, o := range p.Others {
+			others = append(others, withRest(o))
+		}
+		p.FillContrast(outcomes, at, r.Temperature, r.TopP, noise, others...)
 	}
 }
 
 // listed makes outcomes of a position's listed tokens and one for the rest, and
 // says which of them the response's token is.
 func listed(p *evidence.Position) (outcomes evidence.Outcomes, at int) {
-	at, rest := len(p.Top), 1.0
+	at = len(p.Top)
+	var logprobs []float64
 	for i, l := range p.Top {
-		outcomes = append(outcomes, l.Logprob)
-		rest -= math.Exp(l.Logprob)
+		logprobs = append(logprobs, l.Logprob)
 		if l.Token == p.Token {
 			at = i
 		}
 	}
-	return append(outcomes, math.Log(max(rest, 1e-6))), at
+	return withRest(logprobs), at
+}
+
+// withRest adds the outcome that is none of those listed.
+func withRest(logprobs []float64) (outcomes evidence.Outcomes) {
+	rest := 1.0
+	for _, lp := range logprobs {
+		outcomes = append(outcomes, lp)
+		rest -= math.Exp(lp)
+	}
+	return append(outcomes, math.Log(max(rest, 1e-6)))
 }

@@ -9,15 +9,17 @@ import (
 
 func TestListedTokensAreOutcomesAndTheRestIsOne(t *testing.T) {
 	top := []evidence.Listed{{Token: 4, Logprob: math.Log(0.6)}, {Token: 9, Logprob: math.Log(0.3)}}
-	r := &Response{Temperature: 0.5, TopP: 1, Positions: []evidence.Position{{Token: 9, Top: top}, {Token: 77, Top: top}, {Token: 9}}}
+	other := [][]float64{{math.Log(0.2), math.Log(0.7)}}
+	r := &Response{Temperature: 0.5, TopP: 1, Positions: []evidence.Position{{Token: 9, Top: top, Others: other}, {Token: 77, Top: top, Others: other}, {Token: 9}}}
 	FillListed(r, 0.02)
 
 	var want [2]evidence.Position
 	for i, at := range []int{1, 2} {
-		want[i].FillContrast(evidence.Outcomes{math.Log(0.6), math.Log(0.3), math.Log(0.1)}, at, 0.5, 1, 0.02)
+		want[i].FillContrast(evidence.Outcomes{math.Log(0.6), math.Log(0.3), math.Log(0.1)}, at, 0.5, 1, 0.02,
+			evidence.Outcomes{math.Log(0.2), math.Log(0.7), math.Log(0.1)})
 	}
 	for i := range want {
-		if len(r.Positions[i].Contrast) != evidence.Alternatives {
+		if len(r.Positions[i].Contrast) != evidence.Alternatives+1 {
 			t.Fatalf("position %d has %d alternatives", i, len(r.Positions[i].Contrast))
 		}
 		for j, x := range want[i].Contrast {

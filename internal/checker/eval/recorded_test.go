@@ -28,7 +28,8 @@ func TestRecordingsSurviveBeingWritten(t *testing.T) {
 	if err != nil || !reflect.DeepEqual(got, want) {
 		t.Errorf("%v\n%+v\n%+v", err, got, want)
 	}
-	for _, bad := range []string{`{"label":"x"}`, `{"label":"x","prompt":"y"}`, `{"label":"x","prompt":"y","guilt":"z","position":[]}`, `{"label":`} {
+	for _, bad := range []string{`{"label":"x"}`, `{"label":"x","prompt":"y"}`, `{"label":"x","prompt":"y","guilt":"z","position":[]}`, `{"label":`,
+		`{"label":"x","prompt":"y","positions":[{"token":1,"top":[{"token":1,"logprob":-1}],"others":[[-1,-2]]}]}`} {
 		if _, err := Read(strings.NewReader(bad)); err == nil {
 			t.Errorf("read %s", bad)
 		}

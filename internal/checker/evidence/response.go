@@ -58,8 +58,10 @@ type Position struct {
 	Variance float64 `json:"variance,omitempty"`
 	Own      float64 `json:"own,omitempty"`
 
-	// Top holds the likeliest tokens, best first, if they are kept.
-	Top []Listed `json:"top,omitempty"`
+	// Top holds the likeliest tokens, best first, if they are kept, and Others
+	// the log-probabilities that other models give to the same tokens.
+	Top    []Listed    `json:"top,omitempty"`
+	Others [][]float64 `json:"others,omitempty"`
 
 	// Contrast holds ln q(Token)/p(Token) for each alternative q to the request's
 	// own distribution p; see Contrast. Nil if unknown; else of the same length
