@@ -12,24 +12,42 @@ func (v Vision7) Observe(known State, o Observation) (State, error) {
 	if err == nil {
 		err = o.one()
 	}
-	var next state7
-	if err == nil {
-		next = *s
-		switch {
-		case o.Answer != nil:
-			err = next.answer(o.Answer)
-		case o.Check != nil:
-			err = next.check(o.Check)
-		case o.Beacon != nil:
-			err = v.beacon(&next, o.Beacon)
-		case o.Closed != nil:
-			err = v.close(&next, o.Closed)
-		}
-	}
 	if err != nil {
 		return known, fmt.Errorf("score: vision7: %w", err)
 	}
+	next := *s
+	if err := v.apply(&next, o); err != nil {
+		return known, fmt.Errorf("score: vision7: %w", err)
+	}
 	return &next, nil
+}
+
+// Update is Observe for who alone holds the state and gives it up: it is changed in place, which allocates
+// nothing. After an error the state must not be used.
+func (v Vision7) Update(known State, o Observation) (State, error) {
+	s, err := asState7(known)
+	if err == nil {
+		err = o.one()
+	}
+	if err == nil {
+		err = v.apply(s, o)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("score: vision7: %w", err)
+	}
+	return s, nil
+}
+
+func (v Vision7) apply(s *state7, o Observation) error {
+	switch {
+	case o.Answer != nil:
+		return s.answer(o.Answer)
+	case o.Check != nil:
+		return s.check(o.Check)
+	case o.Beacon != nil:
+		return v.beacon(s, o.Beacon)
+	}
+	return v.close(s, o.Closed)
 }
 
 // answer adds one answer's time to what the period has brought.

@@ -315,6 +315,25 @@ func beaconOf(v Vision7, s State, o Offer, uniform, answered, pace float64) Beac
 	return b
 }
 
+// Update must lead where Observe does, and in place.
+func TestVision7UpdatesAsItObserves(t *testing.T) {
+	v := seven(t)
+	rapid.Check(t, func(t *rapid.T) {
+		var observed, updated State
+		for _, o := range slices.Concat(genPeriods(t)...) {
+			observed = observeAll(t, v, observed, o)
+			before := updated
+			var err error
+			if updated, err = v.Update(updated, o); err != nil {
+				t.Fatal(err)
+			}
+			if !bytes.Equal(written(t, observed), written(t, updated)) || before != nil && before != updated {
+				t.Fatal("updating led elsewhere than observing, or to another state")
+			}
+		}
+	})
+}
+
 func TestVision7IsMonotone(t *testing.T) {
 	v := seven(t)
 	rapid.Check(t, func(t *rapid.T) {

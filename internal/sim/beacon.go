@@ -31,7 +31,8 @@ func (s *Sim) planBeacons() {
 	begin := s.end - s.world.Period
 	draw := func(validator, task int) {
 		for at := 0.0; ; {
-			at += s.beaconRand.ExpFloat64() * s.world.Period / mean
+			every := s.world.Period / mean
+			at += every/10 + s.beaconRand.ExpFloat64()*every*0.9 // a tenth is rest
 			if at >= 0.98*s.world.Period {
 				return
 			}
@@ -90,24 +91,30 @@ func (s *Sim) burstAt(seat int32, b instant) {
 	k := &s.bursts[id]
 	*k = burst{contender: of, at: s.now, inFlight: int(c.organic), offer: c.offer, running: k.running[:0], answers: k.answers[:0]}
 	c.burst = id
-	task := int(s.seats[seat].task)
 	for range n - k.inFlight {
-		wish := s.world.draw(s.validators, task)
-		if s.world.Even {
-			wish.units = int32(max(heavyTailed(s.validators, s.world.Tasks[task].Units, evenSpread), 1))
-		}
-		q := s.take()
-		s.requests[q] = request{kind: bursting, validator: b.of, task: int32(task), units: wish.units, prompt: wish.prompt, repeated: wish.repeated, arrived: s.now, parent: -1, talk: -1, home: -1, burst: id}
-		k = &s.bursts[id]
-		k.asked++
-		k.pending++
-		k.running = append(k.running, q)
-		s.send(q, seat)
+		s.sendOne(id)
 	}
-	s.tally.probes += int64(max(n-k.inFlight, 0))
 	if k = &s.bursts[id]; k.pending == 0 && !k.over {
 		s.closeBurst(id)
 	}
+}
+
+// sendOne sends one of a beacon's requests.
+func (s *Sim) sendOne(id int32) {
+	k := &s.bursts[id]
+	c := &s.contenders[k.contender]
+	task := int(s.seats[c.seat].task)
+	wish := s.world.draw(s.validators, task)
+	if s.world.Even {
+		wish.units = int32(max(heavyTailed(s.validators, s.world.Tasks[task].Units, evenSpread), 1))
+	}
+	q := s.take()
+	s.requests[q] = request{kind: bursting, validator: c.validator, task: int32(task), units: wish.units, prompt: wish.prompt, repeated: wish.repeated, arrived: s.now, parent: -1, talk: -1, home: -1, burst: id}
+	k.asked++
+	k.pending++
+	k.running = append(k.running, q)
+	s.tally.probes++
+	s.send(q, c.seat)
 }
 
 func (s *Sim) newBurst() int32 {
@@ -139,7 +146,10 @@ func (s *Sim) burstEnded(id int32, how score.Kind) {
 		k.answers = append(k.answers, score.Arrived{Served: int64(q.served), Elapsed: time.Duration((s.now - q.sent) * float64(time.Second))})
 	}
 	k.pending--
-	if k.pending == 0 && s.now > k.at { // at the instant itself, more may be sent
+	if how == score.OK && s.now < k.at+s.world.Window {
+		s.sendOne(q.burst) // what is answered sooner is asked for again
+	}
+	if k.pending == 0 && !k.over && s.now > k.at { // at the instant itself, more may be sent
 		s.closeBurst(q.burst)
 	}
 }

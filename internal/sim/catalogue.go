@@ -13,7 +13,7 @@ type Entry struct {
 	Make   Strategy
 	World  func(*World) // what else is different, for the honest twin too; nil: nothing
 	Alone  bool         // it has the second operator's GPUs as well, and is compared with both
-	Votes  bool         // what is compared is the dividends of its validators, not profit
+	Votes  bool         // what is compared is its validators' dividends alone, not profit
 }
 
 // Families in the order in which they are shown.

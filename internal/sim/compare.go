@@ -129,17 +129,30 @@ func (c *Comparison) judge(margin float64) {
 		if c.Entry.Alone {
 			owners = 1
 		}
-		ratio[n] = (price*run[0].Income - run[0].Cost) * owners / (margin * costs)
-		income[n] = run[0].Income * owners / twins
+		// What validators of the strategy's earn as dividends is its income too: half of the emission is theirs.
+		mine, honest := c.dividends(c.Runs[n]), c.dividends(c.Honest[n])
+		ratio[n] = (price*(run[0].Income+mine) - run[0].Cost) / (price*honest + margin*costs/owners)
+		income[n] = (run[0].Income + mine) / (honest + twins/owners)
 		if c.Entry.Votes {
-			for v := range c.Runs[n].Dividends {
-				if voter, ok := c.Entry.Make.(Copy); ok && voter.Validator == v {
-					ratio[n] = c.Runs[n].Dividends[v] / c.Honest[n].Dividends[v]
-				}
-			}
+			ratio[n] = mine / honest
 		}
 	}
 	c.Ratio, c.Income = estimate(ratio), estimate(income)
+}
+
+// dividends is what the strategy's validators earned in a run, in periods' whole incentive.
+func (c *Comparison) dividends(r Result) float64 {
+	voter, ok := c.Entry.Make.(Voter)
+	if !ok {
+		return 0
+	}
+	total := 0.0
+	for v, d := range r.Dividends {
+		if voter.Runs(v) {
+			total += d * float64(r.Periods)
+		}
+	}
+	return total
 }
 
 // estimate is the mean of values and the radius of Student's 95% interval.

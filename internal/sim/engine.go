@@ -20,6 +20,7 @@ type Sim struct {
 	end   float64 // of the running period
 	ended int     // periods that have ended
 
+	update     updater // the mechanism, if it is one
 	operators  *rand.Rand
 	validators *rand.Rand
 	trouble    *rand.Rand
@@ -35,6 +36,7 @@ type Sim struct {
 	fields     [][]int32 // by task: seats that contend, ascending
 	contenders []contender
 
+	query    Query
 	requests []request
 	free     []int32
 	talks    []talk // conversations that may go on, by validator and task
@@ -107,6 +109,7 @@ func New(w World) (*Sim, error) {
 		talks:      make([]talk, len(w.Stakes)*len(w.Tasks)*talksKept),
 		end:        w.Period,
 	}
+	s.update, _ = w.Mechanism.(updater)
 	total := 0.0
 	for _, stake := range w.Stakes {
 		total += stake

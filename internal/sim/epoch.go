@@ -86,7 +86,8 @@ func (s *Sim) close() {
 	}
 	for v := range validators {
 		for _, o := range s.people {
-			if voter, ok := o.Strategy.(Voter); ok && voter.Votes(o, v, in.Weights[v][validators:], s.last) {
+			if voter, ok := o.Strategy.(Voter); ok && voter.Runs(v) {
+				voter.Votes(o, in.Weights[v][validators:], s.last)
 				break
 			}
 		}

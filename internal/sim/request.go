@@ -115,14 +115,15 @@ func (s *Sim) send(id, seat int32) bool {
 		s.settle(id, score.Failed)
 		return false
 	}
-	query := Query{
+	query := &s.query // handed to strategies: one that were made here would be allocated for each request
+	*query = Query{
 		Now: s.now, Identity: o.number(x.identity), Task: int(x.task), Validator: int(q.validator), Units: q.units,
 		Burst: o.crowd(s.now), Since: s.now - o.flurry, Repeated: q.repeated, FollowUp: q.home == seat,
 		Running: len(server.running), Slots: int(server.slots),
 	}
 	query.Organic = (q.kind == organic) == (s.operators.Float64() < s.world.Telling)
 	q.warm = query.FollowUp
-	act := o.Strategy.Answer(o, &query)
+	act := o.Strategy.Answer(o, query)
 	switch act.Verb {
 	case Serve:
 		return s.serve(id, who.server, act)

@@ -8,6 +8,7 @@ import (
 
 // Result is what came of a run.
 type Result struct {
+	Periods          int
 	Operators        []Account
 	Dividends        []float64 // of validators, mean over the periods, shares of all dividends
 	Success          float64   // part of customers' requests that were answered well, [0, 1]
@@ -30,6 +31,7 @@ type Account struct {
 func (s *Sim) result() Result {
 	w, t := &s.world, &s.tally
 	r := Result{
+		Periods:   w.Periods,
 		Dividends: t.dividends, Customers: t.customers, Probes: t.probes, Checks: t.checks,
 		First50: t.first.at(.5), First95: t.first.at(.95), Total50: t.total.at(.5), Total95: t.total.at(.95),
 	}

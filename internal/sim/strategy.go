@@ -11,12 +11,13 @@ type Strategy interface {
 	Answer(o *Operator, q *Query) Act
 }
 
-// Voter is a Strategy that also runs validators.
+// Voter is a Strategy that also runs validators, whose dividends are its income.
 type Voter interface {
-	// Votes replaces what one of the validators would set as weights, by
-	// identity; last is what consensus gave in the period before, nil at first.
-	// It reports whether the validator is the strategy's at all.
-	Votes(o *Operator, validator int, weights, last []float64) bool
+	// Runs says whether a validator, by index into World.Stakes, is the strategy's.
+	Runs(validator int) bool
+	// Votes replaces what one of its validators would set as weights, by
+	// identity; last is what consensus gave in the period before, all 0 at first.
+	Votes(o *Operator, weights, last []float64)
 }
 
 // Query is what an operator sees of a request.

@@ -1,5 +1,7 @@
 package sim
 
+import "slices"
+
 // Collude serves honestly, and some validators favour it.
 type Collude struct {
 	Validators []int   // indices into World.Stakes; those that are not there are left out
@@ -13,17 +15,14 @@ func (*Collude) Found(o *Operator)            { Honest{}.Found(o) }
 func (*Collude) Begin(*Operator, int)         {}
 func (*Collude) Answer(*Operator, *Query) Act { return Act{} }
 
+// Runs says whether the validator is one of those that favour it.
+func (c *Collude) Runs(validator int) bool { return slices.Contains(c.Validators, validator) }
+
 // Votes multiplies the operator's weight.
-func (c *Collude) Votes(o *Operator, validator int, weights, _ []float64) bool {
-	for _, v := range c.Validators {
-		if v == validator {
-			for _, id := range o.Identities {
-				weights[id] = max(weights[id], 1e-6) * c.Favour
-			}
-			return true
-		}
+func (c *Collude) Votes(o *Operator, weights, _ []float64) {
+	for _, id := range o.Identities {
+		weights[id] = max(weights[id], 1e-6) * c.Favour
 	}
-	return false
 }
 
 // Copy serves honestly, and one validator sets what consensus was in the period before as its weights.
@@ -33,12 +32,11 @@ func (Copy) Found(o *Operator)            { Honest{}.Found(o) }
 func (Copy) Begin(*Operator, int)         {}
 func (Copy) Answer(*Operator, *Query) Act { return Act{} }
 
+// Runs says whether it is the validator that copies.
+func (c Copy) Runs(validator int) bool { return validator == c.Validator }
+
 // Votes copies.
-func (c Copy) Votes(_ *Operator, validator int, weights, last []float64) bool {
-	if validator != c.Validator {
-		return false
-	}
+func (Copy) Votes(_ *Operator, weights, last []float64) {
 	clear(weights)
 	copy(weights, last)
-	return true
 }

@@ -33,6 +33,11 @@ type contender struct {
 	missed    int
 }
 
+// updater is a mechanism that can change a state in place. Who holds a state alone may let it.
+type updater interface {
+	Update(known score.State, o score.Observation) (score.State, error)
+}
+
 // What dispatch expects of a miner without a record, as dispatch.record does.
 const (
 	priorSuccess = 0.6
@@ -215,7 +220,13 @@ func (s *Sim) checked(q *request, speed float64) {
 }
 
 func (s *Sim) observe(c *contender, o score.Observation) {
-	next, err := s.world.Mechanism.Observe(c.state, o)
+	var next score.State
+	var err error
+	if s.update != nil {
+		next, err = s.update.Update(c.state, o)
+	} else {
+		next, err = s.world.Mechanism.Observe(c.state, o)
+	}
 	if err != nil {
 		s.failed(err)
 		return

@@ -38,8 +38,9 @@ type World struct {
 
 	Sampling sampling.Config
 
-	Even  bool // requests of a beacon are about equally long
-	Apart bool // beacons come for each validator and task alone, not for all at once
+	Window float64 // seconds for which a beacon asks: what is answered sooner is asked for again
+	Even   bool    // requests of a beacon are about equally long
+	Apart  bool    // beacons come for each validator and task alone, not for all at once
 
 	Margin   float64 // what the honest protagonist earns above its cost, as a share of it
 	Energy   float64 // share of a busy GPU's cost that it saves when idle, [0, 1)
@@ -88,8 +89,8 @@ func Default(m score.Mechanism) World {
 		Demand: 0.22, Bursty: 2.5, Daily: 0.5,
 		Power: 0.15, False: 0.001, Errors: 0.0005, Outage: 0.004, Churn: 0.002, Telling: 0.6, Repeats: 0.05, FollowUps: 0.4,
 		Salted: true, Skew: 1, Pooled: true,
-		Sampling: sampling.Default(),
-		Margin:   0.5, Energy: 0.3, Fee: 0.5, APIPrice: 1,
+		Sampling: sampling.Default(), Window: 5,
+		Margin: 0.5, Energy: 0.3, Fee: 0.5, APIPrice: 1,
 	}
 }
 
@@ -147,6 +148,7 @@ func (w World) Validate() error {
 	share("telling", w.Telling, 0.5, 1)
 	share("repeats", w.Repeats, 0, 1)
 	share("follow-ups", w.FollowUps, 0, 1)
+	share("a beacon's window in seconds", w.Window, 0, 60)
 	share("clock skew in seconds", w.Skew, 0, 30)
 	share("margin", w.Margin, 0.01, 100)
 	share("energy", w.Energy, 0, 0.99)
