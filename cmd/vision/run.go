@@ -41,6 +41,7 @@ func commands() []command {
 		{"miner", "--config FILE", "serve tasks to validators from your own model servers\n\nSIGHUP reads the file again without dropping a stream.", runMiner},
 		{"validator", "--config FILE [--roles gateway,scorer,checker] [--ops HOST:PORT]", "judge miners, set weights and sell access\n\nSeveral processes on one machine may share a validator's roles: same file, other --roles and --ops.\nSIGHUP checks the files; a changed catalogue is taken up without it.", runValidator},
 		{"checker", "--config FILE", "run a checking server on a machine of its own\n\nSIGHUP checks the files; a changed catalogue is taken up without it.", runChecker},
+		{"checker calibrate", "--config FILE | --validator FILE --task TASK --stack STACK... [flags]", checkerCalibrateAbout, runCheckerCalibrate},
 		{"checker eval", "[flags] | --recorded FILE...", checkerEvalAbout, runCheckerEval},
 		{"toy-server", "[--listen ADDRESS]", "serve the built-in toy models over HTTP, for private networks without GPUs", runToyServer},
 		{"init", "miner|validator|checker|network [flags]", initAbout, runInit},

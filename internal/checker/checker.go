@@ -12,6 +12,7 @@ import (
 	"sync"
 	"time"
 
+	"vision/internal/checker/calibration"
 	"vision/internal/checker/evidence"
 	"vision/internal/checker/likeness"
 	"vision/internal/fault"
@@ -26,6 +27,9 @@ type Deps struct {
 	Client *http.Client
 	// Secret reads the secret that a file holds. Needed if a key_file is configured.
 	Secret func(file string) (string, error)
+	// Calibration reads the calibration that a file holds, and makes sure of who
+	// signed it. Needed if one is configured.
+	Calibration func(file string) (*calibration.File, error)
 	// Salt picks, in a way that miners cannot foresee, which vectors of a long
 	// answer are made again. It should be random and kept secret.
 	Salt []byte
@@ -43,7 +47,7 @@ type Checker struct {
 	queue      chan struct{} // one for each check that runs or waits
 
 	mu   sync.Mutex
-	told map[string]bool // guarded by mu: tasks that nothing here judges
+	told map[string]bool // guarded by mu: what people have been told of, by task
 }
 
 // slotted is a reference with a bound on what is asked of it at once.
@@ -52,8 +56,12 @@ type slotted struct {
 	config ReferenceConfig
 	name   string // for people: engine and model, numbered if several are alike
 	slots  chan struct{}
-	bounds evidence.Bounds
-	alike  likeness.Bounds
+	bounds evidence.Bounds // conservative
+	alike  likeness.Bounds // the same of pictures and vectors
+
+	calibration   *calibration.File // nil without one
+	measured      evidence.Bounds   // its bounds
+	measuredAlike likeness.Bounds
 }
 
 // New makes a checker. It talks to nobody yet.
@@ -91,7 +99,13 @@ func New(config Config, deps Deps) (*Checker, error) {
 		if err != nil {
 			return nil, fmt.Errorf("open references[%d]: %w", i, err)
 		}
-		c.references = append(c.references, &slotted{ref, rc, c.name(rc), make(chan struct{}, rc.Slots), evidence.Bounds{Noise: ref.Proves().Noise}, likeness.Bounds{}})
+		one := &slotted{Reference: ref, config: rc, name: c.name(rc), slots: make(chan struct{}, rc.Slots), bounds: evidence.Bounds{Noise: ref.Proves().Noise}}
+		if rc.Calibration != "" {
+			if err := one.calibrate(rc, deps); err != nil {
+				return nil, fmt.Errorf("references[%d].calibration: %w", i, err)
+			}
+		}
+		c.references = append(c.references, one)
 	}
 	return c, nil
 }
@@ -156,11 +170,8 @@ func (c *Checker) Bounds(t *task.Task) (evidence.Bounds, error) {
 	if err != nil {
 		return evidence.Bounds{}, err
 	}
-	return *ref.boundsOf(t), nil
+	return *c.boundsOf(ref, t), nil
 }
-
-// boundsOf gives what honest miners of a task stay below.
-func (r *slotted) boundsOf(*task.Task) *evidence.Bounds { return &r.bounds }
 
 // MeasureLikeness is Measure for answers of pictures and vectors. An answer that no
 // honest server gives is an error.
@@ -196,11 +207,8 @@ func (c *Checker) Alike(t *task.Task) (likeness.Bounds, error) {
 	if err != nil {
 		return likeness.Bounds{}, err
 	}
-	return *ref.alikeOf(t), nil
+	return *c.alikeOf(ref, t), nil
 }
-
-// alikeOf gives what honest miners' pictures and vectors of a task stay below.
-func (r *slotted) alikeOf(*task.Task) *likeness.Bounds { return &r.alike }
 
 // turn does something with a sample and the reference for it when it is its
 // turn, and gives errors their kind.
@@ -241,7 +249,7 @@ func (c *Checker) turn(ctx context.Context, req *proto.CheckRequest, do func(con
 			err = fault.New(fault.Internal, "panic", "The checker failed")
 		}
 	}()
-	return do(ctx, ref, &sample{kind: kind, task: &req.Task, spec: req.Spec, salt: c.deps.Salt, bounds: ref.boundsOf(&req.Task), alike: ref.alikeOf(&req.Task), eyes: c.eyes,
+	return do(ctx, ref, &sample{kind: kind, task: &req.Task, spec: req.Spec, salt: c.deps.Salt, bounds: c.boundsOf(ref, &req.Task), alike: c.alikeOf(ref, &req.Task), eyes: c.eyes,
 		outcome: &req.Sample.Outcome, id: req.Sample.ID, request: req.Sample.Request, response: req.Sample.Response})
 }
 
@@ -263,7 +271,7 @@ func (c *Checker) find(t *task.Task, turn int) (*slotted, task.Kind, error) {
 	}
 	var able []*slotted
 	for _, r := range c.references {
-		if r.config.judges(t.Name, t.Model.Name) {
+		if r.config.Judges(t.Name, t.Model.Name) {
 			able = append(able, r)
 		}
 	}
@@ -278,16 +286,21 @@ func (c *Checker) find(t *task.Task, turn int) (*slotted, task.Kind, error) {
 // People are told once a task.
 func (c *Checker) unserved(t *task.Task, code, format string, args ...any) error {
 	err := fault.New(fault.Invalid, code, format+".", args...)
-	c.mu.Lock()
-	told := c.told[t.Name]
-	if len(c.told) < 1024 { // as many tasks as a catalogue may hope to have
-		c.told[t.Name] = true
-	}
-	c.mu.Unlock()
-	if !told {
+	if c.first(t.Name) {
 		c.deps.Log.Warn("answers of a task cannot be checked and are dropped", "task", t.Name, "err", err)
 	}
 	return err
+}
+
+// first says whether people have not been told of something yet.
+func (c *Checker) first(what string) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	told := c.told[what]
+	if len(c.told) < 1024 { // as many tasks as a catalogue may hope to have
+		c.told[what] = true
+	}
+	return !told
 }
 
 // explain gives an error its kind, so that a caller can tell what to do.

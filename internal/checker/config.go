@@ -58,6 +58,10 @@ type ReferenceConfig struct {
 	// the standard deviation in nats on the noisiest stack that is still
 	// honest. 0 takes the engine's own: 0.02 for builtin, 0.15 for servers.
 	Noise float64 `yaml:"noise"`
+	// Calibration names a file by `vision checker calibrate`, signed with the
+	// validator's hotkey: bounds on honest disagreement that were measured. Empty
+	// takes conservative ones, by Noise.
+	Calibration string `yaml:"calibration"`
 }
 
 // Defaults is the configuration that a file is read onto: the built-in
@@ -122,8 +126,8 @@ func (c *Config) Check(report func(field, format string, args ...any)) {
 	}
 }
 
-// judges says whether a reference is for a task.
-func (r *ReferenceConfig) judges(taskName, model string) bool {
+// Judges says whether a reference is for a task.
+func (r *ReferenceConfig) Judges(taskName, model string) bool {
 	if len(r.Tasks) > 0 {
 		return slices.Contains(r.Tasks, taskName)
 	}

@@ -2,7 +2,9 @@ package miner
 
 import (
 	"encoding/json"
+	"fmt"
 	"slices"
+	"strings"
 
 	"vision/internal/proto"
 	"vision/internal/task"
@@ -86,4 +88,15 @@ func translate(e Engine, kind task.Kind, payload []byte, model string) (body []b
 	}
 	e.Request(kind, members)
 	return encode(e, kind, members)
+}
+
+// ForServer is what a miner sends a model server of a make for a validator's
+// payload, and what it declares of the server: for those who ask one without a miner.
+func ForServer(engine string, kind task.Kind, payload []byte, model string) (body []byte, contentType string, spec proto.Spec, err error) {
+	e, ok := engineNamed(engine)
+	if !ok {
+		return nil, "", spec, fmt.Errorf("%q is not an engine; the engines are %s", engine, strings.Join(engineNames(), ", "))
+	}
+	body, contentType, err = translate(e, kind, payload, model)
+	return body, contentType, e.Spec(), err
 }

@@ -5,13 +5,16 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"os"
 	"slices"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
 	"vision/internal/checker"
+	"vision/internal/checker/calibration"
 	"vision/internal/hotkey"
+	"vision/internal/hotkey/wallet"
 	"vision/internal/transport"
 )
 
@@ -65,11 +68,27 @@ func NewChecker(ctx context.Context, c CheckerConfig, p Parts) (*Checker, error)
 	if _, err := rand.Read(salt[:]); err != nil {
 		return nil, fmt.Errorf("draw a salt: %w", err)
 	}
-	role, err := checker.New(c.Config, checker.Deps{Secret: readSecret, Salt: salt[:], Log: p.Log})
+	role, err := checker.New(c.Config, checker.Deps{Secret: readSecret, Salt: salt[:], Log: p.Log,
+		Calibration: Calibrations(append(slices.Clone(c.Allow), p.Key.ID()))})
 	if err != nil {
 		return nil, err
 	}
 	return &Checker{base: b, listener: b.serveChecks(c.Listen, role, c.Allow)}, nil
+}
+
+// Calibrations reads calibrations that one of signers signed.
+func Calibrations(signers []hotkey.ID) func(file string) (*calibration.File, error) {
+	return func(file string) (*calibration.File, error) {
+		path, err := wallet.Expand(file)
+		if err != nil {
+			return nil, err
+		}
+		raw, err := os.ReadFile(path)
+		if err != nil {
+			return nil, err
+		}
+		return calibration.Read(raw, signers)
+	}
 }
 
 // Addr is where validators are served, once ready.

@@ -70,6 +70,7 @@ func (c *Common) root(folder string) {
 func rootKeyFiles(folder string, c *checker.Config) {
 	for i := range c.References {
 		c.References[i].KeyFile = config.Below(folder, c.References[i].KeyFile)
+		c.References[i].Calibration = config.Below(folder, c.References[i].Calibration)
 	}
 	c.Clip.KeyFile, c.NSFW.KeyFile = config.Below(folder, c.Clip.KeyFile), config.Below(folder, c.NSFW.KeyFile)
 }

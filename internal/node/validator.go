@@ -127,7 +127,8 @@ func (v *Validator) addChecker(ctx context.Context) (judge, error) {
 	if err != nil {
 		return nil, err
 	}
-	c, err := checker.New(v.config.Checker, checker.Deps{Secret: readSecret, Salt: salt[:], Log: v.Log})
+	c, err := checker.New(v.config.Checker, checker.Deps{Secret: readSecret, Salt: salt[:], Log: v.Log,
+		Calibration: Calibrations([]hotkey.ID{v.Key.ID()})})
 	if err != nil {
 		return nil, err
 	}

@@ -77,7 +77,7 @@ func (f *File) Alike() likeness.Bounds {
 
 // alpha is each bound's share of what all of them together may miss.
 func (f *File) alpha() float64 {
-	each := 2*(evidence.Bins+len(groups)+1) + 1
+	each := 2*(evidence.Bins*(evidence.Bins+1)/2+len(groups)+1) + 1
 	if slices.ContainsFunc(f.Stacks, func(c Counts) bool { return c.Likeness != nil }) {
 		each += likeness.Knots()
 	}
@@ -110,11 +110,9 @@ func (f *File) bounds(of func(*Counts) []Count) []evidence.Odds {
 			continue
 		}
 		used++
-		near := 1.0
-		for bin, c := range list {
+		for bin := range list {
 			g := inGroup[groupOf(bin)]
-			near = min(near, UpperBound(c.Near, c.N, alpha))
-			o := evidence.Odds{Near: near, Far: UpperBound(g.Far, g.N, alpha), Absurd: UpperBound(all.Absurd, all.N, alpha)}
+			o := evidence.Odds{Near: nearBound(list, bin, alpha), Far: UpperBound(g.Far, g.N, alpha), Absurd: UpperBound(all.Absurd, all.N, alpha)}
 			b := &out[bin]
 			b.Near, b.Far, b.Absurd = max(b.Near, o.Near), max(b.Far, o.Far), max(b.Absurd, o.Absurd)
 		}
@@ -129,6 +127,18 @@ func (f *File) bounds(of func(*Counts) []Count) []evidence.Odds {
 		}
 	}
 	return out
+}
+
+// nearBound bounds a bin's near outcomes: as disagreement falls with certainty,
+// what bounds the bins from any lower one up to this taken together bounds this one.
+func nearBound(list []Count, bin int, alpha float64) float64 {
+	bound := 1.0
+	var sum Count
+	for b := bin; b >= 0; b-- {
+		sum.N, sum.Near = sum.N+list[b].N, sum.Near+list[b].Near
+		bound = min(bound, UpperBound(sum.Near, sum.N, alpha))
+	}
+	return bound
 }
 
 // Bounds are what the file lets honest miners stay below.

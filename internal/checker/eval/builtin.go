@@ -118,7 +118,7 @@ func (b *Builtin) one(ctx context.Context, c class, stack string, set setting, i
 		return err
 	}
 	kind, _ := task.KindNamed(chatTask.Kind)
-	text := prompt(b.Seed, i)
+	text := question(b.Seed, i)
 	req, err := kind.Parse(body(text, set.temperature, set.topP, b.Tokens), &chatTask)
 	if err != nil {
 		return err

@@ -118,7 +118,7 @@ func classes() []class {
 		{label: "4 bits, shows its logprobs", shown: true, answer: runs("", refmodel.Bits(4)).answer},
 		{label: "cached reply", answer: func(a asked, i int, _ *rand.Rand) ([]byte, error) {
 			own := a.prompt
-			a.prompt, _ = refmodel.Chat([]refmodel.Message{{Role: "user", Content: prompt(7, i%8)}})
+			a.prompt, _ = refmodel.Chat([]refmodel.Message{{Role: "user", Content: question(7, i%8)}})
 			t, err := a.write(refmodel.Full)
 			t.prompt = own
 			return t.stream(1), err

@@ -152,7 +152,7 @@ func TestCheatsAnswer(t *testing.T) {
 			t.Errorf("%s: %v", c.label, err)
 		}
 	}
-	if p, q := prompt(1, 4), prompt(1, 5); p == q || !reflect.DeepEqual(p, prompt(1, 4)) {
+	if p, q := question(1, 4), question(1, 5); p == q || !reflect.DeepEqual(p, question(1, 4)) {
 		t.Errorf("prompts %q and %q", p, q)
 	}
 }

@@ -15,8 +15,8 @@ var (
 		"List what matters about %s.", "Explain %s to a child, then %s to an expert.", "Write a short note on %s, %s and %s.", "What is the difference between %s and %s?"}
 )
 
-// prompt is the i-th of a series of prompts that differ.
-func prompt(seed uint64, i int) string {
+// question is the i-th of a series of prompts that differ.
+func question(seed uint64, i int) string {
 	r := rand.New(rand.NewPCG(seed, uint64(i)))
 	var b strings.Builder
 	for turn := range 1 + r.IntN(3) {
