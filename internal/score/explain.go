@@ -39,7 +39,7 @@ type Factors struct {
 // Hardened is where vision7's numbers come from. Work is in the task's unit per period, for all
 // validators together. They multiply up as printed:
 //
-//	min(Ceiling, Credited - caution x StdErr) x SlowFactor = Paid
+//	min(Ceiling, Credited - caution x StdErr) x SlowFactor x Brevity = Paid
 //	Passing x FailureFactor = Quality.Combined
 //	Quality.Combined x Reliability x Trust x Paid = EffectiveVolume, or 0 if Slashed
 type Hardened struct {
@@ -48,9 +48,11 @@ type Hardened struct {
 	StdErr     float64 // of Credited
 	Slowdown   float64 // mean natural logarithm of how much longer than usual answers to beacons took, at least 0
 	SlowFactor float64 // what that leaves, in [0, 1]
+	Answers    float64 // to beacons, older ones fading
+	Served     float64 // mean work of these
+	Brevity    float64 // what it leaves, being shorter than others' are, in [0, 1]
 	Paid       float64
 	PerUnit    float64 // usual seconds per unit; the task's mean while none were timed
-	AtOnce     float64 // requests under way at once that Paid comes to
 	Newcomer   bool    // the credit still grows fast, for no beacon was missed and not all is shown
 
 	Beacons          int64   // that asked anything

@@ -91,6 +91,9 @@ func (s *state7) check(c *Check) error {
 	return nil
 }
 
+// mostServed bounds the work of one answer, so that no sum overflows.
+const mostServed = 1 << 31
+
 // fixed is x in whole parts of 1/unit.
 func fixed(x, unit float64) int64 { return int64(math.RoundToEven(x * unit)) }
 
@@ -105,13 +108,14 @@ func (v Vision7) beacon(s *state7, b *Beacon) error {
 		return nil
 	}
 	pace := v.pace(s, b.Offer)
-	delivered, slow := b.InFlight, int64(0)
+	delivered, slow, served := b.InFlight, int64(0), int64(0)
 	for _, a := range b.Answers {
 		took := max(0, a.Elapsed-b.Offer.Speed.Overhead).Seconds()
 		if took > v.deadline(pace, a.Served) {
 			continue
 		}
 		delivered++
+		served += min(a.Served, mostServed)
 		// Against what is shorter than the slack no slowness can be measured.
 		usual := max(float64(pace*float64(max(a.Served, 1))), v.p.Slack, 1e-9)
 		slow += fixed(ln(max(1, took/usual)), billion)
@@ -125,6 +129,9 @@ func (v Vision7) beacon(s *state7, b *Beacon) error {
 	if n := delivered - b.InFlight; n > 0 {
 		mean := float64(slow) / billion / float64(n)
 		s.slowdown += float64(max(learn, 1/float64(s.beacons+1)) * (mean - s.slowdown))
+		fade := power(1-1/v.p.CheckWindow, int64(n))
+		s.served = float64(s.served*fade) + float64(served)
+		s.answers = float64(s.answers*fade) + float64(n)
 	}
 	s.beacons++
 	s.last = shown{asked: int64(asked), delivered: int64(delivered), level: level, evidence: evidence}

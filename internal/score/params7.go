@@ -21,6 +21,7 @@ type Params7 struct {
 	Late       float64 // an answer to a beacon counts if it took at most this many times the usual time, and Slack more
 	Slack      float64 // seconds
 	Caution    float64 // standard errors of the credit that are not paid
+	Brevity    float64 // answers to beacons may be shorter than others' by this factor before they take from the pay
 	SlowPower  float64 // a beacon's answers that take twice the usual time leave 2^-SlowPower of the pay
 
 	// What is asked besides.
@@ -51,7 +52,7 @@ type Params7 struct {
 // Defaults7 are the parameters of the network unless its configuration names others.
 var Defaults7 = Params7{
 	Beacons: 4, Growth: 1.5, Learning: 0.2, RampGrowth: 2, RampLearn: 0.5, Penalty: 2,
-	Late: 1.6, Slack: 0.4, Caution: 1, SlowPower: 1.5,
+	Late: 1.6, Slack: 0.4, Caution: 1, Brevity: 1.1, SlowPower: 1.5,
 	Trickle: 1, TrickleShare: 0.01, PaceWindow: 50,
 	Fade:        0.8,
 	CheckWindow: 100, CheckPrior: 20, Kappa: 20, Tolerated: 0.01,
@@ -77,6 +78,7 @@ func (p *Params7) fields() []field {
 		{"late", &p.Late, 1, 10},
 		{"slack", &p.Slack, 0, 60},
 		{"caution", &p.Caution, 0, 3},
+		{"brevity", &p.Brevity, 1, 1e6},
 		{"slow_power", &p.SlowPower, 0, 10},
 		{"trickle", &p.Trickle, 0, 60},
 		{"trickle_share", &p.TrickleShare, 0, 1},

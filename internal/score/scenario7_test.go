@@ -54,7 +54,7 @@ func (s *scenario7) close(c Closed) error {
 }
 
 // beacon has so many of what a beacon asks answered; answered below 0 is all of it.
-func (s *scenario7) beacon(draw float64, wantAsked, answered int, seconds float64) error {
+func (s *scenario7) beacon(draw float64, wantAsked, answered int, seconds float64, units ...int64) error {
 	o := s.contender.Offer
 	b := Beacon{Offer: o, Asked: s.v.Burst(s.contender.State, o, draw)}
 	if wantAsked >= 0 && b.Asked != wantAsked {
@@ -64,7 +64,11 @@ func (s *scenario7) beacon(draw float64, wantAsked, answered int, seconds float6
 		answered = b.Asked
 	}
 	for range answered {
-		b.Answers = append(b.Answers, Arrived{o.PerRequest, time.Duration(math.Round(seconds * 1e9))})
+		work := o.PerRequest
+		for _, units := range units {
+			work = units
+		}
+		b.Answers = append(b.Answers, Arrived{work, time.Duration(math.Round(seconds * 1e9))})
 	}
 	if b.Asked == 0 {
 		return nil // nothing was asked, so there is nothing to observe
@@ -154,6 +158,14 @@ var sentences7 = []sentence[*scenario7]{
 		}
 		return nil
 	}),
+	say(`  NUMBER beacons, draw NUMBER: all answered with NUMBER units in NUMBER s`, func(s *scenario7, a []string) error {
+		for range times(a[0]) {
+			if err := s.beacon(float(a[1]), -1, -1, float(a[3]), int64(float(a[2]))); err != nil {
+				return err
+			}
+		}
+		return nil
+	}),
 	say(`  NUMBER beacons, draw NUMBER: none answered`, func(s *scenario7, a []string) error {
 		for range times(a[0]) {
 			if err := s.beacon(float(a[1]), -1, 0, 0); err != nil {
@@ -183,7 +195,7 @@ var sentences7 = []sentence[*scenario7]{
 		}
 		return nil
 	}),
-	say(`=> NAME on NAME: (ceiling|credited|standard error|slowdown factor|paid|at once|period score|reliability|passing|failure rate|failure factor|quality|audit|trust|checks|effective volume|share|task weight|contribution|slashed until|slashings) NUMBER`, func(s *scenario7, a []string) error {
+	say(`=> NAME on NAME: (ceiling|credited|standard error|slowdown factor|brevity|paid|period score|reliability|passing|failure rate|failure factor|quality|audit|trust|checks|effective volume|share|task weight|contribution|slashed until|slashings) NUMBER`, func(s *scenario7, a []string) error {
 		s.checked++
 		f, err := s.factors(a[0], a[1])
 		if err != nil {
@@ -232,7 +244,7 @@ func factor7(f Factors, name string) float64 {
 		"standard error":   h.StdErr,
 		"slowdown factor":  h.SlowFactor,
 		"paid":             h.Paid,
-		"at once":          h.AtOnce,
+		"brevity":          h.Brevity,
 		"period score":     h.LastScore,
 		"reliability":      h.Reliability,
 		"passing":          h.Passing,

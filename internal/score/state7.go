@@ -19,6 +19,8 @@ type state7 struct {
 	beacons  int64   // that showed anything
 	settled  bool    // no newcomer any more
 	last     shown   // by the newest
+	served   float64 // work of answers delivered, older ones fading
+	answers  float64 // how many that is the sum of
 
 	// From answers, when their period closes.
 	logPace float64 // natural logarithm of the usual seconds per unit
@@ -83,7 +85,7 @@ const format7 = 7 // the first byte of a state of vision7
 
 func (s *state7) floats() []*float64 {
 	return []*float64{
-		&s.credit, &s.variance, &s.slowdown, &s.last.level, &s.last.evidence, &s.logPace, &s.timed, &s.offered, &s.kept, &s.score,
+		&s.credit, &s.variance, &s.slowdown, &s.last.level, &s.last.evidence, &s.served, &s.answers, &s.logPace, &s.timed, &s.offered, &s.kept, &s.score,
 		&s.passed, &s.failed, &s.quality, &s.speed, &s.product, &s.audit[0], &s.audit[1], &s.audit[2],
 	}
 }
@@ -166,6 +168,8 @@ func (s *state7) validate() error {
 		{"slowdown", s.slowdown, 0, 100},
 		{"level", s.last.level, 0, mostWork},
 		{"evidence", s.last.evidence, 0, mostWork},
+		{"work served", s.served, 0, mostWork},
+		{"answers", s.answers, 0, mostWork},
 		{"pace", s.logPace, -100, 100},
 		{"timed answers", s.timed, 0, mostWork},
 		{"volume offered", s.offered, 0, mostWork},

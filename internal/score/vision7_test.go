@@ -346,7 +346,7 @@ func TestVision7IsMonotone(t *testing.T) {
 			_ = closed.Counts.Add(genAnswer(t))
 		}
 		over := closed
-		how := rapid.SampledFrom([]string{"quality", "speed", "passing", "delivered", "sooner", "served", "not refused", "not failed"}).Draw(t, "better")
+		how := rapid.SampledFrom([]string{"quality", "speed", "passing", "delivered", "sooner", "longer", "served", "not refused", "not failed"}).Draw(t, "better")
 		switch how {
 		case "quality", "speed", "passing":
 			c := genCheck(t)
@@ -361,15 +361,21 @@ func TestVision7IsMonotone(t *testing.T) {
 				c.Failed, d.Failed, d.Quality, d.Speed = true, false, 1, MaxSpeed
 			}
 			worse, better = observeAll(t, v, s, Observation{Check: &c}), observeAll(t, v, s, Observation{Check: &d})
-		case "delivered", "sooner":
+		case "delivered", "sooner", "longer":
 			a := beaconOf(v, s, o, 0.3, rapid.Float64Range(0, 1).Draw(t, "answered"), rapid.Float64Range(0.001, 0.02).Draw(t, "pace"))
 			b := a
-			if how == "sooner" {
+			switch how {
+			case "longer":
+				b.Answers = slices.Clone(a.Answers)
+				for i := range b.Answers {
+					b.Answers[i].Served = rapid.Int64Range(400, 4000).Draw(t, "longer")
+				}
+			case "sooner":
 				b.Answers = slices.Clone(a.Answers)
 				for i := range b.Answers {
 					b.Answers[i].Elapsed = time.Duration(float64(b.Answers[i].Elapsed) * rapid.Float64Range(0, 1).Draw(t, "sooner"))
 				}
-			} else {
+			default:
 				for len(b.Answers) < b.Asked {
 					b.Answers = append(b.Answers, Arrived{400, o.Speed.Overhead})
 				}

@@ -1,8 +1,10 @@
 package score
 
 import (
+	"cmp"
 	"fmt"
 	"math"
+	"slices"
 
 	"vision/internal/hotkey"
 )
@@ -38,6 +40,7 @@ func (v Vision7) Weights(tasks []Task) (Outcome, error) {
 		return Outcome{}, err
 	}
 	for i := range shapes {
+		v.heedBrevity(shapes[i].contenders)
 		for j := range shapes[i].contenders {
 			f := &shapes[i].contenders[j]
 			if until, is := slashed[f.Hotkey]; is {
@@ -47,6 +50,42 @@ func (v Vision7) Weights(tasks []Task) (Outcome, error) {
 		}
 	}
 	return distribute(shapes, 1), nil
+}
+
+// heedBrevity takes from the pay of those whose answers to beacons are shorter than what is usual on the
+// task: who cuts them can give more at once than it could otherwise. All contenders are asked for the same sorts of answers. Usual is the
+// median by paid capacity.
+func (v Vision7) heedBrevity(contenders []Factors) {
+	sorted := make([]*Hardened, 0, len(contenders))
+	var total sum
+	slices.SortFunc(contenders, func(a, b Factors) int {
+		return cmp.Or(cmp.Compare(a.Hardened.Served, b.Hardened.Served), a.Hotkey.Compare(b.Hotkey))
+	})
+	for i := range contenders {
+		h := contenders[i].Hardened
+		if h.Answers > 0 { // else customers' requests in flight showed all of its credit
+			total.add(h.Paid)
+			sorted = append(sorted, h)
+		}
+	}
+	median := 0.0
+	var below sum
+	for _, h := range sorted {
+		if below.add(h.Paid); h.Paid > 0 && below.value() >= total.value()/2 {
+			median = h.Served
+			break
+		}
+	}
+	for i := range contenders {
+		f, h := &contenders[i], contenders[i].Hardened
+		h.Brevity = 1
+		if median > 0 && h.Answers > 0 {
+			h.Brevity = min(1, float64(v.p.Brevity*h.Served)/median)
+		}
+		h.Paid *= h.Brevity
+		f.Capacity = int64(min(h.Paid, 1<<62))
+		f.EffectiveVolume = EffectiveVolume(f.Quality.Combined, f.History.Score, h.Paid)
+	}
 }
 
 // paid is the credit's standard error, and what is paid of it: at least 0, at most the ceiling.
@@ -77,7 +116,7 @@ func (v Vision7) failures(s *state7) (rate, left float64) {
 	return rate, max(0, 1-float64(v.p.Kappa*max(0, rate-half)))
 }
 
-// assess computes what depends on one contender alone.
+// assess computes what depends on one contender alone; its effective volume is left to heedBrevity.
 func (v Vision7) assess(task string, c Contender, s *state7) Factors {
 	stderr, paid := v.paid(s, c.Offer)
 	rate, left := v.failures(s)
@@ -91,12 +130,14 @@ func (v Vision7) assess(task string, c Contender, s *state7) Factors {
 	}
 	if c.Offer.Declared > 0 {
 		h.Ceiling, h.PerUnit = v.ceiling(s, c.Offer), v.pace(s, c.Offer)
-		h.AtOnce = paid / v.oneSlotBusy(s, c.Offer)
 	}
 	if s.offered > 0 {
 		h.Reliability = min(1, s.kept/s.offered)
 	}
-	f := Factors{Task: task, Hotkey: c.Hotkey, Declared: c.Offer.Declared, Capacity: int64(min(paid, 1<<62)), Hardened: h}
+	if s.answers > 0 {
+		h.Answers, h.Served = s.answers, s.served/s.answers
+	}
+	f := Factors{Task: task, Hotkey: c.Hotkey, Declared: c.Offer.Declared, Hardened: h}
 	f.Quality.Checks = int(math.RoundToEven(s.passed + s.failed))
 	if s.passed > 0 {
 		f.Quality.Mean = min(1, s.quality/s.passed)
@@ -105,6 +146,5 @@ func (v Vision7) assess(task string, c Contender, s *state7) Factors {
 		f.Quality.Combined = h.Passing * left
 	}
 	f.History = History{Mean: h.Reliability, Factor: h.Trust, Score: h.Reliability * h.Trust}
-	f.EffectiveVolume = EffectiveVolume(f.Quality.Combined, f.History.Score, paid)
 	return f
 }
