@@ -6,6 +6,8 @@ import (
 	"testing"
 
 	"pgregory.net/rapid"
+
+	"vision/internal/judgement"
 )
 
 // The mean of Evidence over p evenly spread is 1: with p = e^-t it is the
@@ -101,6 +103,46 @@ func TestHonestBesideAlternatives(t *testing.T) {
 		}
 		if mean := sum / float64(n); mean > 1.02 {
 			t.Errorf("alternatives %v apart: mean %v", apart, mean)
+		}
+	}
+}
+
+// An honest miner exactly at the bounds, whose measures are all far together, is
+// not convicted in a lifetime: by Ville's inequality at most 1 of 10,000 is.
+func TestHonestLifetimes(t *testing.T) {
+	r := rand.New(rand.NewPCG(11, 12))
+	var b Bounds
+	at, chance := outcomes(b.Tail(PSNR))
+	var es []float64
+	for i := range at {
+		es = append(es, b.E(&Response{Items: []map[Measure]float64{{PSNR: at[i], DHash: far(DHash, chance, i), PHash: far(PHash, chance, i)}}}))
+	}
+	rules := judgement.Default()
+	convicted := 0
+	for range 2000 {
+		var s judgement.State
+		for range 200 {
+			i, x := 0, r.Float64()
+			for x >= chance[i] && i < len(chance)-1 {
+				x -= chance[i]
+				i++
+			}
+			var err error
+			if s, err = rules.Observe(s, es[i]); err != nil {
+				t.Fatal(err)
+			}
+		}
+		convicted += s.Convictions
+	}
+	if convicted > 2 { // 0.2 expected at most
+		t.Errorf("%d of 2,000 honest miners convicted", convicted)
+	}
+}
+
+func TestVectorMeasure(t *testing.T) {
+	for q, want := range map[string]Measure{"": Float16, "none": Float16, "fp16": Float16, "bf16": BFloat, "fp8": Float8, "int8": Int8, "q4_1": Int8} {
+		if got := VectorMeasure(q); got != want {
+			t.Errorf("%q: %s, want %s", q, got, want)
 		}
 	}
 }

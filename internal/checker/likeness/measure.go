@@ -6,16 +6,17 @@ type Measure string
 
 // The measures, and what they are in.
 const (
-	PSNR    Measure = "psnr"    // decibels at 64 x 64 pixels, with a minus sign: -99 for the same picture
-	PHash   Measure = "phash"   // bits of 64 that differ
-	DHash   Measure = "dhash"   // bits of 64 that differ
-	Change  Measure = "change"  // what is wrong, over what the reference changed of a given picture; squares
-	Detail  Measure = "detail"  // the same of what it added to an enlarged one
-	CLIP    Measure = "clip"    // 1 - cosine of the embeddings of two pictures
-	Unsafe  Measure = "unsafe"  // 1 if a classifier finds it unsafe and the reference's safe, each by a margin; else 0
-	Float16 Measure = "float16" // 1 - cosine of vectors, for weights of 16 bits and more
-	Float8  Measure = "float8"  // the same for weights of 8 bits in floating point
-	Int8    Measure = "int8"    // the same for integers of 8 bits or fewer
+	PSNR    Measure = "psnr"     // decibels at 64 x 64 pixels, with a minus sign: -99 for the same picture
+	PHash   Measure = "phash"    // bits of 64 that differ
+	DHash   Measure = "dhash"    // bits of 64 that differ
+	Change  Measure = "change"   // what is wrong, over what the reference changed of a given picture; squares
+	Detail  Measure = "detail"   // the same of what it added to an enlarged one
+	CLIP    Measure = "clip"     // 1 - cosine of the embeddings of two pictures
+	Unsafe  Measure = "unsafe"   // 1 if a classifier finds it unsafe and the reference's safe, each by a margin; else 0
+	Float16 Measure = "float16"  // 1 - cosine of vectors, for weights of 16 bits and more
+	BFloat  Measure = "bfloat16" // the same for bfloat16, whose numbers have 3 bits less
+	Float8  Measure = "float8"   // the same for weights of 8 bits in floating point
+	Int8    Measure = "int8"     // the same for integers of 8 bits or fewer
 )
 
 // builtin are what is assumed where nothing was measured. They are meant to hold
@@ -30,13 +31,14 @@ var builtin = map[Measure]Tail{
 	CLIP:    {{0.03, 2e-2}, {0.06, 2e-3}, {0.1, 2e-4}}, // a network's opinion alone proves little
 	Unsafe:  {{1, 1e-4}},
 	Float16: {{5e-4, 2e-2}, {1e-3, 2e-3}, {2e-3, 1e-4}, {5e-3, 1e-8}, {1e-2, 1e-9}},
+	BFloat:  {{2e-3, 2e-2}, {4e-3, 2e-3}, {8e-3, 1e-4}, {2e-2, 1e-8}, {5e-2, 1e-9}},
 	Float8:  {{5e-3, 2e-2}, {1e-2, 2e-3}, {2e-2, 1e-4}, {5e-2, 1e-8}, {1e-1, 1e-9}},
 	Int8:    {{2e-2, 2e-2}, {4e-2, 2e-3}, {7e-2, 1e-4}, {1.5e-1, 1e-8}, {3e-1, 1e-9}},
 }
 
 // Measures are all there are.
 func Measures() []Measure {
-	return []Measure{PSNR, PHash, DHash, Change, Detail, CLIP, Unsafe, Float16, Float8, Int8}
+	return []Measure{PSNR, PHash, DHash, Change, Detail, CLIP, Unsafe, Float16, BFloat, Float8, Int8}
 }
 
 // A tail has knots where something was counted and where something is assumed: not more than these.
@@ -54,7 +56,7 @@ func (m Measure) grid() []float64 {
 		return []float64{0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.03, 0.05, 0.1, 0.15, 0.3}
 	case CLIP:
 		return []float64{1e-4, 1e-3, 3e-3, 1e-2, 3e-2, 6e-2, 1e-1}
-	case Float16, Float8, Int8:
+	case Float16, BFloat, Float8, Int8:
 		return []float64{1e-6, 1e-5, 3e-5, 1e-4, 2e-4, 5e-4, 1e-3, 2e-3, 5e-3, 1e-2, 2e-2, 5e-2, 1e-1}
 	}
 	return nil
@@ -64,8 +66,10 @@ func (m Measure) grid() []float64 {
 // "fp8", "int8", "q8_0", …; "" is none).
 func VectorMeasure(quantisation string) Measure {
 	switch quantisation {
-	case "", "none", "fp16", "bf16", "f16", "fp32", "f32", "float16", "bfloat16", "float32":
+	case "", "none", "fp16", "f16", "fp32", "f32", "float16", "float32":
 		return Float16
+	case "bf16", "bfloat16":
+		return BFloat
 	case "fp8", "fp8_e4m3", "fp8_e5m2", "f8":
 		return Float8
 	}
