@@ -35,6 +35,7 @@ func runDevnet(ctx context.Context, t terminal, flags *flag.FlagSet, args []stri
 	flags.Var((*credits)(&o.Prepaid), "prepaid", "add a prepaid project with a key, and these `CREDITS` paid in")
 	flags.StringVar(&o.Admin, "admin", "", "where the admin API is served, host:port; nowhere if empty. Its token is kept in the data folder")
 	flags.StringVar(&o.Ops, "ops", "", "where the validator's health and metrics are served, host:port; nowhere if empty")
+	flags.StringVar(&o.Mechanism, "mechanism", "", "how miners are scored: vision7, or vision4; vision7 if empty")
 	flags.StringVar(&o.Server, "model-server", "", "base URL of a real OpenAI-compatible server that all miners use, without /v1")
 	flags.StringVar(&o.Model, "model", "", "what the model server calls its model")
 	flags.StringVar(&o.Engine, "engine", "openai", "what the model server is: vllm, sglang, llama.cpp, llama-cpp-python or openai (any other)")

@@ -45,6 +45,7 @@ type values struct {
 	Catalogue   string
 	Data        string
 	Period      time.Duration
+	Synthetic   float64 // scorer.synthetic
 	Listen      string
 	Announce    string
 	Ops         string
@@ -92,6 +93,10 @@ func runInit(_ context.Context, t terminal, flags *flag.FlagSet, args []string) 
 		w.values.Period = time.Minute // so that one sees scores soon
 	case *period == 0:
 		w.values.Period = time.Hour
+	}
+	w.values.Synthetic = 0.02
+	if w.values.Period < 15*time.Minute {
+		w.values.Synthetic = 1
 	}
 	for from, to := range map[*string]*string{network: &w.values.NetworkFile, key: &w.values.HotkeyFile, catalogue: &w.values.Catalogue} {
 		if *from != "" {

@@ -59,7 +59,7 @@ func startSeparate(t *testing.T) *separate {
 	edit(t, at("catalogue.yaml"), "typical: 60", "typical: 20")
 	edit(t, at("validator.yaml"),
 		"listen: 127.0.0.1:8080", "listen: 127.0.0.1:0",
-		"period: 1m0s", "period: 5s",
+		"period: 1m0s", "period: 5s", "name: vision7", "name: vision4",
 		`checker_listen: ""`, "checker_listen: "+checks,
 		"checkers: []", fmt.Sprintf("checkers: [{address: %q, hotkey: %s}, {address: %q, hotkey: %s}]", checks, id, elsewhere, other))
 	catalogue, err := config.LoadCatalogue(at("catalogue.yaml"))

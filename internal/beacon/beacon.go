@@ -26,11 +26,11 @@ type Rules struct {
 }
 
 // For is the rules of a network that scores every period: so many beacons in
-// each, a rest between them of a tenth of what is usual, and a window that
-// clocks off by 2 s need, if the period is one of an hour.
+// each; a rest between them of a tenth of what is usual, or of 2 s at
+// least where that is short; and a window that clocks off by 2 s need, if the period is one of an hour.
 func For(period time.Duration, each float64) Rules {
 	every := time.Duration(float64(period) / each)
-	return Rules{Every: every, Rest: every / 10, Lead: min(time.Second, period/20), Window: min(5*time.Second, period/720)}
+	return Rules{Every: every, Rest: max(every/10, min(2*time.Second, every/4)), Lead: min(time.Second, period/20), Window: min(5*time.Second, period/720)}
 }
 
 // Validate says what is out of range.

@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -20,6 +21,7 @@ import (
 	"vision/internal/hotkey"
 	"vision/internal/ledger"
 	"vision/internal/node"
+	"vision/internal/score"
 	"vision/internal/store"
 	"vision/internal/task"
 )
@@ -48,6 +50,8 @@ type Options struct {
 	Admin string
 	// Ops is where the validator's health and metrics are served; nowhere if empty.
 	Ops string
+	// Mechanism is how miners are scored; vision7 if empty.
+	Mechanism string
 	// Log is told what all nodes log.
 	Log *slog.Logger
 
@@ -75,6 +79,9 @@ func (o *Options) Check() error {
 	}
 	if o.Miners < 1 || o.Miners > 64 {
 		errs = append(errs, fmt.Errorf("miners is %d, want 1 to 64", o.Miners))
+	}
+	if o.Mechanism != "" && !slices.Contains(score.Names(), o.Mechanism) {
+		errs = append(errs, fmt.Errorf("%q is not a mechanism; the mechanisms are %s", o.Mechanism, strings.Join(score.Names(), ", ")))
 	}
 	for _, name := range o.Cheats {
 		if _, err := cheatNamed(name); err != nil {
@@ -228,6 +235,13 @@ func (d *Devnet) addValidator(ctx context.Context, key *hotkey.Key) (err error) 
 	c := node.ValidatorDefaults()
 	c.Hotkey, c.Ledger = "devnet", node.Ledger{Kind: "devnet", URL: "http://127.0.0.1"}
 	c.Data, c.Period, c.Ops = d.options.Data, d.options.Period, d.options.Ops
+	// Periods are short, and a beacon takes much of them: there are fewer, and
+	// as much may be asked as they take.
+	c.Mechanism = node.MechanismConfig{Name: d.options.Mechanism}
+	if c.Mechanism.Name == "" {
+		c.Mechanism = node.MechanismConfig{Name: "vision7", Parameters: map[string]float64{"beacons": 2}}
+	}
+	c.Beacons.Sources, c.Scorer.Synthetic = []string{"ledger"}, 1
 	c.Scorer.Keep = max(c.Scorer.Keep, 48*c.Period)
 	c.Gateway.Listen, c.Gateway.Hedge = d.options.Listen, d.options.Hedge
 	c.Gateway.Links.Private = d.options.PrivateLinks

@@ -203,7 +203,7 @@ func TestNetwork(t *testing.T) {
 	if racing { // all is slower
 		period = 8 * time.Second
 	}
-	options := Options{Data: data, Period: period, Miners: 3, Cheats: []string{"quantised", "overdeclare"}, Listen: "127.0.0.1:0"}
+	options := Options{Data: data, Period: period, Mechanism: "vision4", Miners: 3, Cheats: []string{"quantised", "overdeclare"}, Listen: "127.0.0.1:0"}
 	others := goleak.IgnoreCurrent()
 	n := begin(t, options)
 	defer func() { n.cancel(); n.log.tail(t) }()

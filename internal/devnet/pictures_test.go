@@ -34,7 +34,7 @@ func TestPictures(t *testing.T) {
 	t.Parallel()
 	data := filepath.Join(t.TempDir(), "data")
 	catalogueOf(t, data, map[string]int64{"image-to-image": 12, "inpaint": 60, "upscale": 3000, "avatar": 60, "embedding": 20})
-	n := begin(t, Options{Data: data, Period: 5 * time.Second, Miners: 1, Cheats: []string{"hurried"}, Listen: "127.0.0.1:0", PrivateLinks: true})
+	n := begin(t, Options{Data: data, Period: 5 * time.Second, Mechanism: "vision4", Miners: 1, Cheats: []string{"hurried"}, Listen: "127.0.0.1:0", PrivateLinks: true})
 	defer func() { n.cancel(); n.log.tail(t) }()
 	// So few miners are busy or on trial now and then; that is not what is tested.
 	n.Client = openai.NewClient(option.WithBaseURL(n.URL()), option.WithAPIKey(n.Key()), option.WithMaxRetries(20),

@@ -21,6 +21,51 @@ func watchScorer(r prometheus.Registerer, s *scorer.Scorer) {
 			ConstLabels: prometheus.Labels{"fate": name},
 		}, func() float64 { return float64(of(s.Stats())) }))
 	}
+	for name, of := range map[string]func(scorer.Stats) int64{
+		"asked":  func(s scorer.Stats) int64 { return s.Beacons },
+		"missed": func(s scorer.Stats) int64 { return s.BeaconsMissed },
+	} {
+		r.MustRegister(prometheus.NewCounterFunc(prometheus.CounterOpts{
+			Name:        "vision_scorer_beacons_total",
+			Help:        "Instants at which all contenders were asked at once, and those that were heard of too late.",
+			ConstLabels: prometheus.Labels{"fate": name},
+		}, func() float64 { return float64(of(s.Stats())) }))
+	}
+	for name, of := range map[string]func(scorer.Stats) int64{
+		"sent":      func(s scorer.Stats) int64 { return s.Bursts },
+		"preempted": func(s scorer.Stats) int64 { return s.Preempted },
+	} {
+		r.MustRegister(prometheus.NewCounterFunc(prometheus.CounterOpts{
+			Name:        "vision_scorer_beacon_requests_total",
+			Help:        "Requests sent at beacons, and those of them that were broken off to make room for a customer's.",
+			ConstLabels: prometheus.Labels{"fate": name},
+		}, func() float64 { return float64(of(s.Stats())) }))
+	}
+	for name, of := range map[string]func(scorer.Stats) int64{
+		"capped":  func(s scorer.Stats) int64 { return s.Capped },
+		"crowded": func(s scorer.Stats) int64 { return s.Crowded },
+	} {
+		r.MustRegister(prometheus.NewCounterFunc(prometheus.CounterOpts{
+			Name:        "vision_scorer_beacon_omissions_total",
+			Help:        "Contenders that a beacon left out: their task's share for the validator's own requests (scorer.synthetic) was used up, or too many requests of the beacon (scorer.bursts) were under way.",
+			ConstLabels: prometheus.Labels{"why": name},
+		}, func() float64 { return float64(of(s.Stats())) }))
+	}
+	r.MustRegister(syntheticShare{s})
+}
+
+// syntheticShare exports what the validator's own requests take of capacity.
+type syntheticShare struct{ s *scorer.Scorer }
+
+var syntheticDesc = prometheus.NewDesc("vision_scorer_synthetic_share",
+	"Part of a task's capacity, that of all miners in the whole period, that probes and beacons took in the period under way so far.", []string{"task"}, nil)
+
+func (syntheticShare) Describe(c chan<- *prometheus.Desc) { c <- syntheticDesc }
+
+func (m syntheticShare) Collect(c chan<- prometheus.Metric) {
+	for name, load := range m.s.Loads() {
+		c <- prometheus.MustNewConstMetric(syntheticDesc, prometheus.GaugeValue, load.Share(), name)
+	}
 }
 
 // watchChecks exports what a scorer's checks found.

@@ -235,7 +235,19 @@ func (v *Validator) addScorer(ctx context.Context, judges []judge) error {
 	if err != nil {
 		return err
 	}
+	mechanism, err := v.config.Mechanism.Make()
+	if err != nil {
+		return err
+	}
+	random, err := v.config.Beacons.open(v.Ledger, v.Log)
+	if err != nil {
+		return err
+	}
 	c := scorer.Config{
+		Mechanism:   mechanism,
+		Random:      random,
+		BurstAtOnce: v.config.Scorer.Bursts,
+		Synthetic:   v.config.Scorer.Synthetic,
 		Signer:      v.Key,
 		Ledger:      v.Ledger,
 		Store:       v.store,

@@ -11,6 +11,7 @@ import (
 	"vision/internal/config"
 	"vision/internal/dashboard"
 	"vision/internal/hotkey"
+	"vision/internal/randomness"
 )
 
 // The roles of a validator.
@@ -31,6 +32,10 @@ type ValidatorConfig struct {
 	Durable string `yaml:"durable"`
 	// Period is how long miners are tested before they are scored.
 	Period time.Duration `yaml:"period"`
+	// Mechanism is how they are scored.
+	Mechanism MechanismConfig `yaml:"mechanism"`
+	// Beacons is when they are asked all at once.
+	Beacons BeaconConfig `yaml:"beacons"`
 	// Roles are what this process does: gateway, scorer, checker.
 	Roles []string `yaml:"roles"`
 
@@ -126,6 +131,12 @@ type ScorerConfig struct {
 	Probes int `yaml:"probes"`
 	// Checks is how many samples are at the checking servers at once.
 	Checks int `yaml:"checks"`
+	// Bursts is how many requests of beacons may be under way at once. Contenders
+	// that find no place among them are not asked at that beacon.
+	Bursts int `yaml:"bursts"`
+	// Synthetic is the most of a task's capacity, (0, 1], that may go to requests of
+	// the validator's own. Beacons that would take more leave the task out.
+	Synthetic float64 `yaml:"synthetic"`
 	// CheckRate is the least share of answers that is checked, (0, 1].
 	CheckRate float64 `yaml:"check_rate"`
 	// Keep is how long outcomes and scores are kept.
@@ -156,11 +167,14 @@ func ValidatorDefaults() ValidatorConfig {
 		Durable: "normal",
 		Period:  time.Hour,
 		Roles:   []string{Gateway, Scorer, Checks},
+
+		Mechanism: MechanismConfig{Name: "vision7"},
+		Beacons:   BeaconConfig{Sources: []string{"drand", "ledger"}, Drand: randomness.QuicknetURLs()},
 		Gateway: GatewayConfig{Listen: "127.0.0.1:8080", Tries: 3, Retries: 0.2, Affinity: true, Requests: 16384, Body: 8 << 20,
 			Responses: ResponsesConfig{Memory: 64 << 20, Keep: time.Hour},
 			Links:     LinksConfig{Fetch: true, Bytes: 8 << 20, Timeout: 10 * time.Second, Redirects: 3, AtOnce: 32},
 			Page:      PageConfig{Show: true, Name: "Vision", Live: true}},
-		Scorer:  ScorerConfig{Probes: 256, Checks: 4, CheckRate: 0.02, Keep: 14 * 24 * time.Hour},
+		Scorer:  ScorerConfig{Probes: 256, Bursts: 16384, Synthetic: 0.02, Checks: 4, CheckRate: 0.02, Keep: 14 * 24 * time.Hour},
 		Checker: checker.Defaults(),
 	}
 }
@@ -186,6 +200,8 @@ func (c *ValidatorConfig) Check(report func(field, format string, args ...any)) 
 	if c.Period < 5*time.Second {
 		report("period", "is %v, want at least 5s", c.Period)
 	}
+	c.Mechanism.check(report)
+	c.Beacons.check(report)
 	known := []string{Gateway, Scorer, Checks}
 	for i, r := range c.Roles {
 		if !slices.Contains(known, r) {
@@ -224,6 +240,10 @@ func (c *ValidatorConfig) Check(report func(field, format string, args ...any)) 
 	short(report, "gateway.page.notice", c.Gateway.Page.Notice, dashboard.MostNotice)
 	c.Admin.check(report)
 	within(report, "scorer.probes", c.Scorer.Probes, 1, 1<<16)
+	within(report, "scorer.bursts", c.Scorer.Bursts, 1, 1<<20)
+	if !(c.Scorer.Synthetic > 0 && c.Scorer.Synthetic <= 1) {
+		report("scorer.synthetic", "is %v, want above 0, at most 1", c.Scorer.Synthetic)
+	}
 	within(report, "scorer.checks", c.Scorer.Checks, 1, 1<<10)
 	if !(c.Scorer.CheckRate > 0 && c.Scorer.CheckRate <= 1) {
 		report("scorer.check_rate", "is %v, want above 0, at most 1", c.Scorer.CheckRate)

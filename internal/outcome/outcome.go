@@ -22,11 +22,15 @@ type Source uint8
 const (
 	Organic   Source = iota // a customer
 	Synthetic               // the validator itself
+	Burst                   // the validator itself, at a beacon
 )
 
 func (s Source) String() string {
-	if s == Synthetic {
+	switch s {
+	case Synthetic:
 		return "synthetic"
+	case Burst:
+		return "beacon"
 	}
 	return "organic"
 }

@@ -18,6 +18,8 @@ const (
 	// CutShort: the miner was given up earlier than its task lets it take, to
 	// leave time for another or because others had used it up.
 	CutShort = "cut_short"
+	// Preempted: a beacon's request made room for a customer's.
+	Preempted = "preempted"
 	// Hedged: another miner was asked as well, and spoke first.
 	Hedged = "hedged"
 )

@@ -20,9 +20,10 @@ import (
 type book struct {
 	period.Period // ID is 0 until the store has it; only the loop of periods reads and writes ID and Phase
 	secret        [32]byte
-	mechanism     Mechanism
+	mechanism     score.Mechanism
 	wake          chan struct{} // holds a token when the queue has a new first entry
 	fetched       chan struct{} // closed when all miners were asked; nil for a resumed period
+	recent        *known        // what was remembered when the period began, for plans
 	kept          chan struct{} // closed when the store has it: ID does not change any more
 
 	mu         sync.Mutex // guards the rest
@@ -30,22 +31,32 @@ type book struct {
 	index      map[outcome.Pair]int32
 	queue      queue
 	again      putOff
-	refusals   map[int32][]refusal           // of probes, by contender
-	early      map[outcome.Pair]score.Counts // of pairs that are no contenders, or not yet
+	refusals   map[int32][]refusal                // of probes, by contender
+	early      map[outcome.Pair][]outcome.Outcome // of pairs that are no contenders, or not yet
+	base       known                              // what was remembered when the period before had closed; nil until it has
+	load       map[string]*load                   // by task
 	stats      Stats
+}
+
+// counted is what was seen of a contender so far.
+type counted struct {
+	counts  score.Counts
+	answers []score.Answer // that state has not taken in
+	state   score.State    // what was remembered, and answers since; meaningless until base is known
 }
 
 type contender struct {
 	period.Contender
 	schedule score.Schedule
-	passed   int32 // number of the last turn of the schedule that has come
-	counts   score.Counts
+	passed   int32          // number of the last turn of the schedule that has come
+	bursts   []period.Burst // what came of it at the period's beacons
+	counted
 }
 
-func newBook(p period.Period, secret [32]byte, m Mechanism) *book {
+func newBook(p period.Period, secret [32]byte, m score.Mechanism) *book {
 	return &book{
 		Period: p, secret: secret, mechanism: m, wake: make(chan struct{}, 1), kept: make(chan struct{}),
-		index: map[outcome.Pair]int32{}, early: map[outcome.Pair]score.Counts{},
+		index: map[outcome.Pair]int32{}, early: map[outcome.Pair][]outcome.Outcome{}, load: map[string]*load{},
 		again: putOff{turns: map[uint32]postponed{}, each: map[int32]int{}}, refusals: map[int32][]refusal{},
 	}
 }
@@ -108,9 +119,11 @@ func (b *book) enter(now time.Time, c period.Contender) (i int32, asked, entered
 		return 0, false, false
 	}
 	plan := score.Plan{Capacity: c.Capacity, Share: c.Share, Requests: c.Probes, Seed: b.draw(c.Miner, c.Task).Seed}
-	n := contender{Contender: c, schedule: plan.Schedule(b.End.Sub(b.Start)), counts: b.early[pair]}
+	n := contender{Contender: c, schedule: plan.Schedule(b.End.Sub(b.Start))}
 	n.counts.Declared = c.Capacity
-	delete(b.early, pair)
+	if b.base != nil {
+		n.state = b.base[pair]
+	}
 	n.schedule.Skip(now.Sub(b.Start))
 	i = int32(len(b.contenders))
 	at, asked := n.schedule.Next()
@@ -119,6 +132,10 @@ func (b *book) enter(now time.Time, c period.Contender) (i int32, asked, entered
 	}
 	b.index[pair] = i
 	b.contenders = append(b.contenders, n)
+	for j := range b.early[pair] {
+		_ = b.observe(i, &b.early[pair][j]) // it fails at counts that no period comes near
+	}
+	delete(b.early, pair)
 	return i, asked, true
 }
 
@@ -202,34 +219,100 @@ func (b *book) covers(end time.Time) bool { return !end.Before(b.Start) && end.B
 func (b *book) count(o *outcome.Outcome) error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
+	b.spend(o)
 	pair := outcome.Pair{Miner: o.Miner, Task: o.Task}
 	if i, ok := b.index[pair]; ok {
-		if b.refused(i, o) {
-			return nil
-		}
-		return observe(&b.contenders[i].counts, o)
+		return b.observe(i, o)
 	}
-	counts := b.early[pair]
-	err := observe(&counts, o)
-	b.early[pair] = counts
-	return err
-}
-
-// observe adds an outcome to counts.
-func observe(counts *score.Counts, o *outcome.Outcome) error {
-	switch o.Status {
-	case outcome.OK:
-		return counts.Add(score.Answer{Kind: score.OK, Served: o.Work})
-	case outcome.RateLimited:
-		return counts.Add(score.Answer{Kind: score.RateLimited})
-	case outcome.Failed:
-		return counts.Add(score.Answer{Kind: score.Failed})
-	case outcome.Canceled: // no request of any score, but its work was served
-		if o.Work > 0 {
-			counts.Consumed += min(o.Work, math.MaxInt64-counts.Consumed)
-		}
+	if len(b.early[pair]) < mostEarly {
+		b.early[pair] = append(b.early[pair], *o)
 	}
 	return nil
+}
+
+// mostEarly bounds what is kept of a pair that does not contend, which is asked
+// for moments only.
+const mostEarly = 100_000
+
+// observe adds an outcome to what was seen of contender i. What a beacon asked
+// is seen apart. It is called with mu held.
+func (b *book) observe(i int32, o *outcome.Outcome) error {
+	if b.refused(i, o) || o.Source == outcome.Burst {
+		return nil
+	}
+	n := &b.contenders[i]
+	a, ok := answerSeen(o, n.Offer.Speed)
+	if !ok {
+		if o.Status == outcome.Canceled && o.Work > 0 { // no request of any score, but its work was served
+			n.counts.Consumed += min(o.Work, math.MaxInt64-n.counts.Consumed)
+		}
+		return nil
+	}
+	if err := n.counts.Add(a); err != nil {
+		return err
+	}
+	n.answers = append(n.answers, a)
+	if b.base != nil {
+		n.takeIn(b.mechanism)
+	}
+	return nil
+}
+
+// takeIn lets the state have the answers that it lacks. Counts have taken them
+// already, so that a mechanism can have nothing against them.
+func (n *counted) takeIn(m score.Mechanism) {
+	for i := range n.answers {
+		n.state, _ = m.Observe(n.state, score.Observation{Answer: &n.answers[i]})
+	}
+	n.answers = nil
+}
+
+// stateNow is what is known of contender i by now, what came of the period's
+// beacons included. It is called with mu held.
+func (b *book) stateNow(i int32) score.State {
+	n := &b.contenders[i]
+	state := n.state
+	if b.base == nil {
+		state = b.remembered(n.Miner, n.Task)
+	}
+	for j := range n.bursts {
+		if next, err := b.mechanism.Observe(state, burstSeen(&n.bursts[j], n.Offer)); err == nil {
+			state = next
+		}
+	}
+	return state
+}
+
+// shown takes note of what came of contenders at a beacon.
+func (b *book) shown(bursts []period.Burst) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for i := range bursts {
+		if j, ok := b.index[outcome.Pair{Miner: bursts[i].Miner, Task: bursts[i].Task}]; ok {
+			b.contenders[j].bursts = append(b.contenders[j].bursts, bursts[i])
+		}
+	}
+}
+
+// remembered is what a plan is made by: a period begins before all of the last is known.
+func (b *book) remembered(miner hotkey.ID, task string) score.State {
+	if b.recent == nil {
+		return nil
+	}
+	return (*b.recent)[outcome.Pair{Miner: miner, Task: task}]
+}
+
+// found is called when the period before has closed: what is remembered of
+// contenders is known now.
+func (b *book) found(k known) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.base = k
+	for i := range b.contenders {
+		n := &b.contenders[i]
+		n.state = k[pairOf(&n.Contender)]
+		n.takeIn(b.mechanism)
+	}
 }
 
 // listed gives the contenders by UID and task.

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"time"
 
+	"vision/internal/beacon"
 	"vision/internal/chain"
 	"vision/internal/dispatch"
 	"vision/internal/hotkey"
@@ -37,6 +38,8 @@ type Store interface {
 	SaveCheck(ctx context.Context, c outcome.Check, rules judgement.Rules) (judgement.Change, error)
 	DropSample(ctx context.Context, id int64) error
 	DropSamples(ctx context.Context, t time.Time) (int, error)
+	SaveBeacon(ctx context.Context, b period.Beacon) (period.Beacon, error)
+	SaveBursts(ctx context.Context, bursts []period.Burst) error
 	StartPeriod(ctx context.Context, p period.Period, contenders []period.Contender) (period.Period, error)
 	JoinPeriod(ctx context.Context, id int64, contenders []period.Contender) error
 	FinishPeriod(ctx context.Context, id int64, c period.Closing) error
@@ -59,6 +62,11 @@ type Relay interface {
 // Board is told of probes, so that dispatch knows the load that they are and
 // learns from how they end. *dispatch.Board is one.
 type Board interface {
+	// Room says what a beacon finds at a contender; not ok for a stranger.
+	Room(task string, miner hotkey.ID) (dispatch.Room, bool)
+	// BeginBurst counts a beacon's request as begun, unless there is no room; stop breaks it off.
+	BeginBurst(task string, miner hotkey.ID, stop func()) (*dispatch.Burst, bool)
+	EndedBurst(p *dispatch.Burst, o outcome.Outcome)
 	// TryBegin says no if customers' requests take the slots that a probe
 	// needs; with free, unless a slot is free.
 	TryBegin(task string, miner hotkey.ID, free bool) (dispatch.Begun, bool)
@@ -70,10 +78,10 @@ type Checker interface {
 	Check(ctx context.Context, r proto.CheckRequest) (proto.CheckResponse, error)
 }
 
-// Mechanism decides what is asked and what is paid; score.Vision4 is one.
-type Mechanism interface {
-	Plan(known score.State, offer score.Offer, draw score.Draw) score.Plan
-	Weights(tasks []score.Task) (score.Outcome, error)
+// Randomness gives public random values, one after the other; see package
+// randomness.
+type Randomness interface {
+	Next(ctx context.Context, after beacon.Round) (beacon.Round, error)
 }
 
 // Config is what a Scorer is made of. Fields marked optional have a default
@@ -92,7 +100,8 @@ type Config struct {
 	Board     Board            // optional: the gateway's in this process, if there is one; without one, see refusal
 	Corpus    Corpus           // optional: texts of the operator's for probes
 	Learn     func(int64) bool // optional: whether probes may be made of what was asked with a key; nil: of none
-	Mechanism Mechanism        // optional: score.Vision4
+	Mechanism score.Mechanism  // optional: score.Vision4
+	Random    Randomness       // optional: without it there are no beacons
 	Rates     sampling.Config  // optional: sampling.Default
 	Judgement judgement.Rules  // optional: judgement.Default
 	Log       *slog.Logger     // optional: silent
@@ -101,6 +110,8 @@ type Config struct {
 	Period      time.Duration // optional: 60 min; at least 1 s
 	FetchAtOnce int           // optional: miners asked for capacities at once, 64
 	FetchWithin time.Duration // optional: what one miner has to answer in, 5 s or a tenth of the period
+	BurstAtOnce int           // optional: requests of beacons under way at once, 16384; whoever finds no place among them is not asked
+	Synthetic   float64       // optional: the most of a task's capacity that may go to probes and beacons, 0.02; beacons that would take more leave the task out
 	ProbeAtOnce int           // optional: probes under way at once, 256; further ones are left out
 	CheckAtOnce int           // optional: samples at the checker at once, 4
 	CheckWithin time.Duration // optional: what one check may take, 2 min; twice that if it fails and is done again
@@ -147,6 +158,11 @@ func (c Config) withDefaults() (Config, error) {
 		c.Now = time.Now
 	}
 	orElse(&c.FetchAtOnce, 64)
+	orElse(&c.BurstAtOnce, 16384)
+	orElse(&c.Synthetic, 0.02)
+	if !(c.Synthetic > 0 && c.Synthetic <= 1) {
+		missing = append(missing, fmt.Errorf("scorer: a share of %v for requests of our own, want above 0, at most 1", c.Synthetic))
+	}
 	orElse(&c.FetchWithin, min(5*time.Second, c.Period/10))
 	orElse(&c.ProbeAtOnce, 256)
 	orElse(&c.CheckAtOnce, 4)

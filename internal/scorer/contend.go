@@ -26,19 +26,18 @@ func (b *book) contend(n chain.Neuron, declared proto.Capacities, c *task.Catalo
 			continue
 		}
 		draw := b.draw(n.Hotkey, t.Name)
-		planned := func(length time.Duration) score.Plan {
-			return b.mechanism.Plan(nil, score.Offer{
+		offer := func(length time.Duration) score.Offer {
+			return score.Offer{
 				Declared: rescale(d.Units, declared.Secs, length), Maximum: t.CapacityIn(length), StakeShare: stake, PerRequest: t.Typical,
-				Slots: d.Slots, PerSlot: score.PerSlot(length, t.Speed.Mean),
-			}, draw)
+				Slots: d.Slots, PerSlot: score.PerSlot(length, t.Speed.Mean), Length: length, Speed: speedOf(t),
+			}
 		}
-		plan := planned(length)
-		if left < length {
-			plan.Capacity = planned(left).Capacity
-		}
+		// A plan is for all of the period, and what counts is the offer for what is left.
+		plan := b.mechanism.Plan(b.remembered(n.Hotkey, t.Name), offer(length), draw)
+		counts := offer(min(left, length))
 		list = append(list, period.Contender{
 			Miner: n.Hotkey, Task: t.Name, UID: n.UID, Addr: string(n.Endpoint), Declared: rescale(d.Units, declared.Secs, length),
-			Capacity: plan.Capacity, Share: plan.Share, Probes: plan.Requests, Slots: d.Slots,
+			Capacity: counts.Capacity(), Share: plan.Share, Probes: plan.Requests, Slots: d.Slots, Offer: counts,
 		})
 	}
 	return list

@@ -17,6 +17,10 @@ type Evidence interface {
 	LastPeriod(ctx context.Context) (period.Period, error)
 	Contenders(ctx context.Context, id int64) ([]period.Contender, error)
 	Results(ctx context.Context, n int) ([]period.Result, error)
+	States(ctx context.Context, mechanism string) ([]period.State, error)
+	UnfoldedChecks(ctx context.Context, limit int) ([]outcome.Check, error)
+	Beacons(ctx context.Context, period int64) ([]period.Beacon, error)
+	Bursts(ctx context.Context, period int64) ([]period.Burst, error)
 	Checks(ctx context.Context, miner hotkey.ID, task string, limit int) ([]outcome.Check, error)
 	Judgements(ctx context.Context) ([]outcome.Judgement, error)
 	Evidence(ctx context.Context, miner hotkey.ID, task string, limit int) ([]outcome.Evidence, error)
@@ -32,44 +36,43 @@ type gathered struct {
 	tasks      []score.Task                   // for the mechanism
 }
 
-// gather collects the evidence as of a scored period; id 0 is the newest.
-func gather(ctx context.Context, st Evidence, c *task.Catalogue, id int64) (gathered, error) {
-	g := gathered{period: id, contenders: map[outcome.Pair]period.Result{}}
-	results, err := st.Results(ctx, score.MaxHistory)
+// gather collects the evidence as of the newest scored period. With live, states
+// have taken in the checks that have come since.
+func gather(ctx context.Context, st Evidence, m score.Mechanism, c *task.Catalogue, live bool) (gathered, error) {
+	g := gathered{contenders: map[outcome.Pair]period.Result{}}
+	k, id, err := recall(ctx, st, m)
 	if err != nil {
-		return g, fmt.Errorf("read the periods' results: %w", err)
+		return g, err
 	}
-	if g.period == 0 {
-		for _, r := range results {
-			g.period = max(g.period, r.Period)
-		}
+	g.period = id
+	results, err := st.Results(ctx, 1)
+	if err != nil {
+		return g, fmt.Errorf("read the period's results: %w", err)
 	}
-	history := map[outcome.Pair][]score.Period{}
 	for _, r := range results {
-		pair := outcome.Pair{Miner: r.Miner, Task: r.Task}
-		if r.Period == g.period {
-			g.contenders[pair] = r
-		}
-		if r.Period <= g.period {
-			history[pair] = append(history[pair], score.Period{Number: r.Period, Counts: r.Counts})
-		}
+		g.contenders[pairOf(&r.Contender)] = r
 	}
-	byTask := map[string][]score.Contender{}
-	for pair, r := range g.contenders {
-		if _, known := c.Lookup(pair.Task); !known {
-			continue // removed from the catalogue
-		}
-		checks, err := st.Checks(ctx, pair.Miner, pair.Task, score.MaxChecks)
+	if _, recalls := m.(recaller); live && !recalls {
+		checks, err := st.UnfoldedChecks(ctx, mostUnfolded)
 		if err != nil {
 			return g, fmt.Errorf("read checks: %w", err)
 		}
-		byTask[pair.Task] = append(byTask[pair.Task], score.Contender{
-			Hotkey: pair.Miner,
-			Offer:  score.Offer{Declared: r.Declared, Maximum: r.Capacity, StakeShare: 1}, // of which r.Capacity counts
-			State:  score.Vision4{}.Recall(history[pair], paid(checks)),
-		})
+		var errs []error
+		for i := range checks {
+			p := outcome.Pair{Miner: checks[i].Miner, Task: checks[i].Task}
+			k[p] = fold(m, k[p], checkSeen(&checks[i]), &errs)
+		}
 	}
-	for _, t := range c.Tasks() {
+	byTask := map[string][]score.Contender{}
+	for p, r := range g.contenders {
+		byTask[p.Task] = append(byTask[p.Task], score.Contender{Hotkey: p.Miner, Offer: offerOf(&r.Contender), State: k[p]})
+	}
+	for p, state := range k {
+		if _, contends := g.contenders[p]; !contends && state != nil {
+			byTask[p.Task] = append(byTask[p.Task], score.Contender{Hotkey: p.Miner, State: state})
+		}
+	}
+	for _, t := range c.Tasks() { // those removed from the catalogue count for nothing
 		g.tasks = append(g.tasks, score.Task{Name: t.Name, Weight: t.Weight, Contenders: byTask[t.Name]})
 	}
 	return g, nil
@@ -79,7 +82,10 @@ func gather(ctx context.Context, st Evidence, c *task.Catalogue, id int64) (gath
 // hands them over to be set.
 func (s *Scorer) weigh(ctx context.Context, id int64) error {
 	return s.insist(ctx, "weigh the period", func(ctx context.Context) error {
-		g, err := gather(ctx, s.c.Store, s.c.Catalogue(), id)
+		g, err := gather(ctx, s.c.Store, s.c.Mechanism, s.c.Catalogue(), false)
+		if err == nil && g.period != id {
+			err = fmt.Errorf("period %d was scored, and period %d is to be weighed", g.period, id)
+		}
 		if err != nil {
 			return err
 		}
@@ -93,6 +99,9 @@ func (s *Scorer) weigh(ctx context.Context, id int64) error {
 		}
 		w := period.Weights{Period: id, At: s.c.Now(), Note: waiting}
 		for _, m := range out.Weights {
+			if _, contends := uids[m.Hotkey]; !contends && m.Weight == 0 {
+				continue
+			}
 			w.Miners = append(w.Miners, period.MinerWeight{Miner: m.Hotkey, UID: uids[m.Hotkey], Weight: m.Weight})
 		}
 		if !earned(w) {

@@ -31,6 +31,7 @@ func (s *Scorer) periods(ctx context.Context) error {
 			if err := s.finish(ctx, over); err != nil {
 				return quiet(ctx, err)
 			}
+			now.found(*s.known.Load())
 		}
 		if err := s.keep(ctx, now); err != nil {
 			return quiet(ctx, err)
@@ -60,8 +61,19 @@ func (s *Scorer) resume(ctx context.Context) (*book, error) {
 		return err
 	})
 	switch {
-	case err != nil || last.Phase == period.Weighted:
+	case err != nil:
 		return nil, err
+	}
+	if err := s.insist(ctx, "read what is remembered of contenders", func(ctx context.Context) error {
+		k, _, err := recall(ctx, s.c.Store, s.c.Mechanism)
+		s.known.Store(&k)
+		return err
+	}); err != nil {
+		return nil, err
+	}
+	switch {
+	case last.Phase == period.Weighted:
+		return nil, nil
 	case last.Phase == period.Scored:
 		return nil, s.weigh(ctx, last.ID)
 	}
@@ -70,8 +82,18 @@ func (s *Scorer) resume(ctx context.Context) (*book, error) {
 		last.Start, last.End = now.Add(-length), now
 	}
 	b := newBook(last, s.c.Secret, s.c.Mechanism)
+	b.found(*s.known.Load())
 	close(b.kept)
 	b.add(now, contenders...)
+	if err := s.insist(ctx, "read what came of the period's beacons", func(ctx context.Context) error {
+		bursts, err := s.c.Store.Bursts(ctx, b.ID)
+		if err == nil {
+			b.shown(bursts)
+		}
+		return err
+	}); err != nil {
+		return nil, err
+	}
 	if err := s.insist(ctx, "count the period's outcomes", func(ctx context.Context) error {
 		if err := s.tail.attach(ctx, b, b.Start.Add(-longest(s.c.Catalogue()))); err != nil {
 			return err
@@ -112,6 +134,9 @@ func (s *Scorer) begin(ctx context.Context, over *book) (*book, error) {
 	seed := b.seed("period", hotkey.ID{}, "", 0)
 	b.Seed = binary.BigEndian.Uint64(seed[:])
 	b.fetched = make(chan struct{})
+	if b.recent = s.known.Load(); over == nil {
+		b.found(*b.recent)
+	}
 	if err := s.insist(ctx, "count the period's outcomes", func(ctx context.Context) error {
 		return s.tail.attach(ctx, b, start.Add(-time.Minute))
 	}); err != nil {
@@ -183,10 +208,18 @@ func (s *Scorer) finish(ctx context.Context, b *book) error {
 		return err
 	}
 	s.tail.detach(b)
-	results := b.results()
+	s.keepMu.Lock() // what comes of a beacon from here on belongs to the next period
+	s.keepMu.Unlock()
+	var c period.Closing
 	err := s.insist(ctx, "write the period's results down", func(ctx context.Context) error {
-		err := s.c.Store.FinishPeriod(ctx, b.ID, period.Closing{Results: results})
-		if fault.KindOf(err) == fault.NotFound { // an earlier try took effect
+		var k known
+		var err error
+		if c, k, err = s.closing(ctx, b); err != nil {
+			return err
+		}
+		err = s.c.Store.FinishPeriod(ctx, b.ID, c)
+		if err == nil || fault.KindOf(err) == fault.NotFound { // or an earlier try took effect
+			s.known.Store(&k)
 			return nil
 		}
 		return err
@@ -194,6 +227,7 @@ func (s *Scorer) finish(ctx context.Context, b *book) error {
 	if err != nil {
 		return err
 	}
+	results := c.Results
 	requests, scored := 0, 0
 	for _, r := range results {
 		requests += r.Counts.Requests

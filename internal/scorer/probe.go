@@ -8,6 +8,7 @@ import (
 
 	"vision/internal/dispatch"
 	"vision/internal/outcome"
+	"vision/internal/period"
 	"vision/internal/relay"
 	"vision/internal/task"
 )
@@ -65,24 +66,10 @@ func (s *Scorer) ask(ctx context.Context, b *book, t turn) {
 			return
 		}
 	}
-	r := rand.New(rand.NewChaCha8(b.seed("probe", t.Miner, t.Task, t.Number)))
-	request := s.makeUp(r, kind, tk)
-	now := s.c.Now()
-	id := outcome.NewID(now, rand.Uint64(), rand.Uint64())
-	payload := s.c.Relay.Payload(id, request, tk)
-	keep := s.c.Sampling.Keep(s.c.Relay.Draw(id), t.Task, t.Miner)
-
+	call := s.made(outcome.Synthetic, b.seed("probe", t.Miner, t.Task, t.Number), tk, kind, relay.Peer{Miner: t.Miner, Addr: s.addrOf(t.Contender)})
 	b.note(func(st *Stats) { st.Sent++ })
-	first, total := tk.Allowance(kind, request)
-	call := relay.Call{
-		ID: id, Last: true, Source: outcome.Synthetic,
-		Task: tk, Kind: kind, Request: request, Payload: payload,
-		Peer:    relay.Peer{Miner: t.Miner, Addr: s.addrOf(t)},
-		FirstBy: now.Add(first), By: now.Add(total),
-		Keep: keep,
-	}
 	answer := s.relayed(ctx, call)
-	relay.Excuse(&answer, begun.Spent, request)
+	relay.Excuse(&answer, begun.Spent, call.Request)
 	if s.c.Board != nil {
 		s.c.Board.Ended(begun, answer.Outcome, answer.RetryAfter)
 	}
@@ -91,13 +78,28 @@ func (s *Scorer) ask(ctx context.Context, b *book, t turn) {
 	defer cancel()
 	if err := s.c.Store.Record(ctx, relay.Entry(&call, &answer, true)); err != nil {
 		b.note(func(st *Stats) { st.Lost++ })
-		s.log.Warn("a probe's outcome was not written down", "request", id, "err", err)
+		s.log.Warn("a probe's outcome was not written down", "request", call.ID, "err", err)
+	}
+}
+
+// made makes up a request as a customer could send it.
+func (s *Scorer) made(source outcome.Source, seed [32]byte, tk *task.Task, kind task.Kind, peer relay.Peer) relay.Call {
+	request := s.makeUp(rand.New(rand.NewChaCha8(seed)), kind, tk)
+	now := s.c.Now()
+	id := outcome.NewID(now, rand.Uint64(), rand.Uint64())
+	first, total := tk.Allowance(kind, request)
+	return relay.Call{
+		ID: id, Last: true, Source: source,
+		Task: tk, Kind: kind, Request: request, Payload: s.c.Relay.Payload(id, request, tk),
+		Peer:    peer,
+		FirstBy: now.Add(first), By: now.Add(total),
+		Keep: s.c.Sampling.Keep(s.c.Relay.Draw(id), tk.Name, peer.Miner),
 	}
 }
 
 // addrOf is where the ledger says by now that a contender listens. Who answers
 // there has to prove that it is the miner.
-func (s *Scorer) addrOf(t turn) string {
+func (s *Scorer) addrOf(t period.Contender) string {
 	if snap := s.neurons.Load(); snap != nil {
 		if n, ok := snap.ByHotkey(t.Miner); ok && n.Endpoint != "" {
 			return string(n.Endpoint)

@@ -69,12 +69,29 @@ func (b *book) overlap(i int32, o *outcome.Outcome) {
 // judged is the counts of contender i with those of its refusals that are no
 // doing of ours. It is called with mu held.
 func (b *book) judged(i int32) score.Counts {
-	c := &b.contenders[i]
-	counts := c.counts
-	for j := range b.refusals[i] {
-		if !b.refusals[i][j].ours(c.Slots) {
-			_ = counts.Add(score.Answer{Kind: score.RateLimited}) // it fails at counts that no period comes near
-		}
+	counts := b.contenders[i].counts
+	for range b.refusedByMiner(i) {
+		_ = counts.Add(score.Answer{Kind: score.RateLimited}) // it fails at counts that no period comes near
 	}
 	return counts
+}
+
+// judgedState is the state of contender i with the same. It is called with mu
+// held, when the period before has closed.
+func (b *book) judgedState(i int32) score.State {
+	state := b.contenders[i].state
+	for range b.refusedByMiner(i) {
+		state, _ = b.mechanism.Observe(state, score.Observation{Answer: &score.Answer{Kind: score.RateLimited}})
+	}
+	return state
+}
+
+// refusedByMiner is how many of contender i's refusals are no doing of ours.
+func (b *book) refusedByMiner(i int32) (n int) {
+	for j := range b.refusals[i] {
+		if !b.refusals[i][j].ours(b.contenders[i].Slots) {
+			n++
+		}
+	}
+	return n
 }

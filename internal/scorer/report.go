@@ -135,11 +135,10 @@ type CheckReport struct {
 
 // ReportOptions choose what Compose reports.
 type ReportOptions struct {
-	Miner     hotkey.ID // only this one, and with its checks; zero is all
-	Now       time.Time // the present
-	Mechanism Mechanism // optional: score.Vision4
-
-	Rules judgement.Rules // optional: judgement.Default
+	Miner     hotkey.ID       // only this one, and with its checks; zero is all
+	Now       time.Time       // the present
+	Mechanism score.Mechanism // optional: score.Vision4
+	Rules     judgement.Rules // optional: judgement.Default
 }
 
 // Compose computes a report from what is kept. It only reads. A miner that
@@ -150,7 +149,7 @@ func Compose(ctx context.Context, st Evidence, c *task.Catalogue, opts ReportOpt
 	}
 	orElse(&opts.Rules, judgement.Default())
 	rep := Report{At: opts.Now, Tasks: []TaskReport{}, Miners: []MinerReport{}}
-	g, err := gather(ctx, st, c, 0)
+	g, err := gather(ctx, st, opts.Mechanism, c, true)
 	if err != nil {
 		return rep, err
 	}
@@ -200,7 +199,7 @@ func Compose(ctx context.Context, st Evidence, c *task.Catalogue, opts ReportOpt
 }
 
 // underWay is the running period with its counts so far, or nil.
-func underWay(ctx context.Context, st Evidence, c *task.Catalogue, m Mechanism) (*book, error) {
+func underWay(ctx context.Context, st Evidence, c *task.Catalogue, m score.Mechanism) (*book, error) {
 	p, err := st.LastPeriod(ctx)
 	switch {
 	case fault.KindOf(err) == fault.NotFound || err == nil && p.Phase != period.Running:

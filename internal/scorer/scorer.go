@@ -26,6 +26,7 @@ type Scorer struct {
 	shape    atomic.Pointer[shape]
 	learned  learned
 	running  atomic.Pointer[book]
+	known    atomic.Pointer[known] // as of the last period that closed
 	tail     *tail
 	declared declared
 
@@ -37,6 +38,10 @@ type Scorer struct {
 
 	free   chan struct{}  // holds a token for every probe under way
 	probes sync.WaitGroup // probes under way
+
+	watched watched      // bursts under way
+	atOnce  atomic.Int64 // requests of beacons under way
+	keepMu  sync.Mutex   // held while what came of a beacon is kept, so that it is in one period
 
 	setMu   sync.Mutex // guards toSet
 	toSet   *period.Weights
@@ -52,6 +57,13 @@ type Stats struct {
 	Skipped int64 // probes left out because as many as allowed were under way, or customers' requests took the miner's slots
 	Missed  int64 // probes left out because their instant had passed when we got to them
 	Lost    int64 // outcomes that could not be written down
+
+	Beacons       int64 // instants at which contenders were asked all at once
+	BeaconsMissed int64 // those that were heard of too late
+	Bursts        int64 // requests sent at beacons
+	Preempted     int64 // of them, broken off for a customer's
+	Capped        int64 // contenders left out of a beacon, for the task's share for our own requests was used up
+	Crowded       int64 // contenders left out of one, for too many requests of it were under way
 }
 
 // total is the Stats of periods that are over.
@@ -87,7 +99,7 @@ func (s *Scorer) Run(ctx context.Context) error {
 	defer tell(nil)
 	defer context.AfterFunc(ctx, func() { tell(relay.ErrShutdown) })()
 	group, ctx := errgroup.WithContext(told)
-	for _, part := range []func(context.Context) error{s.periods, s.tail.follow, s.tune, s.followBacklog, s.setting, s.checking, s.watching} {
+	for _, part := range []func(context.Context) error{s.periods, s.beacons, s.tail.follow, s.tune, s.followBacklog, s.setting, s.checking, s.watching} {
 		group.Go(func() error { return part(ctx) })
 	}
 	err := group.Wait()
@@ -109,5 +121,6 @@ func (s *Scorer) Stats() Stats {
 }
 
 func (a Stats) plus(b Stats) Stats {
-	return Stats{a.Sent + b.Sent, a.Covered + b.Covered, a.Skipped + b.Skipped, a.Missed + b.Missed, a.Lost + b.Lost}
+	return Stats{a.Sent + b.Sent, a.Covered + b.Covered, a.Skipped + b.Skipped, a.Missed + b.Missed, a.Lost + b.Lost,
+		a.Beacons + b.Beacons, a.BeaconsMissed + b.BeaconsMissed, a.Bursts + b.Bursts, a.Preempted + b.Preempted, a.Capped + b.Capped, a.Crowded + b.Crowded}
 }

@@ -63,12 +63,17 @@ func (s *Scorer) usualSpeed(ctx context.Context, p outcome.Pair) (float64, error
 
 // speedFactor is the mechanism's factor for work done in a time.
 func speedFactor(t *task.Task, took time.Duration, work int64) float64 {
-	speed := score.Speed{
+	speed := speedOf(t)
+	return speed.Factor(speed.PerUnit(took, work))
+}
+
+// speedOf is what a task expects of an answer's time.
+func speedOf(t *task.Task) score.Speed {
+	return score.Speed{
 		Overhead:  overhead(t),
 		Mean:      t.Speed.Mean,
 		Steepness: t.Speed.Steepness,
 	}
-	return speed.Factor(speed.PerUnit(took, work))
 }
 
 // overhead is what a task allows any answer besides its work.

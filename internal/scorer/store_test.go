@@ -32,6 +32,11 @@ type memory struct {
 	entrants map[int64][]period.Contender
 	results  map[int64][]period.Result
 	weights  []period.Weights
+	states   map[string]map[outcome.Pair]period.State // by mechanism
+	folded   map[int64]bool                           // samples
+	beacons  []period.Beacon
+	bursts   []period.Burst
+	closings []period.Closing // as they were asked for
 	features map[string][]task.Features
 	lastID   int64
 
@@ -48,7 +53,8 @@ type kept struct {
 }
 
 func newMemory() *memory {
-	return &memory{judgements: map[outcome.Pair]judgement.State{}, samples: map[int64]*kept{}, entrants: map[int64][]period.Contender{}, results: map[int64][]period.Result{}}
+	return &memory{judgements: map[outcome.Pair]judgement.State{}, samples: map[int64]*kept{}, entrants: map[int64][]period.Contender{}, results: map[int64][]period.Result{},
+		states: map[string]map[outcome.Pair]period.State{}, folded: map[int64]bool{}}
 }
 
 // do runs f as the method's effect.
@@ -279,14 +285,101 @@ func (m *memory) JoinPeriod(_ context.Context, id int64, contenders []period.Con
 }
 
 func (m *memory) FinishPeriod(_ context.Context, id int64, c period.Closing) error {
+	m.mu.Lock()
+	m.closings = append(m.closings, c)
+	m.mu.Unlock()
 	return m.do("FinishPeriod", func() error {
 		if m.periods[id-1].Phase != period.Running {
 			return errNotFound
 		}
 		m.periods[id-1].Phase = period.Scored
 		m.results[id] = slices.Clone(c.Results)
+		if m.states[c.Mechanism] == nil {
+			m.states[c.Mechanism] = map[outcome.Pair]period.State{}
+		}
+		for _, st := range c.States {
+			st.Period = id
+			m.states[c.Mechanism][outcome.Pair{Miner: st.Miner, Task: st.Task}] = st
+		}
+		for _, sample := range c.Folded {
+			m.folded[sample] = true
+		}
 		return nil
 	})
+}
+
+func (m *memory) States(_ context.Context, mechanism string) (list []period.State, err error) {
+	err = m.do("States", func() error {
+		for _, st := range m.states[mechanism] {
+			list = append(list, st)
+		}
+		return nil
+	})
+	slices.SortFunc(list, func(a, b period.State) int { return cmp.Or(a.Miner.Compare(b.Miner), cmp.Compare(a.Task, b.Task)) })
+	return list, err
+}
+
+func (m *memory) UnfoldedChecks(_ context.Context, limit int) (list []outcome.Check, err error) {
+	err = m.do("UnfoldedChecks", func() error {
+		for _, c := range m.checks {
+			if !m.folded[c.Sample] {
+				list = append(list, c)
+			}
+		}
+		return nil
+	})
+	slices.SortFunc(list, func(a, b outcome.Check) int { return cmp.Or(a.At.Compare(b.At), cmp.Compare(a.Sample, b.Sample)) })
+	return list[:min(len(list), limit)], err
+}
+
+func (m *memory) SaveBeacon(_ context.Context, b period.Beacon) (period.Beacon, error) {
+	err := m.do("SaveBeacon", func() error {
+		for _, old := range m.beacons {
+			if old.Source == b.Source && old.Number == b.Number {
+				b.ID = old.ID
+				return nil
+			}
+		}
+		b.ID = int64(len(m.beacons)) + 1
+		m.beacons = append(m.beacons, b)
+		return nil
+	})
+	return b, err
+}
+
+func (m *memory) SaveBursts(_ context.Context, bursts []period.Burst) error {
+	return m.do("SaveBursts", func() error {
+		for _, b := range bursts {
+			if !slices.ContainsFunc(m.bursts, func(x period.Burst) bool { return x.Beacon == b.Beacon && x.Miner == b.Miner && x.Task == b.Task }) {
+				m.bursts = append(m.bursts, b)
+			}
+		}
+		return nil
+	})
+}
+
+func (m *memory) Beacons(_ context.Context, id int64) (list []period.Beacon, err error) {
+	err = m.do("Beacons", func() error {
+		for _, b := range m.beacons {
+			if b.Period == id {
+				list = append(list, b)
+			}
+		}
+		return nil
+	})
+	return list, err
+}
+
+func (m *memory) Bursts(_ context.Context, id int64) (list []period.Burst, err error) {
+	err = m.do("Bursts", func() error {
+		for _, b := range m.bursts {
+			if b.Period == id {
+				list = append(list, b)
+			}
+		}
+		return nil
+	})
+	return list, err
 }
 
 func (m *memory) Results(_ context.Context, n int) (list []period.Result, err error) {

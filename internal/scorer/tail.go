@@ -78,6 +78,7 @@ func (t *tail) read(ctx context.Context) error {
 
 // count is called with mu held.
 func (t *tail) count(o *outcome.Outcome) {
+	t.s.watched.see(o)
 	end := o.End()
 	later := true
 	var last time.Time // the end of the newest book

@@ -62,21 +62,22 @@ type world struct {
 	lag     time.Duration // of the ledger's snapshots
 	setLag  time.Duration // of its taking weights
 
-	mu       sync.Mutex // guards the rest
-	ids      []hotkey.ID
-	miners   map[hotkey.ID]*behaviour
-	calls    []relay.Call
-	callTime []time.Time
-	down     bool                         // the ledger
-	setError func() (apply bool, _ error) // what becomes of SetWeights
-	updated  uint64                       // block of the last weights
-	set      []chain.Weights
-	limit    uint64 // blocks between sets
-	judge    func(proto.CheckRequest) (proto.CheckResponse, error)
-	load     map[hotkey.ID]int // on the board
-	full     bool              // customers' requests take all slots
-	spent    bool              // the miners' capacities are used up
-	addr     string            // where all miners listen
+	mu        sync.Mutex // guards the rest
+	ids       []hotkey.ID
+	miners    map[hotkey.ID]*behaviour
+	calls     []relay.Call
+	callTime  []time.Time
+	down      bool                         // the ledger
+	setError  func() (apply bool, _ error) // what becomes of SetWeights
+	updated   uint64                       // block of the last weights
+	set       []chain.Weights
+	limit     uint64 // blocks between sets
+	judge     func(proto.CheckRequest) (proto.CheckResponse, error)
+	load      map[hotkey.ID]int // on the board
+	full      bool              // customers' requests take all slots
+	spent     bool              // the miners' capacities are used up
+	customers int               // their requests under way at each miner
+	addr      string            // where all miners listen
 
 	cancel context.CancelFunc
 	done   chan error
@@ -205,6 +206,25 @@ func (w *world) TryBegin(_ string, miner hotkey.ID, _ bool) (dispatch.Begun, boo
 }
 
 func (w *world) Ended(_ dispatch.Begun, o outcome.Outcome, _ time.Duration) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.load[o.Miner]--
+}
+
+func (w *world) Room(_ string, miner hotkey.ID) (dispatch.Room, bool) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return dispatch.Room{Customers: w.customers, Free: 1000}, true
+}
+
+func (w *world) BeginBurst(_ string, miner hotkey.ID, stop func()) (*dispatch.Burst, bool) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.load[miner]++
+	return nil, true
+}
+
+func (w *world) EndedBurst(_ *dispatch.Burst, o outcome.Outcome) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.load[o.Miner]--

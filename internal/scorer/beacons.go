@@ -1,0 +1,187 @@
+package scorer
+
+import (
+	"context"
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/binary"
+	"math"
+	"slices"
+	"time"
+
+	"vision/internal/beacon"
+	"vision/internal/chain"
+	"vision/internal/task"
+)
+
+// A beacon asks all contenders on all tasks at once, when all other validators do:
+//
+//	value ─► called ─Lead─► asked: as many requests as the mechanism says, less
+//	                          │    those of customers that are under way
+//	                          ▼
+//	                        answered, and customers' requests of that instant ended
+//	                          │
+//	                          ▼
+//	                        kept, then counted in the period that runs by now
+//
+// What our own side failed to do is left out: requests that found no room or
+// that a customer's took the place of, that a shutdown or our network broke off.
+// If a contender cannot be asked for all that is due for a bound of ours, it is not asked at all.
+
+// beacons follows the public randomness until ctx ends.
+func (s *Scorer) beacons(ctx context.Context) error {
+	if s.c.Random == nil || s.c.Mechanism.Beacons() <= 0 {
+		return nil
+	}
+	rules := beacon.For(s.c.Period, s.c.Mechanism.Beacons())
+	caller := beacon.NewCaller(rules)
+	var last beacon.Round
+	var tries backoff
+	for {
+		r, err := s.c.Random.Next(ctx, last)
+		if ctx.Err() != nil {
+			return nil
+		}
+		if err != nil {
+			wait := tries.next(100*time.Millisecond, 30*time.Second)
+			if tries == 3 {
+				s.log.Warn("there is no public randomness for now: contenders are not asked all at once", "err", err)
+			}
+			if !sleep(ctx, wait) {
+				return nil
+			}
+			continue
+		}
+		tries, last = 0, r
+		call, ok := caller.Hear(r)
+		if !ok {
+			continue
+		}
+		if late := s.c.Now().Sub(call.At); late > beaconLate {
+			s.beaconStats(func(st *Stats) { st.BeaconsMissed++ })
+			s.log.Warn("a beacon was heard of too late to ask with the others", "source", r.Source, "number", r.Number, "late", late)
+			continue
+		}
+		s.probes.Go(func() { s.beacon(ctx, call, rules.Window) })
+	}
+}
+
+// beaconLate is how much after its instant a beacon may still ask.
+const beaconLate = 500 * time.Millisecond
+
+func (s *Scorer) beaconStats(change func(*Stats)) {
+	s.total.mu.Lock()
+	defer s.total.mu.Unlock()
+	change(&s.total.stats)
+}
+
+// beacon carries one out, and returns when what came of it is kept.
+func (s *Scorer) beacon(ctx context.Context, call beacon.Call, window time.Duration) {
+	b, snap := s.running.Load(), s.neurons.Load()
+	if b == nil || snap == nil {
+		return
+	}
+	bursts := s.due(b, snap, call)
+	if !sleep(ctx, call.At.Sub(s.c.Now())) {
+		return
+	}
+	s.beaconStats(func(st *Stats) { st.Beacons++ })
+	now := s.c.Now()
+	var asked []*burst
+	for _, t := range bursts {
+		t.at, t.until = now, now.Add(window)
+		n, ok := s.roomFor(t)
+		if !ok {
+			continue
+		}
+		asked = append(asked, t)
+		s.watched.add(t) // before any customer's request of this instant can end
+		for range n {
+			t.under.Go(func() {
+				defer s.atOnce.Add(-1)
+				s.askAtOnce(ctx, b, t)
+			})
+		}
+	}
+	for _, t := range asked {
+		t.under.Wait()
+	}
+	s.settle(ctx, call, asked)
+	for _, t := range asked {
+		s.watched.drop(t)
+	}
+}
+
+// due is which contenders are to be asked, and for how many requests at once.
+func (s *Scorer) due(b *book, snap *chain.Snapshot, call beacon.Call) []*burst {
+	rank, validators := 0, 0
+	for _, v := range snap.Validators() {
+		if validators++; v.Hotkey.Compare(s.c.Signer.ID()) < 0 {
+			rank++
+		}
+	}
+	c := s.c.Catalogue()
+	var list []*burst
+	takes := map[string]float64{} // work, by task
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for i := range b.contenders {
+		n := &b.contenders[i]
+		tk, ok := c.Lookup(n.Task)
+		if !ok {
+			continue
+		}
+		kind, ok := task.KindNamed(tk.Kind)
+		if !ok {
+			continue
+		}
+		// One number that all validators share, and a place of its own in it for
+		// each: so they ask together for what is due together.
+		_, uniform := math.Modf(common(call.Seed, n) + float64(rank)/float64(max(validators, 1)))
+		want := s.c.Mechanism.Burst(b.stateNow(int32(i)), n.Offer, uniform)
+		if want <= 0 {
+			continue
+		}
+		takes[n.Task] += float64(want) * float64(max(tk.Typical, 1))
+		list = append(list, &burst{contender: n.Contender, task: tk, kind: kind, want: want})
+	}
+	loads := b.loads()
+	return slices.DeleteFunc(list, func(t *burst) bool {
+		l := loads[t.task.Name]
+		over := float64(l.Synthetic)+takes[t.task.Name] > s.c.Synthetic*float64(l.Capacity)
+		if over {
+			b.stats.Capped++
+		}
+		return over
+	})
+}
+
+// common is uniform in [0, 1), and the same for all validators.
+func common(seed [32]byte, n *contender) float64 {
+	mac := hmac.New(sha256.New, seed[:])
+	mac.Write(n.Miner[:])
+	mac.Write([]byte(n.Task))
+	return float64(binary.BigEndian.Uint64(mac.Sum(nil))>>11) / (1 << 53)
+}
+
+// roomFor is how many requests a contender is to be sent now. ok is false if
+// a bound of ours leaves less than is due, or there is nothing to be seen.
+func (s *Scorer) roomFor(t *burst) (n int, ok bool) {
+	n = t.want
+	if s.c.Board != nil {
+		room, known := s.c.Board.Room(t.contender.Task, t.contender.Miner)
+		if !known {
+			return 0, false
+		}
+		t.customers = room.Customers
+		n = min(max(n-room.Customers, 0), room.Free)
+	} else if slots := t.contender.Slots; slots > 0 {
+		n = min(n, slots)
+	}
+	if s.atOnce.Add(int64(n)) > int64(s.c.BurstAtOnce) {
+		s.atOnce.Add(-int64(n))
+		s.beaconStats(func(st *Stats) { st.Crowded++ })
+		return 0, false
+	}
+	return n, n > 0 || t.customers > 0
+}

@@ -1,0 +1,280 @@
+package scorer
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+
+	"vision/internal/outcome"
+	"vision/internal/period"
+	"vision/internal/score"
+)
+
+// known is what a mechanism remembers of all contenders, as of the end of a period.
+type known map[outcome.Pair]score.State
+
+// fold takes an observation in. One that cannot be taken in changes nothing.
+func fold(m score.Mechanism, s score.State, o score.Observation, errs *[]error) score.State {
+	next, err := m.Observe(s, o)
+	if err != nil {
+		*errs = append(*errs, err)
+		return s
+	}
+	return next
+}
+
+// recall reads what a mechanism remembers as of the newest scored period, with that period's
+// number. Where another mechanism was in use since, or there was none, it
+// follows from what is kept of the periods.
+func recall(ctx context.Context, st Evidence, m score.Mechanism) (known, int64, error) {
+	results, err := st.Results(ctx, score.MaxHistory)
+	if err != nil {
+		return nil, 0, fmt.Errorf("read the periods' results: %w", err)
+	}
+	newest := int64(0)
+	for i := range results {
+		newest = max(newest, results[i].Period)
+	}
+	if r, ok := m.(recaller); ok {
+		k, err := recalled(ctx, st, r, results, newest)
+		return k, newest, err
+	}
+	saved, err := st.States(ctx, m.Name())
+	if err != nil {
+		return nil, 0, fmt.Errorf("read what is remembered of contenders: %w", err)
+	}
+	k, last := known{}, int64(0)
+	for i := range saved {
+		s := &saved[i]
+		last = max(last, s.Period)
+		if k[outcome.Pair{Miner: s.Miner, Task: s.Task}], err = m.Decode(s.Bytes); err != nil {
+			return nil, 0, fmt.Errorf("read what is remembered of %s on %s: %w", s.Miner, s.Task, err)
+		}
+	}
+	if len(results) == 0 || last == newest {
+		return k, newest, nil
+	}
+	k, err = rebuild(ctx, st, m, results)
+	return k, newest, err
+}
+
+// recaller is a mechanism that looks at periods and checks themselves, as vision4
+// does. What it remembers need not be kept.
+type recaller interface {
+	Recall(history []score.Period, checks []score.Check) score.State
+}
+
+// recalled is what a recaller knows of the contenders of the newest period.
+func recalled(ctx context.Context, st Evidence, m recaller, results []period.Result, newest int64) (known, error) {
+	history := map[outcome.Pair][]score.Period{}
+	k := known{}
+	for i := range results { // the newest come first
+		p := pairOf(&results[i].Contender)
+		history[p] = append(history[p], score.Period{Number: results[i].Period, Counts: results[i].Counts})
+		if results[i].Period == newest {
+			k[p] = nil
+		}
+	}
+	for p := range k {
+		checks, err := st.Checks(ctx, p.Miner, p.Task, score.MaxChecks)
+		if err != nil {
+			return nil, fmt.Errorf("read checks: %w", err)
+		}
+		k[p] = m.Recall(history[p], paid(checks))
+	}
+	return k, nil
+}
+
+// rebuild makes states of what is kept: results, what came of beacons, and
+// the checks that states of some mechanism have taken in. Single answers are not
+// among it, so that what was usual has to be learned anew.
+func rebuild(ctx context.Context, st Evidence, m score.Mechanism, results []period.Result) (known, error) {
+	unfolded, err := st.UnfoldedChecks(ctx, mostUnfolded)
+	if err != nil {
+		return nil, err
+	}
+	later := map[int64]bool{}
+	for i := range unfolded {
+		later[unfolded[i].Sample] = true
+	}
+	results = slices.Clone(results)
+	slices.SortStableFunc(results, func(a, b period.Result) int { return cmp.Compare(a.Period, b.Period) })
+	k := known{}
+	var errs []error // what an old record lacks is left out
+	for i := 0; i < len(results); {
+		id := results[i].Period
+		bursts, err := st.Bursts(ctx, id)
+		if err != nil {
+			return nil, err
+		}
+		offers := map[outcome.Pair]score.Offer{}
+		first := i
+		for ; i < len(results) && results[i].Period == id; i++ {
+			offers[pairOf(&results[i].Contender)] = offerOf(&results[i].Contender)
+		}
+		for j := range bursts {
+			p := outcome.Pair{Miner: bursts[j].Miner, Task: bursts[j].Task}
+			if offer, ok := offers[p]; ok {
+				k[p] = fold(m, k[p], burstSeen(&bursts[j], offer), &errs)
+			}
+		}
+		for _, r := range results[first:i] {
+			p := pairOf(&r.Contender)
+			k[p] = fold(m, k[p], score.Observation{Closed: &score.Closed{Number: id, Counts: r.Counts, Offer: offers[p]}}, &errs)
+		}
+	}
+	for p := range k {
+		checks, err := st.Checks(ctx, p.Miner, p.Task, 4*score.MaxChecks)
+		if err != nil {
+			return nil, fmt.Errorf("read checks: %w", err)
+		}
+		for _, c := range slices.Backward(checks) {
+			if !later[c.Sample] {
+				k[p] = fold(m, k[p], checkSeen(&c), &errs)
+			}
+		}
+	}
+	return k, nil
+}
+
+// mostUnfolded is how many checks are taken in at once; the rest come with the next period.
+const mostUnfolded = 100_000
+
+func pairOf(c *period.Contender) outcome.Pair { return outcome.Pair{Miner: c.Miner, Task: c.Task} }
+
+// offerOf is what a contender offered. Of records without it, as much counts as did then.
+func offerOf(c *period.Contender) score.Offer {
+	if c.Offer == (score.Offer{}) {
+		return score.Offer{Declared: c.Declared, Maximum: c.Capacity, StakeShare: 1}
+	}
+	return c.Offer
+}
+
+// checkSeen is a verdict as a mechanism sees it.
+func checkSeen(c *outcome.Check) score.Observation {
+	return score.Observation{Check: &score.Check{Quality: c.Quality, Speed: c.Speed, Failed: c.Failed, Convicted: c.Convicted, Work: c.Work}}
+}
+
+// burstSeen is what came of a beacon as a mechanism sees it.
+func burstSeen(b *period.Burst, offer score.Offer) score.Observation {
+	return score.Observation{Beacon: &score.Beacon{Offer: offer, Asked: b.Asked, InFlight: b.InFlight, Answers: b.Answers}}
+}
+
+// answerSeen is an attempt's end as a mechanism sees it; ok is false for one that
+// counts for nobody.
+func answerSeen(o *outcome.Outcome, speed score.Speed) (a score.Answer, ok bool) {
+	a = score.Answer{Organic: o.Source == outcome.Organic}
+	switch o.Status {
+	case outcome.OK:
+		a.Kind, a.Served = score.OK, o.Work
+		// How long its slot was taken, whenever in that time the output came.
+		if o.Work > 0 && o.Total > 0 && o.Blocked <= o.Total/10 && speed.Mean > 0 {
+			a.PerUnit = max(speed.PerUnit(o.Total, o.Work), 1e-9) // 0 would say that it was not timed
+		}
+	case outcome.RateLimited:
+		a.Kind = score.RateLimited
+	case outcome.Failed:
+		a.Kind = score.Failed
+	default:
+		return a, false
+	}
+	return a, true
+}
+
+// closing is a period's end: its results, and the states that follow from what
+// was remembered, from the answers in the order in which they were written
+// down, from beacons and from checks in theirs. It depends on what is in the store
+// alone, so whoever is killed before it is written comes to the same again.
+// It also gives all states.
+func (s *Scorer) closing(ctx context.Context, b *book) (c period.Closing, k known, err error) {
+	bursts, err := s.c.Store.Bursts(ctx, b.ID)
+	if err != nil {
+		return c, nil, fmt.Errorf("read what came of beacons: %w", err)
+	}
+	beacons, err := s.c.Store.Beacons(ctx, b.ID)
+	if err != nil {
+		return c, nil, fmt.Errorf("read the period's beacons: %w", err)
+	}
+	checks, err := s.c.Store.UnfoldedChecks(ctx, mostUnfolded)
+	if err != nil {
+		return c, nil, fmt.Errorf("read checks: %w", err)
+	}
+	m := s.c.Mechanism
+	c.Results = b.results()
+	if _, ok := m.(recaller); ok {
+		for i := range checks {
+			c.Folded = append(c.Folded, checks[i].Sample)
+		}
+		return c, known{}, nil // plans of such do without
+	}
+	c.Mechanism = m.Name()
+	k = known{}
+	before := *s.known.Load()
+	for p, st := range before {
+		k[p] = st
+	}
+	var errs []error
+	offers := map[outcome.Pair]score.Offer{}
+	b.mu.Lock()
+	for i := range b.contenders {
+		n := &b.contenders[i]
+		p := pairOf(&n.Contender)
+		offers[p] = n.Offer
+		k[p] = b.judgedState(int32(i))
+	}
+	b.mu.Unlock()
+	for i := range bursts {
+		p := outcome.Pair{Miner: bursts[i].Miner, Task: bursts[i].Task}
+		if offer, ok := offers[p]; ok {
+			k[p] = fold(m, k[p], burstSeen(&bursts[i], offer), &errs)
+		}
+	}
+	for i := range checks {
+		p := outcome.Pair{Miner: checks[i].Miner, Task: checks[i].Task}
+		k[p] = fold(m, k[p], checkSeen(&checks[i]), &errs)
+		c.Folded = append(c.Folded, checks[i].Sample)
+	}
+	for _, r := range c.Results {
+		p := pairOf(&r.Contender)
+		k[p] = fold(m, k[p], score.Observation{Closed: &score.Closed{Number: b.ID, Counts: r.Counts, Offer: offers[p]}}, &errs)
+	}
+	// Who is remembered and offered nothing has missed the beacons. Where nobody
+	// offered anything, it was rather we who heard nobody.
+	if len(c.Results) > 0 {
+		for p := range before {
+			if _, contended := offers[p]; !contended {
+				k[p] = fold(m, k[p], score.Observation{Closed: &score.Closed{Number: b.ID, Missed: len(beacons)}}, &errs)
+			}
+		}
+	}
+	if err := errors.Join(errs...); err != nil {
+		s.log.Error("a bug: observations that the mechanism does not take", "period", b.ID, "err", err)
+	}
+	if c.States, err = written(k); err != nil {
+		return c, nil, err
+	}
+	return c, k, nil
+}
+
+// written are states as they are kept, by miner and task. What is not known
+// is not kept.
+func written(k known) ([]period.State, error) {
+	list := make([]period.State, 0, len(k))
+	for p, st := range k {
+		if st == nil {
+			continue
+		}
+		b, err := st.AppendBinary(nil)
+		if err != nil {
+			return nil, fmt.Errorf("write what is remembered of %s on %s: %w", p.Miner, p.Task, err)
+		}
+		list = append(list, period.State{Miner: p.Miner, Task: p.Task, Bytes: b})
+	}
+	slices.SortFunc(list, func(a, b period.State) int {
+		return cmp.Or(bytes.Compare(a.Miner[:], b.Miner[:]), cmp.Compare(a.Task, b.Task))
+	})
+	return list, nil
+}
