@@ -153,10 +153,22 @@ func (s *Scorer) settle(ctx context.Context, call beacon.Call, asked []*burst) {
 	}
 }
 
+// keeping waits for the token by which one beacon at a time is kept; false means that ctx ended.
+func (s *Scorer) keeping(ctx context.Context) bool {
+	select {
+	case s.kept <- struct{}{}:
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}
+
 // keepBursts keeps what came of a beacon in a period, if that is still running.
 func (s *Scorer) keepBursts(ctx context.Context, b *book, call beacon.Call, results []period.Burst) (done bool, err error) {
-	s.keepMu.Lock()
-	defer s.keepMu.Unlock()
+	if !s.keeping(ctx) {
+		return false, ctx.Err()
+	}
+	defer func() { <-s.kept }()
 	if s.running.Load() != b {
 		return false, nil
 	}

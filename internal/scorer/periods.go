@@ -208,8 +208,11 @@ func (s *Scorer) finish(ctx context.Context, b *book) error {
 		return err
 	}
 	s.tail.detach(b)
-	s.keepMu.Lock() // what comes of a beacon from here on belongs to the next period
-	s.keepMu.Unlock()
+	// What comes of a beacon from here on belongs to the next period.
+	if !s.keeping(ctx) {
+		return ctx.Err()
+	}
+	<-s.kept
 	var c period.Closing
 	err := s.insist(ctx, "write the period's results down", func(ctx context.Context) error {
 		var k known

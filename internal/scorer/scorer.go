@@ -39,9 +39,9 @@ type Scorer struct {
 	free   chan struct{}  // holds a token for every probe under way
 	probes sync.WaitGroup // probes under way
 
-	watched watched      // bursts under way
-	atOnce  atomic.Int64 // requests of beacons under way
-	keepMu  sync.Mutex   // held while what came of a beacon is kept, so that it is in one period
+	watched watched       // bursts under way
+	atOnce  atomic.Int64  // requests of beacons under way
+	kept    chan struct{} // holds a token while what came of a beacon is being kept, so that it is in one period
 
 	setMu   sync.Mutex // guards toSet
 	toSet   *period.Weights
@@ -85,6 +85,7 @@ func New(c Config) (*Scorer, error) {
 		asked:     make(chan struct{}),
 		free:      make(chan struct{}, c.ProbeAtOnce),
 		setWake:   make(chan struct{}, 1),
+		kept:      make(chan struct{}, 1),
 	}
 	s.tail = &tail{s: s}
 	s.shape.Store(&shape{corpus: c.Corpus})
