@@ -260,8 +260,8 @@ func TestChangingTheMechanismGoesOnFromWhatIsKept(t *testing.T) {
 		}
 		// Back again, the periods meanwhile count too.
 		back, last, err := recall(t.Context(), w.store, score.Vision4{})
-		if err != nil || last < 4 {
-			t.Fatalf("as of period %d, %v", last, err)
+		if err != nil || len(last) == 0 || last[0].Period < 4 {
+			t.Fatalf("as of period %v, %v", last, err)
 		}
 		for p, st := range four {
 			was, err := st.AppendBinary(nil)
@@ -414,4 +414,20 @@ func mustKind(t *testing.T, name string) task.Kind {
 		t.Fatalf("no kind %q", name)
 	}
 	return k
+}
+
+func TestAPeriodWithoutContendersEnds(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, 5*time.Minute, "a")
+		w.start(hardened(w))
+		w.until(7 * time.Minute)
+		w.mu.Lock()
+		w.miners[w.ids[0]].declare = func(context.Context) error { return errBroken }
+		w.mu.Unlock()
+		w.until(21 * time.Minute)
+		w.stop()
+		if p := w.store.periods[len(w.store.periods)-1]; p.ID != 5 {
+			t.Errorf("after 21 minutes, period %d of 5 minutes runs", p.ID)
+		}
+	})
 }

@@ -36,20 +36,21 @@ type gathered struct {
 	tasks      []score.Task                   // for the mechanism
 }
 
-// gather collects the evidence as of the newest scored period. With live, states
-// have taken in the checks that have come since.
-func gather(ctx context.Context, st Evidence, m score.Mechanism, c *task.Catalogue, live bool) (gathered, error) {
-	g := gathered{contenders: map[outcome.Pair]period.Result{}}
-	k, id, err := recall(ctx, st, m)
+// gather collects the evidence as of the newest scored period, which is id if
+// that is not 0. With live, states have taken in the checks that have come since.
+func gather(ctx context.Context, st Evidence, m score.Mechanism, c *task.Catalogue, id int64, live bool) (gathered, error) {
+	g := gathered{period: id, contenders: map[outcome.Pair]period.Result{}}
+	k, results, err := recall(ctx, st, m)
 	if err != nil {
 		return g, err
 	}
-	g.period = id
-	results, err := st.Results(ctx, 1)
-	if err != nil {
-		return g, fmt.Errorf("read the period's results: %w", err)
+	if len(results) > 0 && id == 0 {
+		g.period = results[0].Period
 	}
 	for _, r := range results {
+		if r.Period != g.period {
+			break // nobody contended in this one
+		}
 		g.contenders[pairOf(&r.Contender)] = r
 	}
 	if _, recalls := m.(recaller); live && !recalls {
@@ -82,10 +83,7 @@ func gather(ctx context.Context, st Evidence, m score.Mechanism, c *task.Catalog
 // hands them over to be set.
 func (s *Scorer) weigh(ctx context.Context, id int64) error {
 	return s.insist(ctx, "weigh the period", func(ctx context.Context) error {
-		g, err := gather(ctx, s.c.Store, s.c.Mechanism, s.c.Catalogue(), false)
-		if err == nil && g.period != id {
-			err = fmt.Errorf("period %d was scored, and period %d is to be weighed", g.period, id)
-		}
+		g, err := gather(ctx, s.c.Store, s.c.Mechanism, s.c.Catalogue(), id, false)
 		if err != nil {
 			return err
 		}

@@ -149,7 +149,7 @@ func Compose(ctx context.Context, st Evidence, c *task.Catalogue, opts ReportOpt
 	}
 	orElse(&opts.Rules, judgement.Default())
 	rep := Report{At: opts.Now, Tasks: []TaskReport{}, Miners: []MinerReport{}}
-	g, err := gather(ctx, st, opts.Mechanism, c, true)
+	g, err := gather(ctx, st, opts.Mechanism, c, 0, true)
 	if err != nil {
 		return rep, err
 	}

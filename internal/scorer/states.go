@@ -26,35 +26,35 @@ func fold(m score.Mechanism, s score.State, o score.Observation, errs *[]error) 
 	return next
 }
 
-// recall reads what a mechanism remembers as of the newest scored period, with that period's
-// number. Where another mechanism was in use since, or there was none, it
-// follows from what is kept of the periods.
-func recall(ctx context.Context, st Evidence, m score.Mechanism) (known, int64, error) {
+// recall reads what a mechanism remembers as of the newest scored period, with
+// that period's results. Where another mechanism was in use since, or there was
+// none, it follows from what is kept of the periods.
+func recall(ctx context.Context, st Evidence, m score.Mechanism) (k known, newest []period.Result, err error) {
 	results, err := st.Results(ctx, score.MaxHistory)
 	if err != nil {
-		return nil, 0, fmt.Errorf("read the periods' results: %w", err)
+		return nil, nil, fmt.Errorf("read the periods' results: %w", err)
 	}
-	newest := int64(0)
-	for i := range results {
-		newest = max(newest, results[i].Period)
+	for n := 0; n < len(results) && results[n].Period == results[0].Period; n++ { // the newest come first
+		newest = results[:n+1]
 	}
 	if r, ok := m.(recaller); ok {
-		k, err := recalled(ctx, st, r, results, newest)
+		k, err = recalled(ctx, st, r, results)
 		return k, newest, err
 	}
 	saved, err := st.States(ctx, m.Name())
 	if err != nil {
-		return nil, 0, fmt.Errorf("read what is remembered of contenders: %w", err)
+		return nil, nil, fmt.Errorf("read what is remembered of contenders: %w", err)
 	}
-	k, last := known{}, int64(0)
+	last := int64(0)
+	k = known{}
 	for i := range saved {
 		s := &saved[i]
 		last = max(last, s.Period)
 		if k[outcome.Pair{Miner: s.Miner, Task: s.Task}], err = m.Decode(s.Bytes); err != nil {
-			return nil, 0, fmt.Errorf("read what is remembered of %s on %s: %w", s.Miner, s.Task, err)
+			return nil, nil, fmt.Errorf("read what is remembered of %s on %s: %w", s.Miner, s.Task, err)
 		}
 	}
-	if len(results) == 0 || last == newest {
+	if len(results) == 0 || last >= results[0].Period { // nobody contends in some periods
 		return k, newest, nil
 	}
 	k, err = rebuild(ctx, st, m, results)
@@ -68,13 +68,13 @@ type recaller interface {
 }
 
 // recalled is what a recaller knows of the contenders of the newest period.
-func recalled(ctx context.Context, st Evidence, m recaller, results []period.Result, newest int64) (known, error) {
+func recalled(ctx context.Context, st Evidence, m recaller, results []period.Result) (known, error) {
 	history := map[outcome.Pair][]score.Period{}
 	k := known{}
 	for i := range results { // the newest come first
 		p := pairOf(&results[i].Contender)
 		history[p] = append(history[p], score.Period{Number: results[i].Period, Counts: results[i].Counts})
-		if results[i].Period == newest {
+		if results[i].Period == results[0].Period {
 			k[p] = nil
 		}
 	}
