@@ -142,6 +142,9 @@ func TestStakeSharesSurviveHugeStakes(t *testing.T) {
 	if a, b, c := s.StakeShare(id(1)), s.StakeShare(id(2)), s.StakeShare(id(3)); a != .5 || b != .5 || c != 0 {
 		t.Errorf("shares %v %v %v", a, b, c)
 	}
+	if a, b, c := s.StakeBefore(id(1)), s.StakeBefore(id(2)), s.StakeBefore(id(3)); a != .5 || b != 0 || c != 0 {
+		t.Errorf("shares before %v %v %v, want them in the order of UIDs", a, b, c)
+	}
 }
 
 func TestCheckWeights(t *testing.T) {

@@ -126,6 +126,22 @@ func (s *Snapshot) StakeShare(id hotkey.ID) float64 {
 	return share(n.Stake, s.permits)
 }
 
+// StakeBefore is the part of the stake of all permitted validators that those
+// with a smaller UID than id hold, in [0, 1]; 0 if id is no permitted validator.
+func (s *Snapshot) StakeBefore(id hotkey.ID) float64 {
+	n, ok := s.ByHotkey(id)
+	if !ok || !n.ValidatorPermit {
+		return 0
+	}
+	before := 0.0
+	for _, other := range s.neurons {
+		if other.ValidatorPermit && other.UID < n.UID {
+			before += share(other.Stake, s.permits)
+		}
+	}
+	return min(before, 1)
+}
+
 // WaitForWeights is how many blocks id must still wait before it may set
 // weights; 0 is now. It looks at the rate limit only.
 func (s *Snapshot) WaitForWeights(id hotkey.ID) uint64 {

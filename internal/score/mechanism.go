@@ -23,9 +23,9 @@ type Mechanism interface {
 	Plan(known State, offer Offer, draw Draw) Plan
 
 	// Burst is how many requests a contender must have under way at a beacon,
-	// customers' among them; 0 is none. uniform is uniform in [0, 1) and the same for nobody
-	// else's contender, but validators that derive it as (common + rank/validators) mod 1, common
-	// being one number for the miner, task and beacon, ask together for what is due, to within one.
+	// customers' among them; 0 is none. uniform is in [0, 1), one number for the miner, the task and
+	// the beacon. Where all validators use the same one and say in Offer.StakeBefore where in a common order they
+	// are, they ask together for what is due to within one; else each needs a number of its own.
 	Burst(known State, offer Offer, uniform float64) int
 
 	// Observe is known with one more observation; known itself is not changed. The error says

@@ -27,6 +27,8 @@ type Offer struct {
 	PerSlot    int64   // work that one slot does in the time that counts, at the task's mean pace; see [PerSlot]
 
 	// Vision4 does without the rest.
+	StakeBefore float64 // part of all validators' stake that those before this one hold, in an order that all share; with StakeShare at most 1
+
 	Length time.Duration // of the period, or what is left of it, in which the declared work could be done
 	Speed  Speed         // what the task expects of an answer's time
 }

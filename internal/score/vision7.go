@@ -60,13 +60,18 @@ func (v Vision7) Plan(known State, offer Offer, draw Draw) Plan {
 }
 
 // Burst is Little's law: the rate that is tested, times the time that the contender takes
-// for a unit under beacons, times our share, rounded up or down by chance.
+// for a unit under beacons, of which our share is rounded up or down by chance.
 func (v Vision7) Burst(known State, offer Offer, uniform float64) int {
 	s, err := asState7(known)
 	if err != nil || offer.validate() != nil || s.slashed() {
 		return 0
 	}
-	return round(v.due(s, offer), uniform)
+	// All validators' requests in a row, of which ours are those after StakeBefore: what they ask together differs
+	// from what is due by less than one, as far as they agree on what is due.
+	all := v.atOnce(s, offer)
+	from, to := float64(offer.StakeBefore*all), float64((offer.StakeBefore+offer.StakeShare)*all)
+	n := math.Ceil(to-uniform) - math.Ceil(from-uniform)
+	return int(min(max(n, 0), math.MaxInt32))
 }
 
 // round gives x rounded down or up, up with the chance of its fraction.
@@ -116,11 +121,16 @@ func (v Vision7) level(s *state7, offer Offer) float64 {
 	return min(v.ceiling(s, offer), max(growth*s.credit, v.oneSlot(s, offer)))
 }
 
-// due is how many requests at once that level takes of this validator. They take as long as answers to
+// atOnce is how many requests at once that level takes of all validators together. They take as long as answers to
 // beacons do, longer than usual. Asking for what the usual
 // time needs would leave slots empty, and pay who declares somewhat more than it can do.
+func (v Vision7) atOnce(s *state7, offer Offer) float64 {
+	return v.level(s, offer) / v.oneSlotBusy(s, offer)
+}
+
+// due is this validator's part of that, before chance rounds it.
 func (v Vision7) due(s *state7, offer Offer) float64 {
-	return v.level(s, offer) / v.oneSlotBusy(s, offer) * offer.StakeShare
+	return float64(v.atOnce(s, offer) * offer.StakeShare)
 }
 
 // Deadline is the longest that an answer to a beacon may take to count as delivered.
@@ -175,8 +185,8 @@ func (o Offer) validate() error {
 	switch {
 	case o.Declared < 0 || o.Maximum < 0 || o.Slots < 0:
 		return fmt.Errorf("an offer of %d, at most %d, with %d slots: none may be negative", o.Declared, o.Maximum, o.Slots)
-	case !within(o.StakeShare, 1):
-		return fmt.Errorf("a share of stake of %v, want 0 to 1", o.StakeShare)
+	case !within(o.StakeShare, 1) || !within(o.StakeBefore, 1) || o.StakeBefore+o.StakeShare > 1+1e-9:
+		return fmt.Errorf("a share of stake of %v after %v, want 0 to 1 together", o.StakeShare, o.StakeBefore)
 	case o.Declared == 0:
 		return nil
 	case o.Length <= 0:

@@ -334,6 +334,37 @@ func TestVision7UpdatesAsItObserves(t *testing.T) {
 	})
 }
 
+// Validators that share a beacon's number ask together for what is due, to within one.
+func TestVision7ValidatorsAskTogether(t *testing.T) {
+	v := seven(t)
+	rapid.Check(t, func(t *rapid.T) {
+		declared := rapid.Float64Range(0.1, 40).Draw(t, "declared")
+		shares := rapid.SliceOfN(rapid.Float64Range(0.01, 1), 1, 12).Draw(t, "stakes")
+		uniform := rapid.Float64Range(0, 0.999).Draw(t, "uniform")
+		var total, before sum
+		for _, x := range shares {
+			total.add(x)
+		}
+		asked, due := 0, 0.0
+		s := newState7()
+		s.settled, s.credit = true, 1e9 // more than is declared, which is what is tested then
+		for _, x := range shares {
+			o := chatOffer(declared)
+			o.StakeBefore, o.StakeShare = before.value()/total.value(), x/total.value()
+			before.add(x)
+			n := v.Burst(s, o, uniform)
+			if math.Abs(float64(n)-v.due(s, o)) >= 1+1e-9 {
+				t.Fatalf("asked %d, due %v", n, v.due(s, o))
+			}
+			asked += n
+			due = v.atOnce(s, o)
+		}
+		if math.Abs(float64(asked)-due) >= 1+1e-9 {
+			t.Fatalf("together they ask %d, due are %v", asked, due)
+		}
+	})
+}
+
 func TestVision7IsMonotone(t *testing.T) {
 	v := seven(t)
 	rapid.Check(t, func(t *rapid.T) {
@@ -424,6 +455,8 @@ func TestVision7RefusesWhatCannotBe(t *testing.T) {
 	o := chatOffer(2)
 	bad := o
 	bad.StakeShare = math.NaN()
+	beyond := o
+	beyond.StakeBefore = 0.6
 	timeless := o
 	timeless.Length = 0
 	four, _ := Vision4{}.Observe(nil, Observation{Check: &Check{}})
@@ -457,6 +490,7 @@ func TestVision7RefusesWhatCannotBe(t *testing.T) {
 	}
 	for name, c := range map[string]Contender{
 		"stake of NaN":         {miner(1), bad, known},
+		"0.5 after 0.6":        {miner(1), beyond, known},
 		"of another mechanism": {miner(1), o, four},
 		"credit is NaN":        {miner(1), o, &state7{credit: math.NaN(), audit: [3]float64{1, 1, 1}}},
 	} {

@@ -1,7 +1,6 @@
 package sim
 
 import (
-	"math"
 	"time"
 
 	"vision/internal/score"
@@ -81,8 +80,7 @@ func (s *Sim) burstAt(seat int32, b instant) {
 		c.missed++
 		return
 	}
-	common := float64(mix(s.world.Seed^uint64(b.no)<<32^uint64(seat))>>11) / (1 << 53)
-	_, u := math.Modf(common + float64(b.of)/float64(len(s.stakes)))
+	u := float64(mix(s.world.Seed^uint64(b.no)<<32^uint64(seat))>>11) / (1 << 53)
 	n := s.world.Mechanism.Burst(c.state, c.offer, u)
 	if n <= 0 {
 		return

@@ -42,7 +42,7 @@ func (s *Sim) open() {
 			declared = int64(float64(declared) / s.stakes[c.validator])
 		}
 		c.offer = score.Offer{
-			Declared: declared, Maximum: math.MaxInt64, StakeShare: s.stakes[c.validator],
+			Declared: declared, Maximum: math.MaxInt64, StakeShare: s.stakes[c.validator], StakeBefore: s.before(c.validator),
 			PerRequest: int64(t.Units), Slots: int(x.slots), PerSlot: int64(w.Period / speed.Mean),
 			Length: s.length(), Speed: speed,
 		}
@@ -62,6 +62,14 @@ func (s *Sim) open() {
 	}
 	planned(s.probes)
 	s.planBeacons()
+}
+
+// before is the stake of the validators that come before one.
+func (s *Sim) before(validator int32) (stake float64) {
+	for _, x := range s.stakes[:validator] {
+		stake += x
+	}
+	return stake
 }
 
 // close ends a period: what was counted is closed, weights are set, and the ledger pays.
