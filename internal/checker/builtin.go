@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"image"
-	"math"
 	"slices"
 	"strings"
 
@@ -117,7 +116,7 @@ func (b *builtin) positions(ctx context.Context, q *textQuery, prompt, ids []int
 		*p = evidence.Position{Token: id, Best: top[0].ID == id, Rank: d.Rank(id), Logprob: d.Logprobs[id],
 			Gap: top[0].Logprob - top[1].Logprob, Deficit: top[0].Logprob - d.Logprobs[id]}
 		if q.temperature > 0 {
-			var own []float64
+			var own *evidence.Shape
 			if q.redraw {
 				r := sampler.Redraw(&d, id, slack)
 				p.Drawn, p.Margin, p.Miss, p.Share = r.ID == id, r.Margin, r.Miss, r.Share
@@ -130,8 +129,11 @@ func (b *builtin) positions(ctx context.Context, q *textQuery, prompt, ids []int
 				}
 				own = p.FillContrast(d.Logprobs[:], id, q.temperature, q.topP, b.noise, others...)
 			}
-			p.Own = own[id]
-			p.End, p.HasEnd = math.Exp(own[refmodel.TokenEnd])+math.Exp(own[refmodel.TokenEOS]), true
+			for _, end := range []int{refmodel.TokenEnd, refmodel.TokenEOS} {
+				low, high := own.Range(end)
+				p.End, p.EndLow, p.EndHigh = p.End+own.Own(end), p.EndLow+low, p.EndHigh+high
+			}
+			p.HasEnd = true
 			p.Ends = refmodel.IsEnd(id)
 		}
 		extend(id)

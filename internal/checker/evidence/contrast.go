@@ -1,6 +1,7 @@
 package evidence
 
 import (
+	"cmp"
 	"math"
 	"slices"
 )
@@ -37,23 +38,123 @@ func TopPSlack(noise, temperature float64) float64 {
 // is one outcome.
 type Outcomes []float64
 
-// Drawn gives the logarithms of the distribution that a request with this
-// temperature and top_p draws from. Top_p is taken a little larger than asked,
-// and one part in ten thousand of the whole distribution is mixed in, so that
-// no rounding makes an honest token impossible.
-func (o Outcomes) Drawn(temperature, topP, noise float64) []float64 {
-	p := o.at(temperature)
+// Shape is the distribution that a request draws from, as well as it can be
+// known: with top_p an honest miner, whose noise may move the edge of what is kept,
+// draws from one of several.
+type Shape struct {
+	full  []float64 // ln p at the request's temperature, top_p aside
+	order []int     // outcomes from the likeliest down, as far as any may be kept; nil without top_p
+	rank  []int     // place in order, from 1; 0 for none of it
+	mass  []float64 // of the first 1, 2, … of order
+
+	least, exact, most int // how many are kept, as far as noise may move it
+}
+
+// outside is how much of the whole distribution is mixed in where honest miners
+// are bounded, so that nothing makes an honest token impossible; aside is the
+// same for alternatives, which are not as strict.
+const (
+	outside = 1e-4
+	aside   = 1e-2
+)
+
+// Drawn gives the shape of the distribution that a request with this temperature
+// and top_p draws from, noise (nats) allowed for.
+func (o Outcomes) Drawn(temperature, topP, noise float64) *Shape {
+	s := &Shape{full: o.at(temperature)}
 	if topP <= 0 || topP >= 1 {
-		return p
+		return s
 	}
-	const outside = 1e-4
-	kept, share := nucleus(p, topP+TopPSlack(noise, temperature))
-	for i := range p {
-		x := outside
-		if kept[i] {
-			x += (1 - outside) / share
+	slack := TopPSlack(noise, temperature)
+	floor := math.Log(max(1-topP-slack, 1e-6) / float64(len(o))) // what is less likely cannot be kept
+	s.rank = make([]int, len(o))
+	for i, lp := range s.full {
+		if lp >= floor {
+			s.order = append(s.order, i)
 		}
-		p[i] += math.Log(x)
+	}
+	slices.SortStableFunc(s.order, func(a, b int) int { return cmp.Compare(s.full[b], s.full[a]) })
+	sum := 0.0
+	for k, i := range s.order {
+		s.rank[i] = k + 1
+		if s.least == 0 && sum >= topP-slack && k > 0 {
+			s.least = k
+		}
+		if s.exact == 0 && sum >= topP && k > 0 {
+			s.exact = k
+		}
+		if s.most == 0 && sum >= topP+slack && k > 0 {
+			s.most = k
+		}
+		sum += math.Exp(s.full[i])
+		s.mass = append(s.mass, sum)
+	}
+	n := len(s.order)
+	s.most = or0(s.most, n)
+	s.exact = or0(s.exact, s.most)
+	s.least = or0(s.least, s.exact)
+	return s
+}
+
+func or0(n, other int) int {
+	if n == 0 {
+		return other
+	}
+	return n
+}
+
+// own is ln p of an outcome, kept being as many as would be without noise.
+func (s *Shape) own(i int) float64 {
+	switch {
+	case s.order == nil:
+		return s.full[i]
+	case s.rank[i] == 0 || s.rank[i] > s.exact:
+		return s.full[i] + math.Log(outside)
+	}
+	return s.full[i] - math.Log(s.mass[s.exact-1])
+}
+
+// bound is the logarithm of the most that an outcome's probability can be.
+func (s *Shape) bound(i int) float64 {
+	switch {
+	case s.order == nil:
+		return s.full[i]
+	case s.rank[i] == 0 || s.rank[i] > s.most:
+		return s.full[i] + math.Log(outside)
+	}
+	return s.full[i] + math.Log(1/s.mass[max(s.least, s.rank[i])-1]+outside)
+}
+
+// Own is an outcome's probability.
+func (s *Shape) Own(i int) float64 { return math.Exp(s.own(i)) }
+
+// Range is how low and how high an outcome's probability may be for where the
+// edge of top_p lies.
+func (s *Shape) Range(i int) (low, high float64) {
+	high = math.Exp(s.bound(i))
+	switch {
+	case s.order == nil:
+		return high, high
+	case s.rank[i] == 0 || s.rank[i] > s.least:
+		return 0, high
+	}
+	return math.Exp(s.full[i]) / s.mass[s.most-1], high
+}
+
+// wide gives the logarithms of a distribution for alternatives to be made from:
+// all that may be kept, and a little of the rest.
+func (s *Shape) wide() []float64 {
+	if s.order == nil {
+		return s.full
+	}
+	p := slices.Clone(s.full)
+	inside := math.Log((1-aside)/s.mass[s.most-1] + aside)
+	for i := range p {
+		if s.rank[i] > 0 && s.rank[i] <= s.most {
+			p[i] += inside
+		} else {
+			p[i] += math.Log(aside)
+		}
 	}
 	return p
 }
@@ -69,39 +170,46 @@ func (o Outcomes) at(temperature float64) []float64 {
 	return p
 }
 
-// Contrast fills in what test C compares at a position: p is the distribution
-// that the request draws from, given as the reference shows it at temperature 1,
-// token the index of what the miner wrote, others are other models' over the
-// same outcomes.
-func (pos *Position) FillContrast(o Outcomes, token int, temperature, topP, noise float64, others ...Outcomes) []float64 {
-	p := o.Drawn(temperature, topP, noise)
+// FillContrast fills in what test C compares at a position: p is the
+// distribution that the request draws from, given as the reference shows it at
+// temperature 1, token the index of what the miner wrote, others are other models'
+// over the same outcomes. Each alternative q is a distribution and p an upper
+// bound of every honest one, so that the expected value of q/p is at most 1.
+func (pos *Position) FillContrast(o Outcomes, token int, temperature, topP, noise float64, others ...Outcomes) *Shape {
+	shape := o.Drawn(temperature, topP, noise)
+	bound := shape.bound(token)
+	p := shape.wide()
 	t := max(temperature, lowestTemperature)
 	low := temperature < lowestTemperature
 	pos.Contrast = make([]float64, 0, Alternatives+len(others))
 	pos.Flatter = make([]float64, 0, Alternatives+len(others))
 	square := 0.0 // sum of p^2
-	for _, lp := range p {
+	for i, lp := range p {
 		if lp > negligible {
 			q := math.Exp(lp)
 			square += q * q
-			pos.Entropy -= q * lp
-			pos.Variance += q * lp * lp
+		}
+		if own := shape.own(i); own > negligible {
+			q := math.Exp(own)
+			pos.Entropy -= q * own
+			pos.Variance += q * own * own
 		}
 	}
 	pos.Variance = max(0, pos.Variance-pos.Entropy*pos.Entropy)
-	pos.Own = p[token]
+	pos.Own = shape.own(token)
 	// Independent noise of sd s nats on p's logits raises the expected value of
 	// q/p by s^2 times sum of p(p - q), to second order: see docs/verification.md.
-	add := func(log, cross float64) {
-		pos.Contrast = append(pos.Contrast, log)
+	add := func(q, cross float64) {
+		pos.Contrast = append(pos.Contrast, q-bound)
 		pos.Flatter = append(pos.Flatter, max(0, square-cross)/(t*t))
 	}
+	none := func() { add(bound, square) }
+	top := slices.Max(p)
 	for _, power := range powers {
 		if power > 1 && low {
-			add(0, square)
+			none()
 			continue
 		}
-		top := slices.Max(p)
 		sum, cross := 0.0, 0.0
 		for _, lp := range p {
 			if lp > negligible {
@@ -110,19 +218,25 @@ func (pos *Position) FillContrast(o Outcomes, token int, temperature, topP, nois
 				cross += x * math.Exp(lp)
 			}
 		}
-		add((power-1)*(p[token]-top)-top-math.Log(sum), cross/sum)
+		add(power*(p[token]-top)-math.Log(sum), cross/sum)
 	}
-	pos.bends(p, token, low, add)
-	if full := o.at(temperature); topP > 0 && topP < 1 {
-		add(full[token]-p[token], overlap(p, full))
+	bends(p, token, func(k int, q, cross float64) {
+		if k == 1 && low {
+			none()
+			return
+		}
+		add(q, cross)
+	})
+	if shape.order != nil {
+		add(shape.full[token], overlap(p, shape.full))
 	} else {
-		add(0, square)
+		none()
 	}
 	for _, other := range others {
-		q := other.Drawn(temperature, topP, noise)
-		add(q[token]-p[token], overlap(p, q))
+		q := other.Drawn(temperature, topP, noise).wide()
+		add(q[token], overlap(p, q))
 	}
-	return p
+	return shape
 }
 
 // negligible logarithms are left out of sums.
@@ -138,8 +252,9 @@ func overlap(p, q []float64) (sum float64) {
 	return sum
 }
 
-// bends adds the alternatives by rank. Outcomes below one in a thousand are the tail.
-func (pos *Position) bends(p []float64, token int, low bool, add func(log, cross float64)) {
+// bends gives the two alternatives by rank: ln q of the token, and the sum of
+// p q. Outcomes below one in a thousand are the tail, in which q is as p.
+func bends(p []float64, token int, give func(k int, q, cross float64)) {
 	const least = -6.9
 	var order []int
 	for i, lp := range p {
@@ -147,22 +262,11 @@ func (pos *Position) bends(p []float64, token int, low bool, add func(log, cross
 			order = append(order, i)
 		}
 	}
-	slices.SortStableFunc(order, func(a, b int) int {
-		switch {
-		case p[a] > p[b]:
-			return -1
-		case p[a] < p[b]:
-			return 1
-		}
-		return 0
-	})
+	slices.SortStableFunc(order, func(a, b int) int { return cmp.Compare(p[b], p[a]) })
 	var ratios, cross [2]float64
 	before := 0.0
-	one := func(share float64) (q [2]float64) {
-		after := min(1, before+share)
-		if after <= before {
-			return q
-		}
+	share := func(size float64) (q [2]float64) {
+		after := min(1, before+size)
 		q[0] = math.Pow(after, bend) - math.Pow(before, bend)
 		q[1] = math.Pow(1-before, bend) - math.Pow(1-after, bend)
 		before = after
@@ -170,27 +274,24 @@ func (pos *Position) bends(p []float64, token int, low bool, add func(log, cross
 	}
 	found := false
 	for _, i := range order {
-		share := math.Exp(p[i])
-		q := one(share)
+		size := math.Exp(p[i])
+		q := share(size)
 		for k := range q {
-			cross[k] += share * q[k]
+			cross[k] += size * q[k]
 			if i == token {
-				ratios[k], found = q[k]/share, true
+				ratios[k], found = q[k]/size, true
 			}
 		}
 	}
 	if !found {
-		tail := 1 - before
-		q := one(tail)
+		tail := max(1-before, 1e-12)
+		q := share(tail)
 		for k := range q {
-			ratios[k] = q[k] / max(tail, 1e-12)
+			ratios[k] = q[k] / tail
 		}
 	}
 	for k, x := range ratios {
-		if k == 1 && low {
-			x = 1
-		}
-		add(math.Log(max(x, 1e-12)), cross[k])
+		give(k, p[token]+math.Log(max(x, 1e-12)), cross[k])
 	}
 }
 
@@ -205,36 +306,6 @@ func normalise(logs []float64) {
 	for i := range logs {
 		logs[i] -= sum
 	}
-}
-
-// nucleus marks the smallest set of likeliest outcomes whose share reaches
-// topP, and gives that share.
-func nucleus(logs []float64, topP float64) (kept []bool, share float64) {
-	order := make([]int, 0, len(logs))
-	least := math.Log(max(1-topP, 1e-9) / float64(len(logs))) // what is less likely cannot be in it
-	for i, lp := range logs {
-		if lp >= least {
-			order = append(order, i)
-		}
-	}
-	slices.SortStableFunc(order, func(a, b int) int {
-		switch {
-		case logs[a] > logs[b]:
-			return -1
-		case logs[a] < logs[b]:
-			return 1
-		}
-		return 0
-	})
-	kept = make([]bool, len(logs))
-	for _, i := range order {
-		if share >= topP {
-			break
-		}
-		kept[i] = true
-		share += math.Exp(logs[i])
-	}
-	return kept, max(share, 1e-300)
 }
 
 // likelihood is test C. noise costs each alternative what it may gain by it.

@@ -1,7 +1,9 @@
 package evidence
 
 import (
+	"cmp"
 	"math"
+	"slices"
 	"testing"
 
 	"pgregory.net/rapid"
@@ -42,8 +44,8 @@ func TestTokensAreEValues(t *testing.T) {
 	})
 }
 
-// For tokens drawn from p every contrast has expected value 1, whatever is
-// shown of the distribution.
+// For tokens drawn from any distribution that an honest miner may have, as top_p's
+// edge moves, every contrast has an expected value of at most 1.
 func TestContrastIsFair(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		logits := rapid.SliceOfN(rapid.Float64Range(-20, 5), 2, 30).Draw(t, "logits")
@@ -51,26 +53,56 @@ func TestContrastIsFair(t *testing.T) {
 		other := rapid.SliceOfN(rapid.Float64Range(-20, 5), len(logits), len(logits)).Draw(t, "other")
 		normalise(other)
 		temperature, topP := rapid.Float64Range(0, 2).Draw(t, "t"), rapid.Float64Range(0.05, 1).Draw(t, "p")
+		noise := rapid.Float64Range(0, 0.2).Draw(t, "noise")
+		slack := rapid.Float64Range(-0.99, 0.99).Draw(t, "slack") * TopPSlack(noise, temperature)
+		if topP == 1 { // nothing is cut, and no noise cuts
+			slack = 0
+		}
+		p := honest(Outcomes(logits).at(temperature), topP+slack)
 		var expected []float64
 		for i := range logits {
 			var pos Position
-			p := pos.FillContrast(logits, i, temperature, topP, 0.02, other)
+			shape := pos.FillContrast(logits, i, temperature, topP, noise, other)
 			if expected == nil {
 				expected = make([]float64, len(pos.Contrast))
 			}
 			if len(pos.Contrast) != Alternatives+1 || len(pos.Flatter) != len(pos.Contrast) {
 				t.Fatalf("%d alternatives, %d allowances", len(pos.Contrast), len(pos.Flatter))
 			}
+			if low, high := shape.Range(i); topP+slack > 0 && (p[i] < low-1e-9 || p[i] > high+1e-9) {
+				t.Fatalf("outcome %d has chance %v, outside of %v to %v", i, p[i], low, high)
+			}
 			for j, x := range pos.Contrast {
-				expected[j] += math.Exp(p[i] + x)
+				expected[j] += p[i] * math.Exp(x)
 			}
 		}
 		for j, e := range expected {
-			if math.Abs(e-1) > 1e-6 {
+			if e > 1+1e-6 {
 				t.Fatalf("alternative %d has expected value %v", j, e)
 			}
 		}
 	})
+}
+
+// honest is the distribution that is left of logarithms by a top_p.
+func honest(logs []float64, topP float64) []float64 {
+	order := make([]int, len(logs))
+	for i := range order {
+		order[i] = i
+	}
+	slices.SortStableFunc(order, func(a, b int) int { return cmp.Compare(logs[b], logs[a]) })
+	p, sum := make([]float64, len(logs)), 0.0
+	for k, i := range order {
+		if k > 0 && sum >= topP {
+			break
+		}
+		p[i] = math.Exp(logs[i])
+		sum += p[i]
+	}
+	for i := range p {
+		p[i] /= sum
+	}
+	return p
 }
 
 func TestBins(t *testing.T) {

@@ -26,8 +26,12 @@ func (b *Bounds) length(r *Response) *Part {
 			continue
 		}
 		found = true
-		most := min(max(slack*p.End, 1e-6), 0.999)
-		least := min(p.End/slack, most)
+		low, high := p.EndLow, p.EndHigh
+		if high == 0 {
+			low, high = p.End, p.End
+		}
+		most := min(max(slack*high, 1e-6), 0.999)
+		least := min(low/slack, most)
 		for j := range part.Logs {
 			h := 0.0
 			if j < len(hazards) {

@@ -72,9 +72,13 @@ type Position struct {
 
 	// End, if HasEnd, is the chance under p of an end here; Ends says that the
 	// response does end here.
-	End    float64 `json:"end,omitempty"`
-	Ends   bool    `json:"ends,omitempty"`
-	HasEnd bool    `json:"has_end,omitempty"`
+	End float64 `json:"end,omitempty"`
+	// EndLow and EndHigh are how low and high that may be for where the edge of
+	// top_p lies; both 0 counts as End for both.
+	EndLow  float64 `json:"end_low,omitempty"`
+	EndHigh float64 `json:"end_high,omitempty"`
+	Ends    bool    `json:"ends,omitempty"`
+	HasEnd  bool    `json:"has_end,omitempty"`
 
 	// If the response is redrawn: what the reference draws here with the
 	// request's seed. Margin and Miss are of the cumulative distribution, [0, 1].
