@@ -13,6 +13,7 @@ import (
 	"vision/internal/checker"
 	"vision/internal/checker/calibration"
 	"vision/internal/checker/eval"
+	"vision/internal/checker/likeness"
 	"vision/internal/config"
 	"vision/internal/node"
 	"vision/internal/task"
@@ -91,7 +92,11 @@ func runCheckerCalibrate(ctx context.Context, t terminal, flags *flag.FlagSet, a
 		return err
 	}
 	c.Progress = func(name string, n *calibration.Counts) {
-		fmt.Fprintf(t.err, "%s: %d responses, %d tokens\n", name, n.Responses, n.Positions)
+		unit := "tokens"
+		if n.Likeness != nil {
+			unit = "pictures or vectors"
+		}
+		fmt.Fprintf(t.err, "%s: %d responses, %d %s\n", name, n.Responses, n.Positions, unit)
 	}
 	f, err := c.Run(ctx, referenceOf(references, c.Task), version(), time.Now())
 	if err != nil {
@@ -137,6 +142,10 @@ func referenceOf(c checker.Config, t task.Task) string {
 func calibrationSummary(f *calibration.File) string {
 	b := f.Bounds()
 	switch {
+	case len(f.Tails) > 0:
+		return likenessSummary(f)
+	case len(f.Stacks) > 0 && f.Stacks[0].Likeness != nil:
+		return fmt.Sprintf("Too little was measured for bounds: at least %d pictures or vectors of each stack are wanted (--requests).", likeness.Least)
 	case b.Greedy == nil && b.Redrawn == nil && b.Replay == 0:
 		return "Too little was measured for bounds: ask more (--requests)."
 	case b.Greedy == nil:
@@ -145,6 +154,20 @@ func calibrationSummary(f *calibration.File) string {
 	// The surest bin is where most tokens are.
 	return fmt.Sprintf("At temperature 0 honest tokens are another than the first choice at most %.3g of the time where the reference is unsure, %.3g where it is sure.",
 		b.Greedy.Honest[0].Near, b.Greedy.Honest[len(b.Greedy.Honest)-1].Near)
+}
+
+// likenessSummary says the same of pictures and vectors: what honest ones hardly ever pass.
+func likenessSummary(f *calibration.File) string {
+	var lines []string
+	for _, m := range likeness.Measures() {
+		for _, k := range f.Tails[m] {
+			if k.P <= 0.02 {
+				lines = append(lines, fmt.Sprintf("%s: honest deviations reach %v at most %.2g of the time.", m, k.At, k.P))
+				break
+			}
+		}
+	}
+	return strings.Join(lines, "\n")
 }
 
 func readKey(file string) (string, error) {

@@ -55,10 +55,19 @@ func (c *Checker) boundsOf(r *slotted, t *task.Task) *evidence.Bounds {
 	return &r.bounds
 }
 
-// alikeOf gives what honest pictures and vectors of a task stay below.
+// alikeOf gives what honest pictures and vectors of a task stay below: as
+// boundsOf does.
 func (c *Checker) alikeOf(r *slotted, t *task.Task) *likeness.Bounds {
-	if r.calibration != nil && calibrates(r.calibration, t) {
+	kind, ok := task.KindNamed(t.Kind)
+	f := r.calibration
+	switch {
+	case !ok || kind.Evidence() == task.Tokens:
+	case f != nil && calibrates(f, t) && f.Task == t.Name && r.measuredAlike.Measured != nil: // kinds that share a model differ in noise
 		return &r.measuredAlike
+	case f != nil || r.config.Engine != "builtin":
+		if c.first("calibration of " + t.Name) {
+			c.deps.Log.Warn("no calibration fits, or it has too few pairs: assumed bounds are used; `vision checker calibrate` measures better ones", "task", t.Name)
+		}
 	}
 	return &r.alike
 }

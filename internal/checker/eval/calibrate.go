@@ -65,8 +65,12 @@ func (c *Calibrator) Run(ctx context.Context, reference, program string, now tim
 
 func (c *Calibrator) measure(ctx context.Context, s Stack, n int, stream uint64, noise float64, honest bool) (*calibration.Counts, error) {
 	kind, ok := task.KindNamed(c.Task.Kind)
-	if !ok || kind.Evidence() != task.Tokens {
-		return nil, fmt.Errorf("task %q is of kind %q: only texts are calibrated", c.Task.Name, c.Task.Kind)
+	if !ok {
+		return nil, fmt.Errorf("task %q is of kind %q, which is not known", c.Task.Name, c.Task.Kind)
+	}
+	one := c.tokens
+	if kind.Evidence() != task.Tokens {
+		one = c.likeness
 	}
 	counts := &calibration.Counts{Name: s.Name, Engine: s.Engine, Version: s.Version}
 	r := rand.New(rand.NewPCG(c.Seed, stream))
@@ -74,31 +78,45 @@ func (c *Calibrator) measure(ctx context.Context, s Stack, n int, stream uint64,
 		if err := ctx.Err(); err != nil {
 			return nil, err
 		}
-		req, err := kind.Parse(c.body(r, temperatures[i%len(temperatures)]), &c.Task)
-		if err != nil {
-			return nil, fmt.Errorf("make up a request: %w", err)
-		}
-		seed := r.Uint64() & (1<<seedBits(c.Task.Model.SeedBits) - 1)
-		payload := req.Payload(seed)
-		answer, spec, err := s.ask(ctx, c.Client, kind, &c.Task, payload)
-		if err != nil {
+		if err := one(ctx, s, kind, r, i, counts, noise, honest); err != nil {
 			return nil, err
 		}
-		got, err := c.Checker.Measure(ctx, proto.CheckRequest{Task: c.Task, Spec: spec,
-			Sample: outcome.Sample{ID: int64(i), Request: payload, Response: answer,
-				Outcome: outcome.Outcome{Request: "req-calibrate", Task: c.Task.Name, Work: req.Work()}}})
-		if err != nil {
-			return nil, fmt.Errorf("measure an answer of %s: %w", s.Name, err)
-		}
-		if got.Guilt != "" && honest {
-			return nil, fmt.Errorf("answer %d of %s fails %s, which no honest server's does: is it set up as the reference is, with the same weights, template and context?", i, s.Name, got.Guilt)
-		}
-		counts.Add(got, noise)
 	}
 	if c.Progress != nil {
 		c.Progress(s.Name, counts)
 	}
 	return counts, nil
+}
+
+// tokens asks for one text and counts it.
+func (c *Calibrator) tokens(ctx context.Context, s Stack, kind task.Kind, r *rand.Rand, i int, counts *calibration.Counts, noise float64, honest bool) error {
+	req, err := kind.Parse(c.body(r, temperatures[i%len(temperatures)]), &c.Task)
+	if err != nil {
+		return fmt.Errorf("make up a request: %w", err)
+	}
+	sample, err := c.answered(ctx, s, kind, r, i, req)
+	if err != nil {
+		return err
+	}
+	got, err := c.Checker.Measure(ctx, sample)
+	if err != nil {
+		return fmt.Errorf("measure an answer of %s: %w", s.Name, err)
+	}
+	if got.Guilt != "" && honest {
+		return fmt.Errorf("answer %d of %s fails %s, which no honest server's does: is it set up as the reference is, with the same weights, template and context?", i, s.Name, got.Guilt)
+	}
+	counts.Add(got, noise)
+	return nil
+}
+
+// answered is a stack's answer to a request, as a sample.
+func (c *Calibrator) answered(ctx context.Context, s Stack, kind task.Kind, r *rand.Rand, i int, req task.Request) (proto.CheckRequest, error) {
+	seed := r.Uint64() & (1<<seedBits(c.Task.Model.SeedBits) - 1)
+	payload := req.Payload(seed)
+	answer, spec, err := s.ask(ctx, c.Client, kind, &c.Task, payload)
+	return proto.CheckRequest{Task: c.Task, Spec: spec,
+		Sample: outcome.Sample{ID: int64(i), Request: payload, Response: answer,
+			Outcome: outcome.Outcome{Request: "req-calibrate", Task: c.Task.Name, Work: req.Work()}}}, err
 }
 
 func seedBits(n int) int {

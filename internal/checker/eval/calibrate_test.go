@@ -11,6 +11,7 @@ import (
 	"vision/internal/checker"
 	"vision/internal/checker/calibration"
 	"vision/internal/hotkey"
+	"vision/internal/task"
 )
 
 func stackOf(t *testing.T, text string) Stack {
@@ -118,5 +119,58 @@ func TestNoCalibrationByACheat(t *testing.T) {
 	}
 	if s := stackOf(t, "name=x,url=http://10.0.0.1:8000/,engine=vllm,model=m,key_file=k,version=2"); s.Key != "key" || s.URL != "http://10.0.0.1:8000" {
 		t.Errorf("%+v", s)
+	}
+}
+
+// Pictures and vectors are calibrated as texts are: with bounds that honest noise has never passed.
+func TestCalibrateLikeness(t *testing.T) {
+	t.Parallel()
+	c, err := checker.New(checker.Defaults(), checker.Deps{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, x := range []struct {
+		task     task.Task
+		requests int
+		measures int
+	}{
+		{task.Task{Name: "embed", Kind: "embedding", Model: task.Model{Name: "vision-ref-embed"}, Limits: task.Limits{Items: 64}}, 63, 1},
+		{task.Task{Name: "image", Kind: "text-to-image", Model: task.Model{Name: "vision-ref-image"}, Limits: task.Limits{Steps: 3, Images: 1, Sizes: []string{"64x64"}}}, 3, 0},
+	} {
+		cal := Calibrator{Checker: c, Task: x.task, Requests: x.requests, Seed: 5,
+			Stacks:       []Stack{stackOf(t, "name=noisy,url=builtin:full,noise=0.001,seed=9")},
+			Alternatives: []Stack{stackOf(t, "name=q4,url=builtin:q4")}}
+		f, err := cal.Run(t.Context(), "builtin", "test", time.Unix(1.8e9, 0))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(f.Tails) != x.measures || f.Stacks[0].Responses != x.requests || f.Stacks[0].Likeness == nil {
+			t.Fatalf("%s: %d tails, %+v", x.task.Name, len(f.Tails), f.Stacks[0])
+		}
+		key := hotkey.FromSeed([32]byte{7})
+		if err := f.Sign(key); err != nil {
+			t.Fatal(err)
+		}
+		raw, err := f.Write()
+		if err != nil {
+			t.Fatal(err)
+		}
+		var log bytes.Buffer
+		config := checker.Defaults()
+		config.References = []checker.ReferenceConfig{{Serves: x.task.Model.Name, Engine: "builtin", Slots: 1, Calibration: "file"}}
+		used, err := checker.New(config, checker.Deps{Log: slog.New(slog.NewTextHandler(&log, nil)),
+			Calibration: func(string) (*calibration.File, error) { return calibration.Read(raw, []hotkey.ID{key.ID()}) }})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for range 2 {
+			b, err := used.Alike(&x.task)
+			if err != nil || len(b.Measured) != x.measures {
+				t.Errorf("%s: bounds %+v, %v", x.task.Name, b, err)
+			}
+		}
+		if n := strings.Count(log.String(), "assumed bounds"); n != 1-x.measures {
+			t.Errorf("%s: told %d times of assumed bounds: %s", x.task.Name, n, log.String())
+		}
 	}
 }

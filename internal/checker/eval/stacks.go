@@ -107,7 +107,17 @@ func (s *Stack) ask(ctx context.Context, client *http.Client, kind task.Kind, t 
 		if err != nil {
 			return nil, proto.Spec{}, err
 		}
-		client = &http.Client{Transport: inside{modelserver.New(modelserver.Config{Text: modelserver.Capability{Models: []string{model}, Variant: v}})}}
+		one := modelserver.Capability{Models: []string{model}, Variant: v}
+		var config modelserver.Config
+		switch kind.Evidence() {
+		case task.Image:
+			config.Image = one
+		case task.Vector:
+			config.Embedding = one
+		default:
+			config.Text = one
+		}
+		client = &http.Client{Transport: inside{modelserver.New(config)}}
 	}
 	body, contentType, spec, err := miner.ForServer(s.Engine, kind, payload, model)
 	if err != nil {
