@@ -8,7 +8,6 @@ import (
 	"io"
 	"net"
 	"net/http"
-	"sync/atomic"
 
 	"vision/internal/hotkey"
 	"vision/internal/proto"
@@ -88,15 +87,4 @@ func (f capacityFetcher) Capacities(ctx context.Context, peer relay.Peer) (proto
 // judge is a checking server, of this process or of another.
 type judge interface {
 	Judge(ctx context.Context, r proto.CheckRequest) (proto.CheckResponse, error)
-}
-
-// turns spreads checks over several checking servers. One that fails leaves
-// the sample to be tried again, with another.
-type turns struct {
-	judges []judge
-	next   atomic.Uint64
-}
-
-func (t *turns) Check(ctx context.Context, r proto.CheckRequest) (proto.CheckResponse, error) {
-	return t.judges[t.next.Add(1)%uint64(len(t.judges))].Judge(ctx, r)
 }

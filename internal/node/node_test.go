@@ -3,7 +3,6 @@ package node
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"log/slog"
 	"net"
@@ -223,31 +222,6 @@ func identity(t *testing.T, n byte) *transport.Identity {
 		t.Fatal(err)
 	}
 	return id
-}
-
-type fixedJudge string
-
-func (f fixedJudge) Judge(context.Context, proto.CheckRequest) (proto.CheckResponse, error) {
-	if f == "down" {
-		return proto.CheckResponse{}, errors.New("down")
-	}
-	return proto.CheckResponse{Test: string(f)}, nil
-}
-
-// Checking servers take turns, so that one that is down costs a second try only.
-func TestCheckersTakeTurns(t *testing.T) {
-	turns := &turns{judges: []judge{fixedJudge("a"), fixedJudge("down"), fixedJudge("b")}}
-	got := map[string]int{}
-	for range 9 {
-		r, err := turns.Check(t.Context(), proto.CheckRequest{})
-		if err != nil {
-			r.Test = "error"
-		}
-		got[r.Test]++
-	}
-	if fmt.Sprint(got) != "map[a:3 b:3 error:3]" {
-		t.Errorf("turns: %v", got)
-	}
 }
 
 // parts are those of a node on a ledger of its own.

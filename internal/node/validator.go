@@ -18,6 +18,7 @@ import (
 	"vision/internal/dispatch"
 	"vision/internal/gateway"
 	"vision/internal/hotkey"
+	"vision/internal/judgement"
 	"vision/internal/ledger"
 	"vision/internal/relay"
 	"vision/internal/sampling"
@@ -96,16 +97,16 @@ func (v *Validator) assemble(ctx context.Context) error {
 		return nil
 	}})
 
-	var judges []judge
+	judges := newPanel(v.Log, time.Now)
 	if v.config.has(Checks) {
 		own, err := v.addChecker(ctx)
 		if err != nil {
 			return err
 		}
-		judges = append(judges, own)
+		judges.add("own", own)
 	}
 	for _, r := range v.config.Checkers {
-		judges = append(judges, &remote.Client{HTTP: v.clients.For(r.Hotkey), Base: "https://" + r.Address})
+		judges.add(r.Address, &remote.Client{HTTP: v.clients.For(r.Hotkey), Base: "https://" + r.Address})
 	}
 	if v.config.has(Gateway) {
 		if err := v.addGateway(ctx); err != nil {
@@ -230,7 +231,7 @@ func (v *Validator) pages() (gateway.Pages, error) {
 	})
 }
 
-func (v *Validator) addScorer(ctx context.Context, judges []judge) error {
+func (v *Validator) addScorer(ctx context.Context, judges *panel) error {
 	secret, err := v.store.Secret(ctx, "periods")
 	if err != nil {
 		return err
@@ -257,10 +258,10 @@ func (v *Validator) addScorer(ctx context.Context, judges []judge) error {
 		Sampling:    &v.rates,
 		Secret:      secret,
 		Rates:       v.sampling(),
+		Judgement:   v.judgement(),
 		Log:         v.Log,
 		Period:      v.config.Period,
 		ProbeAtOnce: v.config.Scorer.Probes,
-		CheckAtOnce: v.config.Scorer.Checks,
 	}
 	if v.config.Scorer.Corpus != "" {
 		if err := v.ReloadCorpus(); err != nil {
@@ -274,8 +275,8 @@ func (v *Validator) addScorer(ctx context.Context, judges []judge) error {
 	if v.config.has(Gateway) { // else nobody but the scorer itself uses this Board
 		c.Board = v.board
 	}
-	if len(judges) > 0 {
-		c.Checker = &turns{judges: judges}
+	if n := len(judges.judges); n > 0 {
+		c.Checker, c.CheckAtOnce = judges, n*v.config.Scorer.Checks
 	}
 	s, err := scorer.New(c)
 	if err != nil {
@@ -305,8 +306,15 @@ func (v *Validator) prune(ctx context.Context) error {
 // sampling is how much is checked.
 func (v *Validator) sampling() sampling.Config {
 	rates := sampling.Default()
-	rates.Min = v.config.Scorer.CheckRate
+	rates.Min, rates.Watched = v.config.Scorer.CheckRate, v.config.Scorer.WatchedRate
 	return rates
+}
+
+// judgement is what the configuration makes of miners' checks.
+func (v *Validator) judgement() judgement.Rules {
+	rules := judgement.Default()
+	rules.Alpha, rules.Redeem = v.config.Scorer.FalseConvictions, v.config.Scorer.CleanRecord
+	return rules
 }
 
 // followRates keeps the sampling rates of a gateway whose scorer is in another process.

@@ -46,8 +46,8 @@ type ValidatorConfig struct {
 	Checker checker.Config `yaml:"checker"`
 	// CheckerListen is where other processes may use it, host:port; nowhere if empty.
 	CheckerListen string `yaml:"checker_listen"`
-	// Checkers are checking servers elsewhere. The scorer uses them, and the
-	// one in its own process if there is one.
+	// Checkers are checking servers elsewhere. They share the work, and the one in the
+	// scorer's own process does if there is one; one that fails is left alone for a while.
 	Checkers []RemoteChecker `yaml:"checkers"`
 }
 
@@ -129,7 +129,7 @@ type PageConfig struct {
 type ScorerConfig struct {
 	// Probes is how many may be under way at once.
 	Probes int `yaml:"probes"`
-	// Checks is how many samples are at the checking servers at once.
+	// Checks is how many samples are at each checking server at once.
 	Checks int `yaml:"checks"`
 	// Bursts is how many requests of beacons may be under way at once. Contenders
 	// that find no place among them are not asked at that beacon.
@@ -139,6 +139,15 @@ type ScorerConfig struct {
 	Synthetic float64 `yaml:"synthetic"`
 	// CheckRate is the least share of answers that is checked, (0, 1].
 	CheckRate float64 `yaml:"check_rate"`
+	// WatchedRate is the least share of a miner's answers that is checked while it is
+	// watched, (0, 1]; a fifth of it while it is convicted.
+	WatchedRate float64 `yaml:"watched_rate"`
+	// FalseConvictions is the largest chance that an honest miner is ever convicted on a
+	// task, 1e-12 to 0.05. The smaller, the more answers it takes to convict a cheat.
+	FalseConvictions float64 `yaml:"false_convictions"`
+	// CleanRecord is how many checked answers without fault end a first conviction;
+	// each further one takes twice as many.
+	CleanRecord int `yaml:"clean_record"`
 	// Keep is how long outcomes and scores are kept.
 	Keep time.Duration `yaml:"keep"`
 	// Corpus names a file of prompts for probes, of your own; "" is none. A SIGHUP
@@ -174,7 +183,7 @@ func ValidatorDefaults() ValidatorConfig {
 			Responses: ResponsesConfig{Memory: 64 << 20, Keep: time.Hour},
 			Links:     LinksConfig{Fetch: true, Bytes: 8 << 20, Timeout: 10 * time.Second, Redirects: 3, AtOnce: 32},
 			Page:      PageConfig{Show: true, Name: "Vision", Live: true}},
-		Scorer:  ScorerConfig{Probes: 256, Bursts: 16384, Synthetic: 0.02, Checks: 4, CheckRate: 0.02, Keep: 14 * 24 * time.Hour},
+		Scorer:  ScorerConfig{Probes: 256, Bursts: 16384, Synthetic: 0.02, Checks: 4, CheckRate: 0.02, WatchedRate: 0.25, FalseConvictions: 1e-4, CleanRecord: 200, Keep: 14 * 24 * time.Hour},
 		Checker: checker.Defaults(),
 	}
 }
@@ -248,6 +257,13 @@ func (c *ValidatorConfig) Check(report func(field, format string, args ...any)) 
 	if !(c.Scorer.CheckRate > 0 && c.Scorer.CheckRate <= 1) {
 		report("scorer.check_rate", "is %v, want above 0, at most 1", c.Scorer.CheckRate)
 	}
+	if !(c.Scorer.WatchedRate > 0 && c.Scorer.WatchedRate <= 1) {
+		report("scorer.watched_rate", "is %v, want above 0, at most 1", c.Scorer.WatchedRate)
+	}
+	if !(c.Scorer.FalseConvictions >= 1e-12 && c.Scorer.FalseConvictions <= 0.05) {
+		report("scorer.false_convictions", "is %v, want 1e-12 to 0.05", c.Scorer.FalseConvictions)
+	}
+	within(report, "scorer.clean_record", c.Scorer.CleanRecord, 1, 100_000)
 	if c.Scorer.Keep < 48*c.Period {
 		report("scorer.keep", "is %v, want at least 48 periods (%v): scores look back that far", c.Scorer.Keep, 48*c.Period)
 	}

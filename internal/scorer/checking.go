@@ -2,6 +2,7 @@ package scorer
 
 import (
 	"context"
+	"slices"
 	"sync"
 	"time"
 
@@ -16,6 +17,45 @@ type retries struct {
 	mu     sync.Mutex // guards the rest
 	tries  map[int64]*backoff
 	judges map[string]*judge // by task
+	turns  map[string]int    // checks under way, by task
+}
+
+// newRetries knows of no trouble.
+func newRetries() *retries {
+	return &retries{tries: map[int64]*backoff{}, judges: map[string]*judge{}, turns: map[string]int{}}
+}
+
+// begin and end count a task's checks under way.
+func (r *retries) begin(task string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.turns[task]++
+}
+
+func (r *retries) end(task string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.turns[task]--; r.turns[task] == 0 {
+		delete(r.turns, task)
+	}
+}
+
+// apart lists the tasks whose judges are left alone for now, and those that have
+// as many checks under way as they should at most.
+func (r *retries) apart(now time.Time, most int) (paused, crowded []string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for name, j := range r.judges {
+		if now.Before(j.until) {
+			paused = append(paused, name)
+		}
+	}
+	for name, n := range r.turns {
+		if n >= most {
+			crowded = append(crowded, name)
+		}
+	}
+	return paused, crowded
 }
 
 // judge is one that does not answer.
@@ -64,16 +104,6 @@ func (r *retries) passed(id int64, task string) {
 	delete(r.judges, task)
 }
 
-// pause is how long a task's judge is still to be left alone.
-func (r *retries) pause(task string, now time.Time) time.Duration {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if j := r.judges[task]; j != nil {
-		return max(j.until.Sub(now), 0)
-	}
-	return 0
-}
-
 // checking has samples checked, several at once, until ctx ends.
 func (s *Scorer) checking(ctx context.Context) error {
 	if s.c.Checker == nil {
@@ -84,7 +114,7 @@ func (s *Scorer) checking(ctx context.Context) error {
 	case <-ctx.Done():
 		return nil
 	}
-	r := &retries{tries: map[int64]*backoff{}, judges: map[string]*judge{}}
+	r := newRetries()
 	var all sync.WaitGroup
 	for range s.c.CheckAtOnce {
 		all.Go(func() { s.checkNext(ctx, r) })
@@ -100,17 +130,41 @@ func (s *Scorer) checking(ctx context.Context) error {
 func (s *Scorer) checkNext(ctx context.Context, r *retries) {
 	idle := min(time.Second, s.c.Period/20)
 	for ctx.Err() == nil {
-		samples, err := s.c.Store.ClaimSamples(ctx, s.c.Now(), 3*s.c.CheckWithin, 1)
-		if err != nil && ctx.Err() == nil {
+		sample, err := s.claim(ctx, r)
+		switch {
+		case sample != nil:
+			s.checkOne(ctx, sample, r)
+			r.end(sample.Outcome.Task)
+			continue
+		case err != nil && ctx.Err() == nil:
 			s.log.Warn("samples are not checked for now", "err", err)
 		}
-		for i := range samples {
-			s.checkOne(ctx, &samples[i], r)
-		}
-		if len(samples) == 0 && !sleep(ctx, idle) {
+		if !sleep(ctx, idle) {
 			return
 		}
 	}
+}
+
+// claim takes the next sample: of tasks whose judge is not left alone, and rather of one that
+// does not take half of all turns already, so that a slow reference does not hold up the
+// others for longer than one of its checks. nil if none is due.
+func (s *Scorer) claim(ctx context.Context, r *retries) (*outcome.Sample, error) {
+	paused, crowded := r.apart(s.c.Now(), max(1, s.c.CheckAtOnce/2))
+	tries := [][]string{paused}
+	if len(crowded) > 0 {
+		tries = [][]string{slices.Concat(paused, crowded), paused}
+	}
+	for _, except := range tries {
+		samples, err := s.c.Store.ClaimSamples(ctx, s.c.Now(), 3*s.c.CheckWithin, 1, except...)
+		if err != nil {
+			return nil, err
+		}
+		if len(samples) > 0 {
+			r.begin(samples[0].Outcome.Task)
+			return &samples[0], nil
+		}
+	}
+	return nil, nil
 }
 
 // checkOne has one claimed sample judged and keeps the verdict, or gives the
@@ -118,10 +172,6 @@ func (s *Scorer) checkNext(ctx context.Context, r *retries) {
 func (s *Scorer) checkOne(ctx context.Context, sample *outcome.Sample, r *retries) {
 	name := sample.Outcome.Task
 	s.learnFrom(sample)
-	if pause := r.pause(name, s.c.Now()); pause > 0 {
-		s.postpone(ctx, sample.ID, max(pause, r.again(sample.ID)), "the judge of its task does not answer")
-		return
-	}
 	check, err := s.judge(ctx, sample)
 	if err == nil {
 		// A verdict is kept even while we shut down.

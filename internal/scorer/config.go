@@ -33,7 +33,7 @@ type Store interface {
 	Evidence
 	Record(ctx context.Context, entries ...outcome.Entry) error
 	Features(ctx context.Context, kind string, limit int) ([]task.Features, error)
-	ClaimSamples(ctx context.Context, now time.Time, lease time.Duration, limit int) ([]outcome.Sample, error)
+	ClaimSamples(ctx context.Context, now time.Time, lease time.Duration, limit int, except ...string) ([]outcome.Sample, error)
 	PostponeSample(ctx context.Context, id int64, until time.Time, why string) error
 	SaveCheck(ctx context.Context, c outcome.Check, rules judgement.Rules) (judgement.Change, error)
 	DropSample(ctx context.Context, id int64) error

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -472,34 +473,78 @@ func TestOneJudgeDown(t *testing.T) {
 	}
 }
 
+// A slow judge does not hold up the checks of another task for longer than one
+// of its own, however many wait for it.
+func TestOneJudgeSlow(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, 10*time.Minute, "a", "b", "c", "d", "e", "f")
+		w.miners[w.ids[0]].declares["embed"] = 3600
+		good := w.judge
+		slowest, embedded, chats := time.Duration(0), 0, 0
+		var mu sync.Mutex // guards them
+		w.judge = func(r proto.CheckRequest) (proto.CheckResponse, error) {
+			o := r.Sample.Outcome
+			if r.Task.Name == chat {
+				time.Sleep(time.Minute)
+				mu.Lock()
+				defer mu.Unlock()
+				chats++
+				return good(r)
+			}
+			mu.Lock()
+			defer mu.Unlock()
+			embedded++
+			slowest = max(slowest, time.Since(o.Start.Add(o.Total)))
+			return good(r)
+		}
+		w.start(func(c *Config) { c.CheckAtOnce = 2 })
+		w.until(31 * time.Minute)
+		w.stop()
+		if pending, _ := w.store.Pending(t.Context()); pending < 5 || chats < 20 {
+			t.Errorf("%d wait and %d were checked of the slow task: it is not one", pending, chats)
+		}
+		if embedded < 5 || slowest > 65*time.Second {
+			t.Errorf("%d samples of the other task were checked, the slowest after %v", embedded, slowest)
+		}
+	})
+}
+
 // A judge that does not answer is left alone, ever longer; one sample that it
 // cannot cope with is no reason to.
 func TestJudgesAreLeftAlone(t *testing.T) {
 	now := time.Now()
 	down := fault.New(fault.Unavailable, "reference_down", "no answer")
-	r := &retries{tries: map[int64]*backoff{}, judges: map[string]*judge{}}
+	r := newRetries()
 	for range 5 {
 		r.failed(1, chat, down, now)
 	}
 	r.failed(2, chat, fault.New(fault.Internal, "bug", "failed"), now)
-	if got := r.pause(chat, now); got != 0 {
+	if got := pauseOf(r, chat, now); got != 0 {
 		t.Errorf("a pause of %v for one sample", got)
 	}
 	var pauses []time.Duration
 	for id := range int64(12) {
 		r.failed(10+id, chat, down, now)
-		pauses = append(pauses, r.pause(chat, now))
+		pauses = append(pauses, pauseOf(r, chat, now))
 	}
 	if pauses[0] != 200*time.Millisecond || pauses[1] != 400*time.Millisecond || pauses[11] != 30*time.Second {
 		t.Errorf("pauses %v", pauses)
 	}
-	if r.pause("embed", now) != 0 || r.pause(chat, now.Add(30*time.Second)) != 0 {
+	if pauseOf(r, "embed", now) != 0 || pauseOf(r, chat, now.Add(30*time.Second)) != 0 {
 		t.Error("another task's judge is left alone, or this one for ever")
 	}
 	r.passed(10, chat)
-	if r.pause(chat, now) != 0 {
+	if pauseOf(r, chat, now) != 0 {
 		t.Error("a judge that answers is left alone")
 	}
+}
+
+// pauseOf is how long a task's judge is still to be left alone.
+func pauseOf(r *retries, name string, now time.Time) time.Duration {
+	if paused, _ := r.apart(now, 1); !slices.Contains(paused, name) {
+		return 0
+	}
+	return r.judges[name].until.Sub(now)
 }
 
 // TestVerdictsOutOfRange are errors of the checker, not of a miner.

@@ -114,10 +114,10 @@ func (m *memory) Features(_ context.Context, kind string, limit int) (list []tas
 	return list[:min(len(list), limit)], err
 }
 
-func (m *memory) ClaimSamples(_ context.Context, now time.Time, lease time.Duration, limit int) (list []outcome.Sample, err error) {
+func (m *memory) ClaimSamples(_ context.Context, now time.Time, lease time.Duration, limit int, except ...string) (list []outcome.Sample, err error) {
 	err = m.do("ClaimSamples", func() error {
 		for id := int64(1); id <= m.lastID && len(list) < limit; id++ {
-			if s := m.samples[id]; s != nil && !s.due.After(now) {
+			if s := m.samples[id]; s != nil && !s.due.After(now) && !slices.Contains(except, s.Outcome.Task) {
 				s.due = now.Add(lease)
 				list = append(list, s.Sample)
 			}

@@ -88,8 +88,8 @@ type Store interface {
 	// ClaimSamples gives at most limit samples that are due and unclaimed, and
 	// keeps them from other callers until now+lease. Oldest first, but samples
 	// of miners and tasks with the fewest checks come before others; those of watched
-	// miners as if they had an eighth of theirs.
-	ClaimSamples(ctx context.Context, now time.Time, lease time.Duration, limit int) ([]outcome.Sample, error)
+	// miners as if they had an eighth of theirs. Those of tasks in except are left out.
+	ClaimSamples(ctx context.Context, now time.Time, lease time.Duration, limit int, except ...string) ([]outcome.Sample, error)
 	// PostponeSample gives a claimed sample back, due again at a time, and
 	// counts the try; ErrNotFound if it is not pending.
 	PostponeSample(ctx context.Context, id int64, until time.Time, why string) error

@@ -23,6 +23,7 @@ func TestQueryPlans(t *testing.T) {
 		"OutcomesAfter":       {outcomesAfter, []any{5, 5}, "SEARCH outcomes USING INTEGER PRIMARY KEY (rowid>?)"},
 		"Features":            {newestFeatures, []any{"chat", 5}, "SEARCH features USING INDEX features_newest (kind=?)"},
 		"ClaimSamples":        {dueSamples, []any{5, 5}, "SCAN samples USING COVERING INDEX samples_queue"}, // in order, so LIMIT ends it
+		"ClaimSamples, but":   {dueOthers, []any{5, `["a"]`, 5}, "SCAN samples USING INDEX samples_queue"},
 		"DropSamples":         {oldSamples, []any{5, 5}, "SEARCH samples USING COVERING INDEX samples_start (start<?)"},
 		"Checks":              {minerChecks, []any{[]byte{1}, 5}, "SEARCH checks USING INDEX checks_miner (miner=?)"},
 		"Checks in a task":    {pairChecks, []any{[]byte{1}, "a", 5}, "SEARCH checks USING INDEX checks_pair (miner=? AND task=?)"},

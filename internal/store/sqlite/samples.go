@@ -5,6 +5,7 @@ import (
 	"compress/flate"
 	"context"
 	"database/sql"
+	"encoding/json"
 	"fmt"
 	"io"
 	"strings"
@@ -20,6 +21,8 @@ const enoughChecks = 1000
 const (
 	// One walk along samples_queue, past those that are claimed or postponed.
 	dueSamples = `SELECT id FROM samples INDEXED BY samples_queue WHERE due <= ? ORDER BY checks, start, id LIMIT ?`
+	// The same walk, past those of some tasks, whose rows it reads.
+	dueOthers  = `SELECT id FROM samples INDEXED BY samples_queue WHERE due <= ? AND task NOT IN (SELECT value FROM json_each(?)) ORDER BY checks, start, id LIMIT ?`
 	oldSamples = `SELECT id FROM samples INDEXED BY samples_start WHERE start < ? ORDER BY start LIMIT ?`
 )
 
@@ -34,7 +37,7 @@ type body struct {
 }
 
 // ClaimSamples implements store.Store.
-func (s *Store) ClaimSamples(ctx context.Context, now time.Time, lease time.Duration, limit int) ([]outcome.Sample, error) {
+func (s *Store) ClaimSamples(ctx context.Context, now time.Time, lease time.Duration, limit int, except ...string) ([]outcome.Sample, error) {
 	if s.readOnly {
 		return nil, errReadOnly
 	}
@@ -45,7 +48,15 @@ func (s *Store) ClaimSamples(ctx context.Context, now time.Time, lease time.Dura
 	defer done()
 	var claimed []body
 	err = s.writer.tx(ctx, "claim samples", func(ctx context.Context, conn *sql.Conn) error {
-		ids, err := query(ctx, conn, integer, dueSamples, nanos(now), limit)
+		text, args := dueSamples, []any{nanos(now), limit}
+		if len(except) > 0 {
+			names, err := json.Marshal(except)
+			if err != nil {
+				return err
+			}
+			text, args = dueOthers, []any{nanos(now), string(names), limit}
+		}
+		ids, err := query(ctx, conn, integer, text, args...)
 		if err != nil {
 			return err
 		}

@@ -105,8 +105,8 @@ func (f *Failing) Features(ctx context.Context, kind string, limit int) ([]task.
 	return call(f, "Features", func() ([]task.Features, error) { return f.next.Features(ctx, kind, limit) })
 }
 
-func (f *Failing) ClaimSamples(ctx context.Context, now time.Time, lease time.Duration, limit int) ([]outcome.Sample, error) {
-	return call(f, "ClaimSamples", func() ([]outcome.Sample, error) { return f.next.ClaimSamples(ctx, now, lease, limit) })
+func (f *Failing) ClaimSamples(ctx context.Context, now time.Time, lease time.Duration, limit int, except ...string) ([]outcome.Sample, error) {
+	return call(f, "ClaimSamples", func() ([]outcome.Sample, error) { return f.next.ClaimSamples(ctx, now, lease, limit, except...) })
 }
 
 func (f *Failing) PostponeSample(ctx context.Context, id int64, until time.Time, why string) error {

@@ -176,6 +176,12 @@ func testSampleLeases(t *testing.T, db Database) {
 	}
 	same(t, "claims when the lease has ended", ids(s.claim(now.Add(time.Minute), 9)), []int64{first[1].ID, second[0].ID})
 	same(t, "claims when the postponed one is due", ids(s.claim(now.Add(time.Hour), 1)), []int64{first[0].ID})
+	s.record(sampled(4), sampled(5))
+	others := must(s.ClaimSamples(ctx, t0, time.Minute, 9, "chat-0", "none"))(t)
+	if len(others) != 1 || others[0].Outcome.Task != "chat-1" {
+		t.Errorf("claimed %v but of chat-0, want the one of chat-1", ids(others))
+	}
+	same(t, "claims but of all tasks", ids(must(s.ClaimSamples(ctx, t0, time.Minute, 9, "chat-1", "chat-0"))(t)), []int64{})
 	wantIs(t, "postpone a sample that is not there", s.PostponeSample(ctx, 999, now, ""), store.ErrNotFound)
 }
 
