@@ -87,18 +87,20 @@ func (w *writer) tx(ctx context.Context, what string, f func(context.Context, *s
 	case <-ctx.Done():
 		return fmt.Errorf("%s: %w", what, ctx.Err())
 	}
-	if _, err := w.conn.ExecContext(ctx, `BEGIN IMMEDIATE`); err != nil {
-		return fmt.Errorf("%s: begin: %w", what, err)
-	}
+	_, err = w.conn.ExecContext(ctx, `BEGIN IMMEDIATE`)
 	ctx = context.WithoutCancel(ctx)
 	defer func() {
 		if err != nil {
-			// After most errors of COMMIT, SQLite has rolled back by itself.
+			// A BEGIN that was given up on may have begun all the same. After most
+			// errors of COMMIT, SQLite has rolled back by itself.
 			if _, rollback := w.conn.ExecContext(ctx, `ROLLBACK`); rollback != nil && !strings.Contains(rollback.Error(), "no transaction is active") {
 				err = errors.Join(err, fmt.Errorf("roll back: %w", rollback))
 			}
 		}
 	}()
+	if err != nil {
+		return fmt.Errorf("%s: begin: %w", what, err)
+	}
 	if err := f(ctx, w.conn); err != nil {
 		return fmt.Errorf("%s: %w", what, err)
 	}
