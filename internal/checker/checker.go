@@ -46,6 +46,8 @@ type Checker struct {
 	turns      chan struct{} // one for each check that runs
 	queue      chan struct{} // one for each check that runs or waits
 
+	copies *copies // what miners wrote before
+
 	mu   sync.Mutex
 	told map[string]bool // guarded by mu: what people have been told of, by task
 }
@@ -56,6 +58,7 @@ type slotted struct {
 	config ReferenceConfig
 	name   string // for people: engine and model, numbered if several are alike
 	slots  chan struct{}
+	others []Reference     // what a cheat may run
 	bounds evidence.Bounds // conservative
 	alike  likeness.Bounds // the same of pictures and vectors
 
@@ -80,6 +83,7 @@ func New(config Config, deps Deps) (*Checker, error) {
 		deps.Log = slog.New(slog.DiscardHandler)
 	}
 	c := &Checker{
+		copies: newCopies(),
 		told:   map[string]bool{},
 		config: config,
 		deps:   deps,
@@ -104,6 +108,9 @@ func New(config Config, deps Deps) (*Checker, error) {
 			if err := one.calibrate(rc, deps); err != nil {
 				return nil, fmt.Errorf("references[%d].calibration: %w", i, err)
 			}
+		}
+		if one.others, err = openAlternatives(e, rc, deps); err != nil {
+			return nil, fmt.Errorf("references[%d].alternatives: %w", i, err)
 		}
 		c.references = append(c.references, one)
 	}
@@ -249,7 +256,11 @@ func (c *Checker) turn(ctx context.Context, req *proto.CheckRequest, do func(con
 			err = fault.New(fault.Internal, "panic", "The checker failed")
 		}
 	}()
-	return do(ctx, ref, &sample{kind: kind, task: &req.Task, spec: req.Spec, salt: c.deps.Salt, bounds: c.boundsOf(ref, &req.Task), alike: c.alikeOf(ref, &req.Task), eyes: c.eyes,
+	var others []Reference
+	if req.Turn > 0 { // the miner is watched, or its answer failed
+		others = ref.others
+	}
+	return do(ctx, ref, &sample{kind: kind, others: others, copies: c.copies, task: &req.Task, spec: req.Spec, salt: c.deps.Salt, bounds: c.boundsOf(ref, &req.Task), alike: c.alikeOf(ref, &req.Task), eyes: c.eyes,
 		outcome: &req.Sample.Outcome, id: req.Sample.ID, request: req.Sample.Request, response: req.Sample.Response})
 }
 
@@ -332,6 +343,8 @@ type sample struct {
 	response []byte
 	salt     []byte
 	bounds   *evidence.Bounds
+	others   []Reference // what a cheat may run; to be asked if there are any
+	copies   *copies
 	alike    *likeness.Bounds
 	eyes     *eyes
 }

@@ -62,6 +62,17 @@ type ReferenceConfig struct {
 	// validator's hotkey: bounds on honest disagreement that were measured. Empty
 	// takes conservative ones, by Noise.
 	Calibration string `yaml:"calibration"`
+	// Alternatives are servers of the same engine that run what a cheat may run:
+	// other quantisations, a smaller model. They are asked about texts of miners
+	// that are watched, one prefill each.
+	Alternatives []AlternativeConfig `yaml:"alternatives"`
+}
+
+// AlternativeConfig is a model that a cheat may run.
+type AlternativeConfig struct {
+	URL     string `yaml:"url"`      // up to but without /v1
+	Model   string `yaml:"model"`    // what the server calls it
+	KeyFile string `yaml:"key_file"` // holds the server's API key, if it wants one
 }
 
 // Defaults is the configuration that a file is read onto: the built-in
@@ -113,6 +124,16 @@ func (c *Config) Check(report func(field, format string, args ...any)) {
 		case ok && e.local:
 		default:
 			checkBase(r.URL, func(format string, args ...any) { report(at+"url", format, args...) })
+		}
+		if ok && e.local && len(r.Alternatives) > 0 {
+			report(at+"alternatives", "is of no use: %s has its own", r.Engine)
+		}
+		for j, a := range r.Alternatives {
+			at := fmt.Sprintf("%salternatives[%d].", at, j)
+			checkBase(a.URL, func(format string, args ...any) { report(at+"url", format, args...) })
+			if a.Model == "" {
+				report(at+"model", "is missing: say what the server calls the model")
+			}
 		}
 		if ok && !e.local && r.Model == "" && r.Serves == "" {
 			report(at+"model", "is missing: say what the server calls the model")

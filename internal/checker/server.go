@@ -306,6 +306,11 @@ func positionOf(list []listed, own int, q *textQuery) evidence.Position {
 	if len(list) > 1 {
 		p.Gap = max(0, list[0].logprob-list[1].logprob)
 	}
+	if q.keep {
+		for _, l := range list[:min(len(list), topListed)] {
+			p.Top = append(p.Top, evidence.Listed{Token: l.id, Logprob: l.logprob})
+		}
+	}
 	at := slices.Index(list, token)
 	p.Rank = at + 1
 	if q.temperature > 0 && q.temperature <= 1 {

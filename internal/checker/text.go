@@ -24,7 +24,7 @@ func judgeText(ctx context.Context, ref Reference, s *sample) (verdict, error) {
 		v.e = s.bounds.Weigh(&a.Response).E
 		return v, nil
 	}
-	r := s.bounds.Weigh(&a.Response)
+	r := s.bounds.Weigh(&a.Response, s.copied(&a.Response)...)
 	v := verdict{e: r.E, test: r.Test, detail: r.Detail, quality: quality(r.E)}
 	if a.detail != "" {
 		v.detail += "; " + a.detail
@@ -94,6 +94,7 @@ func assess(ctx context.Context, ref Reference, s *sample) (*assessment, error) 
 		}
 	}
 	out.IDs = a.hasIDs
+	q.keep = len(s.others) > 0 && proof.IDs && q.temperature > 0 && !q.redraw
 	sc, err := ref.Score(ctx, q)
 	if errors.Is(err, errNoTemplate) {
 		return out.replayed(ctx, ref, q, s)
@@ -109,6 +110,11 @@ func assess(ctx context.Context, ref Reference, s *sample) (*assessment, error) 
 		return out.convicted(v), nil
 	}
 	out.Positions = sc.Positions
+	if q.keep {
+		if err := q.contrastOthers(ctx, s.others, out.Positions); err != nil {
+			return nil, err
+		}
+	}
 	if len(a.claimed) == len(a.ids) { // else nobody knows which belongs where
 		for i := range min(len(a.claimed), len(out.Positions)) {
 			out.Positions[i].Claimed = a.claimed[i]

@@ -24,6 +24,7 @@ type textQuery struct {
 	model  *task.Model
 	answer *answer
 	redraw bool    // the miner samples as the reference does
+	keep   bool    // positions are to hold what the reference lists
 	noise  float64 // the reference's bound on honest noise, nats
 }
 

@@ -71,6 +71,9 @@ func rootKeyFiles(folder string, c *checker.Config) {
 	for i := range c.References {
 		c.References[i].KeyFile = config.Below(folder, c.References[i].KeyFile)
 		c.References[i].Calibration = config.Below(folder, c.References[i].Calibration)
+		for j := range c.References[i].Alternatives {
+			c.References[i].Alternatives[j].KeyFile = config.Below(folder, c.References[i].Alternatives[j].KeyFile)
+		}
 	}
 	c.Clip.KeyFile, c.NSFW.KeyFile = config.Below(folder, c.Clip.KeyFile), config.Below(folder, c.NSFW.KeyFile)
 }
