@@ -214,3 +214,20 @@ func FuzzPictures(f *testing.F) {
 		}
 	})
 }
+
+// What comparing costs beside making a picture: both of a pair are looked at.
+func BenchmarkLook(b *testing.B) {
+	for _, side := range []int{128, 512, 1024} {
+		b.Run(fmt.Sprint(side), func(b *testing.B) {
+			v := (&imageQuery{kind: task.TextToImage{}, n: 1}).view(nil)
+			img := image.NewRGBA(image.Rect(0, 0, side, side))
+			for i := range img.Pix {
+				img.Pix[i] = uint8(i * i >> 7)
+			}
+			b.ReportAllocs()
+			for b.Loop() {
+				_ = v.look(img)
+			}
+		})
+	}
+}

@@ -13,17 +13,16 @@ type arrivals struct {
 	chunks  int // reads that carried output
 	longest time.Duration
 	last    time.Duration // of the last one
-	total   int64         // events with output
-	units   int64         // what they come to
+	units   int64         // tokens, steps or items so far
 	moments float64       // sum over the units of when each came, seconds
 	width   time.Duration // of a bucket
-	buckets [40]int32     // events
+	buckets [40]int32     // units
 	gaps    [gapClasses]int32
 }
 
-// note takes events that came at a time since the start, and the units
-// (tokens) that have come by then in all.
-func (a *arrivals) note(at time.Duration, events int, units int64) {
+// note takes a read with output that came at a time since the start, and the
+// units that have come by then in all. So a chunk of many tokens counts as many.
+func (a *arrivals) note(at time.Duration, units int64) {
 	if a.chunks > 0 {
 		gap := at - a.last
 		a.longest = max(a.longest, gap)
@@ -31,11 +30,9 @@ func (a *arrivals) note(at time.Duration, events int, units int64) {
 	}
 	a.chunks++
 	a.last = at
-	a.total += int64(events)
-	if units > a.units {
-		a.moments += float64(units-a.units) * at.Seconds()
-		a.units = units
-	}
+	fresh := max(0, units-a.units)
+	a.units += fresh
+	a.moments += float64(fresh) * at.Seconds()
 	if a.width == 0 {
 		a.width = 10 * time.Millisecond
 	}
@@ -46,7 +43,7 @@ func (a *arrivals) note(at time.Duration, events int, units int64) {
 		clear(a.buckets[len(a.buckets)/2:])
 		a.width *= 2
 	}
-	a.buckets[max(at, 0)/a.width] += int32(events)
+	a.buckets[max(at, 0)/a.width] += int32(min(fresh, 1<<30))
 }
 
 // Gaps are told apart by half-octaves from 2^18 ns (a quarter of a millisecond) to 2^36 ns (69 s).
@@ -88,12 +85,10 @@ func (a *arrivals) gap95() time.Duration {
 // output of one bucket as evenly spread.
 func (a *arrivals) sum(total time.Duration) outcome.Arrivals {
 	s := outcome.Arrivals{Chunks: a.chunks, Longest: a.longest, Gap95: a.gap95()}
-	if a.units > 0 {
-		s.Mean = time.Duration(a.moments / float64(a.units) * float64(time.Second))
-	}
-	if a.total == 0 || total <= 0 {
+	if a.units == 0 || total <= 0 {
 		return s
 	}
+	s.Mean = time.Duration(a.moments / float64(a.units) * float64(time.Second))
 	from := total - total/10
 	var late float64
 	for i, n := range a.buckets {
@@ -107,6 +102,6 @@ func (a *arrivals) sum(total time.Duration) outcome.Arrivals {
 			late += float64(n) * float64(end-from) / float64(end-begin)
 		}
 	}
-	s.Burst = min(late/float64(a.total), 1)
+	s.Burst = min(late/float64(a.units), 1)
 	return s
 }

@@ -18,10 +18,10 @@ const ms = time.Millisecond
 func TestArrivals(t *testing.T) {
 	even, burst := arrivals{}, arrivals{}
 	for i := range 1000 {
-		even.note(time.Duration(i+1)*10*ms, 1, int64(i+1))
+		even.note(time.Duration(i+1)*10*ms, int64(i+1))
 	}
-	burst.note(time.Second, 1, 1)
-	burst.note(9900*ms, 99, 100)
+	burst.note(time.Second, 1)
+	burst.note(9900*ms, 100)
 	e, b := even.sum(10*time.Second), burst.sum(10*time.Second)
 	if e.Chunks != 1000 || e.Longest != 10*ms || e.Burst < 0.08 || e.Burst > 0.12 || (e.Mean-5005*ms).Abs() > ms || e.Gap95 != 10*ms {
 		t.Errorf("even: %+v", e)
@@ -40,10 +40,10 @@ func TestGap95(t *testing.T) {
 		gaps := rapid.SliceOfN(rapid.Int64Range(0, int64(80*time.Second)), 1, 200).Draw(t, "gaps")
 		var a arrivals
 		at := time.Duration(0)
-		a.note(at, 1, 1)
+		a.note(at, 1)
 		for _, g := range gaps {
 			at += time.Duration(g)
-			a.note(at, 1, 1)
+			a.note(at, 1)
 		}
 		got := a.sum(at).Gap95
 		within, below := 0, 0
@@ -67,10 +67,10 @@ func TestGap95(t *testing.T) {
 // An answer's tokens are counted where they come, many to a chunk or one.
 func TestMeanCountsTokensNotChunks(t *testing.T) {
 	var a arrivals
-	a.note(ms, 20, 20) // 20 tokens at once, early
-	a.note(time.Second, 1, 100)
-	if got := a.sum(time.Second).Mean; (got - 800200*time.Microsecond).Abs() > time.Microsecond {
-		t.Errorf("mean %v", got)
+	a.note(ms, 20) // 20 tokens at once, early
+	a.note(time.Second, 100)
+	if got := a.sum(time.Second); (got.Mean-800200*time.Microsecond).Abs() > time.Microsecond || got.Burst != 0.8 {
+		t.Errorf("mean %v, burst %v", got.Mean, got.Burst)
 	}
 }
 
@@ -99,6 +99,6 @@ func BenchmarkArrivals(b *testing.B) {
 			a, at = arrivals{}, 0
 		}
 		at += 20 * ms
-		a.note(at, 1, int64(i%1000))
+		a.note(at, int64(i%1000))
 	}
 }

@@ -128,7 +128,7 @@ func (a *attempt) flush(out *[]byte, wrong error, events int, s *openai.Stream) 
 		if a.first == 0 {
 			a.first = max(at, 1)
 		}
-		a.arrivals.note(at, events, s.Tally().Completion)
+		a.arrivals.note(at, s.Tally().Completion)
 	}
 	a.ans.Started = true
 	a.c.net.hearOften(before)

@@ -58,7 +58,7 @@ func (a *attempt) whole(h head) bool {
 		return reusable
 	}
 	a.first = max(at, 1)
-	a.arrivals.note(at, 1, work.Units)
+	a.arrivals.note(at, work.Units)
 	a.ans.Work = work
 	a.end(outcome.OK, "", nil)
 	return reusable
