@@ -3,6 +3,7 @@ package score
 import (
 	"fmt"
 	"math"
+	"time"
 )
 
 // Observe is known with one more observation. Answers and checks are only added up
@@ -91,8 +92,11 @@ func (s *state7) check(c *Check) error {
 	return nil
 }
 
-// mostServed bounds the work of one answer, so that no sum overflows.
-const mostServed = 1 << 31
+// mostServed bounds the work of one answer, so that no sum overflows; mostTaken its time, to a day or so.
+const (
+	mostServed = 1 << 31
+	mostTaken  = 100_000 * time.Second
+)
 
 // fixed is x in whole parts of 1/unit.
 func fixed(x, unit float64) int64 { return int64(math.RoundToEven(x * unit)) }
@@ -108,17 +112,15 @@ func (v Vision7) beacon(s *state7, b *Beacon) error {
 		return nil
 	}
 	pace := v.pace(s, b.Offer)
-	delivered, slow, served := b.InFlight, int64(0), int64(0)
+	delivered, served, taken := b.InFlight, int64(0), time.Duration(0)
 	for _, a := range b.Answers {
-		took := max(0, a.Elapsed-b.Offer.Speed.Overhead).Seconds()
-		if took > v.deadline(pace, a.Served) {
+		took := max(0, a.Elapsed-b.Offer.Speed.Overhead)
+		if took.Seconds() > v.deadline(pace, usualWork(b.Offer, a.Served)) {
 			continue
 		}
 		delivered++
 		served += min(a.Served, mostServed)
-		// Against what is shorter than the slack no slowness can be measured.
-		usual := max(float64(pace*float64(max(a.Served, 1))), v.p.Slack, 1e-9)
-		slow += fixed(ln(max(1, took/usual)), billion)
+		taken += min(took, mostTaken)
 	}
 	answered := float64(delivered) / float64(asked)
 	evidence := float64(level * max(0, answered-float64(v.p.Penalty*(1-answered))))
@@ -127,18 +129,35 @@ func (v Vision7) beacon(s *state7, b *Beacon) error {
 	learn := float64(v.learning(s) * min(1, float64(asked)/v.due(s, b.Offer)))
 	s.credited(evidence, learn)
 	if n := delivered - b.InFlight; n > 0 {
-		mean := float64(slow) / billion / float64(n)
-		s.slowdown += float64(max(learn, 1/float64(s.beacons+1)) * (mean - s.slowdown))
+		// Against what is shorter than the slack no slowness can be measured.
+		usual := max(float64(pace*float64(served)), float64(v.p.Slack*float64(n)), 1e-9)
+		slow := ln(max(1, taken.Seconds()/usual))
+		s.slowdown += float64(max(learn, 1/float64(s.beacons+1)) * (slow - s.slowdown))
 		fade := power(1-1/v.p.CheckWindow, int64(n))
 		s.served = float64(s.served*fade) + float64(served)
 		s.answers = float64(s.answers*fade) + float64(n)
 	}
 	s.beacons++
 	s.last = shown{asked: int64(asked), delivered: int64(delivered), level: level, evidence: evidence}
-	if most := v.ceiling(s, b.Offer); evidence < level || level == most && s.credit >= 0.9*most {
-		s.settled = true
-	}
+	s.settle(evidence < level, level == v.ceiling(s, b.Offer))
 	return nil
+}
+
+// inARow is how many beacons show that a contender can do much more than it is credited.
+const inARow = 5
+
+// settle says after a beacon how fast the credit moves from here on.
+func (s *state7) settle(missed, all bool) {
+	s.row++
+	if missed || all {
+		s.row = 0
+	}
+	switch {
+	case missed, all && s.credit >= 0.9*s.last.level:
+		s.settled = true
+	case s.row >= inARow:
+		s.settled = false
+	}
 }
 
 // learning is the part of the way that the credit moves with a whole beacon.
@@ -156,12 +175,15 @@ func (s *state7) credited(evidence, learn float64) {
 	s.credit = max(0, s.credit+float64(learn*off))
 }
 
+// mostAsked bounds the requests of a beacon: such many answers' times add up without overflow.
+const mostAsked = 50_000
+
 func (b *Beacon) validate() error {
 	if err := b.Offer.validate(); err != nil {
 		return err
 	}
 	switch {
-	case b.Asked < 0 || b.InFlight < 0 || b.Asked > math.MaxInt32 || b.InFlight > math.MaxInt32:
+	case b.Asked < 0 || b.InFlight < 0 || b.Asked > mostAsked || b.InFlight > mostAsked:
 		return fmt.Errorf("a beacon that asked %d, with %d in flight", b.Asked, b.InFlight)
 	case len(b.Answers) > b.Asked:
 		return fmt.Errorf("%d answers to a beacon that asked %d", len(b.Answers), b.Asked)

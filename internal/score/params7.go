@@ -51,8 +51,8 @@ type Params7 struct {
 
 // Defaults7 are the parameters of the network unless its configuration names others.
 var Defaults7 = Params7{
-	Beacons: 4, Growth: 1.5, Learning: 0.2, RampGrowth: 2, RampLearn: 0.5, Penalty: 2,
-	Late: 1.6, Slack: 0.4, Caution: 1, Brevity: 1.1, SlowPower: 1.5,
+	Beacons: 4, Growth: 2, Learning: 0.2, RampGrowth: 2, RampLearn: 0.5, Penalty: 2,
+	Late: 1.6, Slack: 0.4, Caution: 2, Brevity: 1.1, SlowPower: 1.5,
 	Trickle: 1, TrickleShare: 0.01, PaceWindow: 50,
 	Fade:        0.8,
 	CheckWindow: 100, CheckPrior: 20, Kappa: 20, Tolerated: 0.01,

@@ -18,6 +18,7 @@ type state7 struct {
 	slowdown float64 // mean natural logarithm of how much longer than usual their answers took, at least 0
 	beacons  int64   // that showed anything
 	settled  bool    // no newcomer any more
+	row      int64   // beacons in a row, up to the newest, that were answered in full and asked for less than all that is declared
 	last     shown   // by the newest
 	served   float64 // work of answers delivered, older ones fading
 	answers  float64 // how many that is the sum of
@@ -93,7 +94,7 @@ func (s *state7) floats() []*float64 {
 func (s *state7) counts() []*int64 {
 	p := &s.pending
 	return []*int64{
-		&s.beacons, &s.last.asked, &s.last.delivered, &s.scored, &s.trusted, &s.slashings,
+		&s.beacons, &s.row, &s.last.asked, &s.last.delivered, &s.scored, &s.trusted, &s.slashings,
 		&p.timed, &p.passed, &p.failed, &p.quality, &p.speed, &p.product,
 	}
 }

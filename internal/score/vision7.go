@@ -71,7 +71,7 @@ func (v Vision7) Burst(known State, offer Offer, uniform float64) int {
 	all := v.atOnce(s, offer)
 	from, to := float64(offer.StakeBefore*all), float64((offer.StakeBefore+offer.StakeShare)*all)
 	n := math.Ceil(to-uniform) - math.Ceil(from-uniform)
-	return int(min(max(n, 0), math.MaxInt32))
+	return int(min(max(n, 0), mostAsked))
 }
 
 // round gives x rounded down or up, up with the chance of its fraction.
@@ -142,12 +142,18 @@ func (v Vision7) Deadline(known State, offer Offer, served int64) (time.Duration
 	if err != nil {
 		return 0, fmt.Errorf("score: vision7: %w", err)
 	}
-	return offer.Speed.Overhead + duration(v.deadline(v.pace(s, offer), served)), nil
+	return offer.Speed.Overhead + duration(v.deadline(v.pace(s, offer), usualWork(offer, served))), nil
 }
 
 // deadline is in seconds, the overhead aside.
-func (v Vision7) deadline(pace float64, served int64) float64 {
-	return v.p.Slack + float64(v.p.Late*float64(pace*float64(max(served, 1))))
+func (v Vision7) deadline(pace, work float64) float64 {
+	return v.p.Slack + float64(v.p.Late*float64(pace*work))
+}
+
+// usualWork is what the time of an answer is compared by: its work, but at least a quarter of a usual request's. The
+// prompt takes its time, too, which short answers do not show.
+func usualWork(offer Offer, served int64) float64 {
+	return max(float64(served), float64(offer.PerRequest)/4, 1)
 }
 
 func duration(seconds float64) time.Duration {

@@ -506,7 +506,7 @@ func TestVision7RefusesWhatCannotBe(t *testing.T) {
 
 func TestNamed(t *testing.T) {
 	m, err := Named("vision7", map[string]float64{"kappa": 10})
-	if err != nil || m.Name() != "vision7" || m.(Vision7).Params().Kappa != 10 || m.(Vision7).Params().Growth != 1.5 {
+	if err != nil || m.Name() != "vision7" || m.(Vision7).Params().Kappa != 10 || m.(Vision7).Params().Growth != Defaults7.Growth {
 		t.Errorf("%+v, error %v", m, err)
 	}
 	if m, err := Named("vision4", nil); err != nil || m.Name() != "vision4" {
