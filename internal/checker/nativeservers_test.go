@@ -10,6 +10,7 @@ import (
 	"strings"
 	"testing"
 
+	"vision/internal/fault"
 	"vision/internal/refmodel"
 )
 
@@ -251,5 +252,14 @@ func TestWalkIsAPrefill(t *testing.T) {
 		if steps > most {
 			t.Errorf("T = %v: %d steps for %d tokens", temperature, steps, len(q.answer.ids))
 		}
+	}
+}
+
+// Above temperature 1 the likeliest tokens say too little: no guilt, and no pass.
+func TestHotAnswersAreNotJudgedByLists(t *testing.T) {
+	c := judgedBy(t, "vllm", vllmServer(t, refmodel.Full).URL, "ref-chat", "")
+	s := serve(t, stack(refmodel.Full), chatTask, 1, `{"messages":[{"role":"user","content":"Tell me of the sea"}],"max_tokens":20,"stream":true,"temperature":1.5}`)
+	if r, err := c.Judge(t.Context(), s); fault.KindOf(err) != fault.Invalid || !strings.Contains(err.Error(), "temperature 1.5") {
+		t.Errorf("%+v, %v", r, err)
 	}
 }

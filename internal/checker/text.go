@@ -25,6 +25,9 @@ func judgeText(ctx context.Context, ref Reference, s *sample) (verdict, error) {
 		return v, nil
 	}
 	r := s.bounds.Weigh(&a.Response, s.copied(&a.Response)...)
+	if len(r.Parts) == 0 {
+		return verdict{}, notCheckable("the reference tells nothing of how likely it is, at temperature %v", a.Temperature)
+	}
 	v := verdict{e: r.E, test: r.Test, detail: r.Detail, quality: quality(r.E)}
 	if a.detail != "" {
 		v.detail += "; " + a.detail
