@@ -5,7 +5,6 @@ import (
 	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/binary"
-	"math"
 	"slices"
 	"time"
 
@@ -114,12 +113,7 @@ func (s *Scorer) beacon(ctx context.Context, call beacon.Call, window time.Durat
 
 // due is which contenders are to be asked, and for how many requests at once.
 func (s *Scorer) due(b *book, snap *chain.Snapshot, call beacon.Call) []*burst {
-	rank, validators := 0, 0
-	for _, v := range snap.Validators() {
-		if validators++; v.Hotkey.Compare(s.c.Signer.ID()) < 0 {
-			rank++
-		}
-	}
+	before := snap.StakeBefore(s.c.Signer.ID())
 	c := s.c.Catalogue()
 	var list []*burst
 	takes := map[string]float64{} // work, by task
@@ -135,10 +129,11 @@ func (s *Scorer) due(b *book, snap *chain.Snapshot, call beacon.Call) []*burst {
 		if !ok {
 			continue
 		}
-		// One number that all validators share, and a place of its own in it for
+		// One number that all validators share, and a place of its own for
 		// each: so they ask together for what is due together.
-		_, uniform := math.Modf(common(call.Seed, n) + float64(rank)/float64(max(validators, 1)))
-		want := s.c.Mechanism.Burst(b.stateNow(int32(i)), n.Offer, uniform)
+		offer := n.Offer
+		offer.StakeBefore = min(before, 1-offer.StakeShare) // the share may be of an earlier snapshot
+		want := s.c.Mechanism.Burst(b.stateNow(int32(i)), offer, common(call.Seed, n))
 		if want <= 0 {
 			continue
 		}
