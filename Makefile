@@ -77,3 +77,7 @@ eval:
 # The checker's tests on a real model at several levels. Not part of CI: it takes hours.
 verification:
 	bash test/verification/run.sh
+
+# What honest work and every cheat earn under vision7: fails if a claim of docs/simulation.md is broken.
+sim:
+	go run ./cmd/vision sim table --mechanism vision7 --miners 20 --periods 48 --seeds 3 --check

@@ -160,3 +160,25 @@ func TestRanks(t *testing.T) {
 		t.Errorf("correlation = %v", got)
 	}
 }
+
+// The main claims for vision7, on a network that is small enough for every test run. `make sim` checks the whole catalogue.
+func TestVision7PaysForWork(t *testing.T) {
+	w := small(t, "vision7")
+	w.Periods = 30
+	entries, err := Find("declare-1.5,declare-5,dribble-1.5,shared-tasks-2,cheap,on-1-of-2,refuse-organics")
+	if err != nil {
+		t.Fatal(err)
+	}
+	list, err := Compare(context.Background(), w, entries, 1, 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range list {
+		if c.Ratio.Mean > 0.95 {
+			t.Errorf("%s earns %.2f of an honest profit under vision7, want at most 0.95", c.Entry.Name, c.Ratio.Mean)
+		}
+		if r := c.Honest[0]; r.Synthetic > 0.02 || r.Success < 0.995 {
+			t.Errorf("an honest network answers %.4f of its customers' requests, and %.4f of its capacity goes to validators' own", r.Success, r.Synthetic)
+		}
+	}
+}
