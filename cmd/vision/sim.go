@@ -9,7 +9,9 @@ import (
 	"runtime"
 	"strconv"
 	"strings"
+	"sync"
 	"text/tabwriter"
+	"time"
 
 	"vision/internal/score"
 	"vision/internal/sim"
@@ -96,6 +98,21 @@ func (f *simFlags) world() (sim.World, error) {
 	return w, nil
 }
 
+// runner says how far it is, every 5 s, once it has taken that long.
+func (f *simFlags) runner(t terminal) sim.Runner {
+	var mu sync.Mutex // guards said and writing
+	said := time.Now()
+	return sim.Runner{Parallel: f.parallel, Say: func(done, all int) {
+		mu.Lock()
+		defer mu.Unlock()
+		if time.Since(said) < 5*time.Second || done == all {
+			return
+		}
+		said = time.Now()
+		fmt.Fprintf(t.err, "%d of %d runs\n", done, all)
+	}}
+}
+
 // entries are the strategies that the flags name.
 func (f *simFlags) entries() ([]sim.Entry, error) {
 	entries, err := sim.Find(f.strategies)
@@ -137,7 +154,7 @@ func simTable(ctx context.Context, t terminal, flags *flag.FlagSet, args []strin
 	if err != nil {
 		return err
 	}
-	study := sim.Study{World: w, Seeds: f.seeds, Parallel: f.parallel, Population: *people}
+	study := sim.Study{World: w, Seeds: f.seeds, Runner: f.runner(t), Population: *people}
 	if study.Entries, err = f.entries(); err != nil {
 		return err
 	}
@@ -193,7 +210,7 @@ func simAblate(ctx context.Context, t terminal, flags *flag.FlagSet, args []stri
 	if _, err := f.mechanism("vision7"); err != nil {
 		return err
 	}
-	grid, err := sim.Ablate(ctx, w, f.set, sim.Parts(), entries, f.seeds, f.parallel)
+	grid, err := sim.Ablate(ctx, w, f.set, sim.Parts(), entries, f.seeds, f.runner(t))
 	if err != nil {
 		return err
 	}
@@ -249,7 +266,7 @@ func simSweep(ctx context.Context, t terminal, flags *flag.FlagSet, args []strin
 	if *mechanism == "vision4" {
 		params = nil
 	}
-	grid, err := sim.Sweep(ctx, w, *mechanism, params, *dial, list, entries, f.seeds, f.parallel)
+	grid, err := sim.Sweep(ctx, w, *mechanism, params, *dial, list, entries, f.seeds, f.runner(t))
 	if err != nil {
 		return err
 	}
@@ -276,7 +293,7 @@ func simSearch(ctx context.Context, t terminal, flags *flag.FlagSet, args []stri
 	if w.Mechanism, err = f.mechanism(*mechanism); err != nil {
 		return err
 	}
-	found, err := sim.Search(ctx, w, *tries, f.seeds, f.parallel, func(line string) { fmt.Fprintln(t.err, line) })
+	found, err := sim.Search(ctx, w, *tries, f.seeds, f.runner(t), func(line string) { fmt.Fprintln(t.err, line) })
 	if err != nil {
 		return err
 	}

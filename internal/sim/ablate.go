@@ -44,7 +44,7 @@ func Parts() []Part {
 }
 
 // Ablate plays entries under vision7 with each part off in turn. named are parameters that differ from the defaults.
-func Ablate(ctx context.Context, base World, named map[string]float64, parts []Part, entries []Entry, seeds, parallel int) (Grid, error) {
+func Ablate(ctx context.Context, base World, named map[string]float64, parts []Part, entries []Entry, seeds int, runner Runner) (Grid, error) {
 	g := Grid{Title: "Profit ratios under vision7 with one part off", Corner: "PART OFF"}
 	for _, e := range entries {
 		g.Columns = append(g.Columns, e.Name)
@@ -69,7 +69,7 @@ func Ablate(ctx context.Context, base World, named map[string]float64, parts []P
 		if part.World != nil {
 			part.World(&w)
 		}
-		list, err := Compare(ctx, w, entries, seeds, parallel)
+		list, err := Compare(ctx, w, entries, seeds, runner)
 		if err != nil {
 			return Grid{}, err
 		}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math"
 	"sync"
+	"sync/atomic"
 )
 
 // Comparison is what a strategy came to against an honest twin, over seeds.
@@ -26,9 +27,9 @@ type Estimate struct {
 }
 
 // Compare plays every entry against its honest twin on seeds first to
-// first+seeds-1 of a world, with so many runs at once. The twin of an entry
+// first+seeds-1 of a world, as the runner makes them. The twin of an entry
 // that changes the world lives in the changed one.
-func Compare(ctx context.Context, base World, entries []Entry, seeds, parallel int) ([]Comparison, error) {
+func Compare(ctx context.Context, base World, entries []Entry, seeds int, runner Runner) ([]Comparison, error) {
 	var jobs []work
 	out := make([]Comparison, len(entries))
 	twins := map[string][]Result{}
@@ -60,7 +61,7 @@ func Compare(ctx context.Context, base World, entries []Entry, seeds, parallel i
 			jobs = append(jobs, work{w, &out[i].Runs[n]})
 		}
 	}
-	if err := playAll(ctx, jobs, parallel); err != nil {
+	if err := playAll(ctx, jobs, runner); err != nil {
 		return nil, err
 	}
 	for i := range out {
@@ -75,16 +76,26 @@ type work struct {
 	into  *Result
 }
 
+// Runner makes runs.
+type Runner struct {
+	Parallel int                 // runs at once; below 1 is 1
+	Say      func(done, all int) // optional: hears of each run that ends, from any goroutine
+}
+
 // playAll makes runs, so many at once. It gives the first error by the order of the runs.
-func playAll(ctx context.Context, jobs []work, parallel int) error {
+func playAll(ctx context.Context, jobs []work, runner Runner) error {
 	errs := make([]error, len(jobs))
 	next := make(chan int)
+	var done atomic.Int64
 	var workers sync.WaitGroup
-	for range max(parallel, 1) {
+	for range max(runner.Parallel, 1) {
 		workers.Go(func() {
 			for i := range next {
 				if errs[i] = ctx.Err(); errs[i] == nil {
 					*jobs[i].into, errs[i] = Play(jobs[i].world)
+				}
+				if n := int(done.Add(1)); runner.Say != nil {
+					runner.Say(n, len(jobs))
 				}
 			}
 		})

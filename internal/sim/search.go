@@ -37,7 +37,7 @@ func starts() []Genome {
 // that it finds in so many tries, on seeds from the world's on, and then plays
 // the best on as many seeds that it has not seen. One gene changes at a time,
 // by a step that shrinks when nothing better was near. say, if not nil, hears of every improvement.
-func Search(ctx context.Context, w World, tries, seeds, parallel int, say func(string)) (Found, error) {
+func Search(ctx context.Context, w World, tries, seeds int, runner Runner, say func(string)) (Found, error) {
 	r := stream(w.Seed, ofSearch)
 	score := func(batch []Genome, from uint64) ([]Interval, error) {
 		entries := make([]Entry, len(batch))
@@ -46,7 +46,7 @@ func Search(ctx context.Context, w World, tries, seeds, parallel int, say func(s
 		}
 		at := w
 		at.Seed = from
-		list, err := Compare(ctx, at, entries, seeds, parallel)
+		list, err := Compare(ctx, at, entries, seeds, runner)
 		if err != nil {
 			return nil, err
 		}

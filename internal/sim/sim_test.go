@@ -27,7 +27,7 @@ func ratio(t *testing.T, w World, name string) float64 {
 	if err != nil {
 		t.Fatal(err)
 	}
-	got, err := Compare(context.Background(), w, entries, 1, 1)
+	got, err := Compare(context.Background(), w, entries, 1, Runner{Parallel: 1})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -147,7 +147,7 @@ func TestCatalogueHasNamesOnce(t *testing.T) {
 func TestEveryStrategyPlays(t *testing.T) {
 	w := small(t, "vision4")
 	w.Miners, w.Periods, w.Period = 6, 5, 600
-	if _, err := Compare(context.Background(), w, Catalogue(), 1, 1); err != nil {
+	if _, err := Compare(context.Background(), w, Catalogue(), 1, Runner{Parallel: 1}); err != nil {
 		t.Error(err)
 	}
 }
@@ -169,7 +169,7 @@ func TestVision7PaysForWork(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	list, err := Compare(context.Background(), w, entries, 1, 1)
+	list, err := Compare(context.Background(), w, entries, 1, Runner{Parallel: 1})
 	if err != nil {
 		t.Fatal(err)
 	}

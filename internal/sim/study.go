@@ -12,8 +12,8 @@ type Study struct {
 	World      World // its Mechanism is ignored
 	Mechanisms []score.Mechanism
 	Entries    []Entry
-	Seeds      int  // from World.Seed on
-	Parallel   int  // runs at once
+	Seeds      int // from World.Seed on
+	Runner     Runner
 	Population bool // also play the honest population, and one of which a third cheat
 }
 
@@ -87,7 +87,7 @@ func (s Study) Run(ctx context.Context) (Report, error) {
 		w := s.World
 		w.Mechanism = m
 		r.Mechanisms = append(r.Mechanisms, m.Name())
-		list, err := Compare(ctx, w, s.Entries, s.Seeds, s.Parallel)
+		list, err := Compare(ctx, w, s.Entries, s.Seeds, s.Runner)
 		if err != nil {
 			return Report{}, err
 		}
@@ -100,13 +100,13 @@ func (s Study) Run(ctx context.Context) (Report, error) {
 		}
 		honest := twins(list, w)
 		if honest == nil {
-			if honest, err = PlaySeeds(ctx, w, s.Seeds, s.Parallel); err != nil {
+			if honest, err = PlaySeeds(ctx, w, s.Seeds, s.Runner); err != nil {
 				return Report{}, err
 			}
 		}
 		r.People = append(r.People, community(w, honest))
 		w.Cheats, w.Rogues = Cheating, Rogues()
-		mixed, err := PlaySeeds(ctx, w, s.Seeds, s.Parallel)
+		mixed, err := PlaySeeds(ctx, w, s.Seeds, s.Runner)
 		if err != nil {
 			return Report{}, err
 		}
@@ -159,12 +159,12 @@ func community(w World, runs []Result) Community {
 }
 
 // PlaySeeds plays a world on seeds from World.Seed on.
-func PlaySeeds(ctx context.Context, w World, seeds, parallel int) ([]Result, error) {
+func PlaySeeds(ctx context.Context, w World, seeds int, runner Runner) ([]Result, error) {
 	out := make([]Result, seeds)
 	jobs := make([]work, seeds)
 	for n := range jobs {
 		jobs[n] = work{w, &out[n]}
 		jobs[n].world.Seed += uint64(n)
 	}
-	return out, playAll(ctx, jobs, parallel)
+	return out, playAll(ctx, jobs, runner)
 }

@@ -24,7 +24,7 @@ func TestReportsInTextAndOnAPage(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	report, err := Study{World: w, Mechanisms: []score.Mechanism{score.Vision4{}, w.Mechanism}, Entries: entries, Seeds: 2, Parallel: 2, Population: true}.Run(context.Background())
+	report, err := Study{World: w, Mechanisms: []score.Mechanism{score.Vision4{}, w.Mechanism}, Entries: entries, Seeds: 2, Runner: Runner{Parallel: 2}, Population: true}.Run(context.Background())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -70,7 +70,7 @@ func TestReportsInTextAndOnAPage(t *testing.T) {
 func TestEveryPartTurnsOff(t *testing.T) {
 	w := tiny(t)
 	entries, _ := Find("declare-5")
-	g, err := Ablate(context.Background(), w, nil, Parts(), entries, 1, 2)
+	g, err := Ablate(context.Background(), w, nil, Parts(), entries, 1, Runner{Parallel: 2})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -93,7 +93,7 @@ func TestSweepsTurnDialsAndParameters(t *testing.T) {
 	w := tiny(t)
 	for _, dial := range []string{"declare", "power", "penalty"} {
 		entries, _ := Find("declare-5")
-		g, err := Sweep(context.Background(), w, "vision7", nil, dial, []float64{0.5, 1}, entries, 1, 2)
+		g, err := Sweep(context.Background(), w, "vision7", nil, dial, []float64{0.5, 1}, entries, 1, Runner{Parallel: 2})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -101,7 +101,7 @@ func TestSweepsTurnDialsAndParameters(t *testing.T) {
 			t.Errorf("%s: a grid of %d by %d", dial, len(g.Cells), len(g.Columns))
 		}
 	}
-	if _, err := Sweep(context.Background(), w, "vision7", nil, "no-such", []float64{1}, nil, 1, 1); err == nil {
+	if _, err := Sweep(context.Background(), w, "vision7", nil, "no-such", []float64{1}, nil, 1, Runner{Parallel: 1}); err == nil {
 		t.Error("a parameter that there is not was swept")
 	}
 }
@@ -109,14 +109,14 @@ func TestSweepsTurnDialsAndParameters(t *testing.T) {
 func TestSearchFindsThatLyingPaysUnderVision4(t *testing.T) {
 	w := tiny(t)
 	w.Mechanism = score.Vision4{}
-	found, err := Search(context.Background(), w, 8, 1, 2, nil)
+	found, err := Search(context.Background(), w, 8, 1, Runner{Parallel: 2}, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
 	if found.Trained.Mean < 1.2 || found.Tries != 8 || found.Genes == "" {
 		t.Errorf("found %+v", found)
 	}
-	again, err := Search(context.Background(), w, 8, 1, 1, nil)
+	again, err := Search(context.Background(), w, 8, 1, Runner{Parallel: 1}, nil)
 	if err != nil || again.Strategy != found.Strategy {
 		t.Errorf("the same search found another strategy, error %v", err)
 	}

@@ -31,7 +31,7 @@ func Dials() []Dial {
 }
 
 // Sweep plays entries with one dial or parameter of the mechanism at each of several values.
-func Sweep(ctx context.Context, base World, mechanism string, named map[string]float64, dial string, values []float64, entries []Entry, seeds, parallel int) (Grid, error) {
+func Sweep(ctx context.Context, base World, mechanism string, named map[string]float64, dial string, values []float64, entries []Entry, seeds int, runner Runner) (Grid, error) {
 	g := Grid{Title: fmt.Sprintf("Profit ratios under %s by %s", mechanism, dial), Corner: "STRATEGY"}
 	if dial == "declare" {
 		entries = []Entry{{Name: "declare"}, {Name: "declare and queue"}, {Name: "declare and dribble"}}
@@ -66,7 +66,7 @@ func Sweep(ctx context.Context, base World, mechanism string, named map[string]f
 		if dial == "declare" {
 			list = []Entry{{Name: "declare", Make: Declare{x}}, {Name: "queue", Make: Queue{x, 1 << 20}}, {Name: "dribble", Make: Dribble{x, math.Inf(1)}}}
 		}
-		found, err := Compare(ctx, w, list, seeds, parallel)
+		found, err := Compare(ctx, w, list, seeds, runner)
 		if err != nil {
 			return Grid{}, err
 		}
