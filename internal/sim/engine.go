@@ -158,6 +158,17 @@ func (s *Sim) populate() {
 		s.people = append(s.people, o)
 		capacity[o.Home] += s.capacity(o.Home, float64(o.GPUs), o.Pace)
 	}
+	// Operators go where a GPU earns most, so in the end it earns the same everywhere: tasks weigh what their
+	// honest operators own. Else being on another task would pay by itself.
+	w.Tasks = slices.Clone(w.Tasks)
+	total := 0.0
+	for t := range w.Tasks {
+		w.Tasks[t].Weight = capacity[t] / s.unit[t]
+		total += w.Tasks[t].Weight
+	}
+	for t := range w.Tasks {
+		w.Tasks[t].Weight /= total
+	}
 	for i, o := range s.people {
 		if i == 1 && w.Alone {
 			continue

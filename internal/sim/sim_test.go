@@ -98,7 +98,7 @@ func TestHonestNetworkServesItsCustomers(t *testing.T) {
 // What docs/mechanism.md says of the original: lies about capacity pay, and so does absence.
 func TestVision4PaysForLies(t *testing.T) {
 	w := small(t, "vision4")
-	for _, name := range []string{"declare-1.5", "declare-5", "shared-tasks-2", "merge"} {
+	for _, name := range []string{"declare-5", "shared-tasks-2"} {
 		if got := ratio(t, w, name); got < 1.5 {
 			t.Errorf("%s earns %.2f of an honest profit under vision4, want at least 1.5", name, got)
 		}
@@ -164,8 +164,8 @@ func TestRanks(t *testing.T) {
 // The main claims for vision7, on a network that is small enough for every test run. `make sim` checks the whole catalogue.
 func TestVision7PaysForWork(t *testing.T) {
 	w := small(t, "vision7")
-	w.Periods = 30
-	entries, err := Find("declare-1.5,declare-5,dribble-1.5,shared-tasks-2,cheap,on-1-of-2,refuse-organics")
+	w.Periods = 24
+	entries, err := Find("declare-5,dribble-3,cheap,cheap-half,on-1-of-2,refuse-organics")
 	if err != nil {
 		t.Fatal(err)
 	}

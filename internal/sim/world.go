@@ -56,7 +56,7 @@ type World struct {
 // Service is one task as operators and customers see it.
 type Service struct {
 	Name    string
-	Weight  float64 // part of what is paid; all sum to 1
+	Weight  float64 // how many operators are drawn to it, relative to others; a run pays for it what they own
 	Units   float64 // mean work of a request
 	Spread  float64 // sigma of the logarithm of a request's work
 	PerUnit float64 // seconds of service alone per unit, on the usual GPU
