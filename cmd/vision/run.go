@@ -47,6 +47,8 @@ func commands() []command {
 		{"init", "miner|validator|checker|network [flags]", initAbout, runInit},
 		{"config check", "miner|validator|checker|network|catalogue FILE", "report every mistake in a file, with its line", configCheck},
 		{"scores", "[HOTKEY] --data DIR | --config FILE [--json]", "show what miners earn and why\n\nWith a hotkey: every factor of that miner's score, and the evidence.", runScores},
+		{"explain", "HOTKEY --data DIR | --config FILE | --url URL [--json]", "say why a miner earns what it does, and what would raise it", runExplain},
+		{"calculate", "--task NAME=UNITS ... --data DIR | --config FILE | --url URL | --report FILE [flags]", calculateAbout, runCalculate},
 		{"project create", "NAME --data DIR | --config FILE [--kind prepaid|free]", "make a project, which pays for what its keys use", projectCreate},
 		{"project list", "--data DIR | --config FILE [--json]", "list the projects and their balances", projectList},
 		{"project show", "PROJECT --data DIR | --config FILE [--json]", "show a project, its balance and its keys\n\nPROJECT is a name or a number, here and elsewhere.", projectShow},

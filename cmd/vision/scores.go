@@ -89,6 +89,16 @@ func printPeriod(out io.Writer, r scorer.Report) {
 	} else {
 		fmt.Fprintf(out, "Scores are of period %d and those before it.\n", r.Scored)
 	}
+	for _, p := range r.Peers {
+		if p.Differs != "" {
+			fmt.Fprintf(out, "Validator %s disagrees: %s.\n", p.Validator, p.Differs)
+		}
+	}
+	for _, t := range r.Tasks {
+		if t.Load != nil && t.Load.Share() > 0.02 {
+			fmt.Fprintf(out, "Requests of our own took %.1f%% of %s's capacity in this period so far.\n", 100*t.Load.Share(), t.Task)
+		}
+	}
 	if r.Weights != nil {
 		fmt.Fprintf(out, "Weights of period %d: %s.\n", r.Weights.Period, r.Weights.Note)
 	}
@@ -110,6 +120,11 @@ func printMiner(out io.Writer, r scorer.Report) error {
 			fmt.Fprintf(w, "  last period\t%s\n", counts(c.Counts))
 			fmt.Fprintf(w, "  period score\t%.4f = mean %.4f over %d periods x history %.4f\n", c.PeriodScore, c.PeriodMean, len(c.Periods), c.HistoryFactor)
 			fmt.Fprintf(w, "  quality x speed\t%.4f over %d checks (mean quality %.4f, mean speed %.4f)\n", c.Quality.Combined, c.Quality.Checks, c.Quality.Mean, c.Quality.Speed)
+			if h := c.Hardened; h != nil {
+				fmt.Fprintf(w, "  credited\t%.1f +- %.1f of at most %.1f; %.1f are paid\n", h.Credited, h.StdErr, h.Ceiling, h.Paid)
+				fmt.Fprintf(w, "  last beacon\t%d of %d answered in time; %d beacons so far\n", h.Delivered, h.Asked, h.Beacons)
+				fmt.Fprintf(w, "  checks that fail\t%.4f, which leaves %.4f; evidence of cheating %.3g of %.3g\n", h.FailureRate, h.FailureFactor, h.Audit, h.AuditLimit)
+			}
 			fmt.Fprintf(w, "  effective volume\t%.2f = %.4f x %.4f x %d\n", c.Effective, c.Quality.Combined, c.PeriodScore, c.Capacity)
 			fmt.Fprintf(w, "  share\t%.4f of the task, cubed and scaled %.4f, times the task's weight %.4f\n", c.Share, c.CubedShare, c.PaidTaskWeight)
 			if err := w.Flush(); err != nil {

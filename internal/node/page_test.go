@@ -5,6 +5,8 @@ import (
 	"strings"
 	"testing"
 
+	"vision/internal/proto"
+
 	"vision/internal/dashboard"
 )
 
@@ -38,7 +40,8 @@ func TestTextsOfThePageAreShort(t *testing.T) {
 func TestThePageCanBeTurnedOff(t *testing.T) {
 	v := Validator{config: ValidatorDefaults()}
 	v.config.Gateway.Page.Show = false
-	if p, err := v.pages(); p != nil || err != nil {
-		t.Errorf("pages that are turned off: %v, %v", p, err)
+	p, err := v.pages()
+	if err != nil || p.Has("/") || p.Has("/status.json") || !p.Has(proto.ReportPath) {
+		t.Errorf("pages that are turned off: %v, %v; only reports are left", p, err)
 	}
 }

@@ -45,6 +45,7 @@ type Validator struct {
 	customers *listening // nil without the gateway
 	admin     *listening // nil without the admin API
 	checks    *listening // nil without checker_listen
+	reports   *listening // nil without reports.listen
 }
 
 // NewValidator prepares a validator. It opens the database; Run binds the
@@ -117,6 +118,7 @@ func (v *Validator) assemble(ctx context.Context) error {
 		}
 	}
 	if v.config.has(Scorer) {
+		v.addReports()
 		return v.addScorer(ctx, judges)
 	}
 	v.group.Add(daemon.Component{Name: "sampling rates", Serve: v.followRates})
@@ -216,19 +218,21 @@ func (v *Validator) keepPurses(ctx context.Context, purses *ledger.Purses) error
 	return nil
 }
 
-// pages is what browsers are shown; nil if the configuration turns it off.
+// pages is what is served beside the API: reports, and what browsers are shown, unless the
+// configuration turns that off.
 func (v *Validator) pages() (gateway.Pages, error) {
 	page := v.config.Gateway.Page
 	if !page.Show {
-		return nil, nil
+		return reportPages{store: v.store}, nil
 	}
-	return dashboard.New(dashboard.Config{
+	pages, err := dashboard.New(dashboard.Config{
 		Catalogue: v.Catalogue.Catalogue,
 		Supply:    v.board.Supply,
 		Name:      page.Name,
 		Notice:    page.Notice,
 		Quiet:     !page.Live,
 	})
+	return reportPages{v.store, pages}, err
 }
 
 func (v *Validator) addScorer(ctx context.Context, judges *panel) error {

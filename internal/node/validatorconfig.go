@@ -36,6 +36,8 @@ type ValidatorConfig struct {
 	Mechanism MechanismConfig `yaml:"mechanism"`
 	// Beacons is when they are asked all at once.
 	Beacons BeaconConfig `yaml:"beacons"`
+	// Reports is how validators see one another's.
+	Reports ReportConfig `yaml:"reports"`
 	// Roles are what this process does: gateway, scorer, checker.
 	Roles []string `yaml:"roles"`
 
@@ -211,6 +213,7 @@ func (c *ValidatorConfig) Check(report func(field, format string, args ...any)) 
 	}
 	c.Mechanism.check(report)
 	c.Beacons.check(report)
+	c.Reports.check(report)
 	known := []string{Gateway, Scorer, Checks}
 	for i, r := range c.Roles {
 		if !slices.Contains(known, r) {

@@ -43,3 +43,12 @@ type Burst struct {
 	InFlight int
 	Answers  []score.Arrived
 }
+
+// Report is a validator's signed report of a period, as package report writes it.
+type Report struct {
+	Validator hotkey.ID
+	Own       bool // of this validator
+	Period    int64
+	At        time.Time
+	Body      []byte
+}

@@ -20,6 +20,7 @@ import (
 const (
 	CapacityPath = "/v1/capacity"
 	CheckPath    = "/v1/check"
+	ReportPath   = "/v1/vision/report"
 
 	MaxCapacity = 256 << 10 // a miner's capacities
 	MaxRequest  = 8 << 20   // a request to a miner
@@ -27,6 +28,7 @@ const (
 	MaxEvent    = 1 << 20   // one server-sent event
 	MaxQuiet    = 2 << 20   // of a stream without any output among them
 	MaxCheck    = 64 << 20  // a check request
+	MaxReport   = 32 << 20  // a validator's report
 	MaxTasks    = 1024      // tasks that one miner may declare
 )
 

@@ -21,6 +21,8 @@ type Evidence interface {
 	UnfoldedChecks(ctx context.Context, limit int) ([]outcome.Check, error)
 	Beacons(ctx context.Context, period int64) ([]period.Beacon, error)
 	Bursts(ctx context.Context, period int64) ([]period.Burst, error)
+	LastBursts(ctx context.Context, miner hotkey.ID, task string, limit int) ([]period.Burst, error)
+	Reports(ctx context.Context) ([]period.Report, error)
 	Checks(ctx context.Context, miner hotkey.ID, task string, limit int) ([]outcome.Check, error)
 	Judgements(ctx context.Context) ([]outcome.Judgement, error)
 	Evidence(ctx context.Context, miner hotkey.ID, task string, limit int) ([]outcome.Evidence, error)
@@ -108,6 +110,7 @@ func (s *Scorer) weigh(ctx context.Context, id int64) error {
 		if err := s.c.Store.SaveWeights(ctx, w); err != nil {
 			return err
 		}
+		s.publish(ctx, g, out, uids)
 		s.hand(w)
 		return nil
 	})

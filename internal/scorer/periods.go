@@ -239,6 +239,7 @@ func (s *Scorer) finish(ctx context.Context, b *book) error {
 		}
 	}
 	s.log.Info("period scored", "period", b.ID, "contenders", len(results), "scored", scored, "requests", requests)
+	s.over.Store(b)
 	return s.weigh(ctx, b.ID)
 }
 

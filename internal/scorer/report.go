@@ -21,12 +21,14 @@ import (
 // number that they come from. Work is in the task's unit, fractions are in
 // [0, 1], times are the validator's. The names of its JSON fields are stable.
 type Report struct {
-	At      time.Time      `json:"at"`
-	Running *RunningReport `json:"running,omitempty"` // the period under way
-	Scored  int64          `json:"scored_period"`     // the newest period that counts below; 0 is none yet
-	Weights *WeightsReport `json:"weights,omitempty"` // the newest vector kept
-	Tasks   []TaskReport   `json:"tasks"`
-	Miners  []MinerReport  `json:"miners"` // by weight, the largest first
+	At        time.Time      `json:"at"`
+	Mechanism string         `json:"mechanism"`            // by which miners are scored
+	Running   *RunningReport `json:"running,omitempty"`    // the period under way
+	Scored    int64          `json:"scored_period"`        // the newest period that counts below; 0 is none yet
+	Weights   *WeightsReport `json:"weights,omitempty"`    // the newest vector kept
+	Peers     []PeerReport   `json:"validators,omitempty"` // others, by their last reports
+	Tasks     []TaskReport   `json:"tasks"`
+	Miners    []MinerReport  `json:"miners"` // by weight, the largest first
 }
 
 // RunningReport is the period under way.
@@ -54,6 +56,7 @@ type TaskReport struct {
 	Unit       string  `json:"unit"`
 	Weight     float64 `json:"weight"` // of all that is paid
 	Contenders int     `json:"contenders"`
+	Load       *Load   `json:"load,omitempty"` // of the period under way
 }
 
 // MinerReport is one miner.
@@ -85,11 +88,51 @@ type ContenderReport struct {
 	Quality        QualityReport `json:"quality"`
 	Checks         []CheckReport `json:"checks,omitempty"`    // newest first; only in a report on one miner
 	Judgement      *Judgement    `json:"judgement,omitempty"` // what its checks say of it, all together
+	Hardened       *Hardened     `json:"vision7,omitempty"`   // what vision7 has besides
 	Effective      float64       `json:"effective_volume"`
 	Share          float64       `json:"share"`       // of all contenders' effective volume in the task
 	CubedShare     float64       `json:"cubed_share"` // cubed, and scaled to sum to 1 again
 	PaidTaskWeight float64       `json:"paid_task_weight"`
 	Contribution   float64       `json:"contribution"` // to the miner's weight
+}
+
+// Hardened is every factor that vision7 has besides; see score.Hardened. Work is
+// per period, for all validators together.
+type Hardened struct {
+	Ceiling    float64 `json:"ceiling"`     // the most that can be credited
+	Credited   float64 `json:"credited"`    // what beacons have shown
+	StdErr     float64 `json:"std_err"`     // of it
+	SlowFactor float64 `json:"slow_factor"` // what slower answers at beacons leave
+	Paid       float64 `json:"paid"`        // what counts
+	PerUnit    float64 `json:"per_unit"`    // usual seconds per unit
+	Brevity    float64 `json:"brevity"`     // what answers at beacons leave that are shorter than others'
+	Newcomer   bool    `json:"newcomer"`    // the credit still grows fast
+
+	Beacons   int64   `json:"beacons"`   // that asked anything
+	Asked     int64   `json:"asked"`     // by the newest of them
+	Delivered int64   `json:"delivered"` // of them
+	Level     float64 `json:"level"`     // capacity that it tested
+	Shown     float64 `json:"shown"`     // and what it showed
+
+	Reliability   float64 `json:"reliability"`
+	LastScore     float64 `json:"last_score"`     // of the newest period
+	FailureRate   float64 `json:"failure_rate"`   // of checks
+	FailureFactor float64 `json:"failure_factor"` // what it leaves of the quality
+	Audit         float64 `json:"audit"`          // evidence of cheating, at least 1
+	AuditLimit    float64 `json:"audit_limit"`    // where it slashes
+	Slashed       bool    `json:"slashed"`
+	SlashedUntil  int64   `json:"slashed_until,omitempty"` // the last period for which it is, or was
+	Trust         float64 `json:"trust"`
+	TrustedChecks int64   `json:"trusted_checks"` // passed checks that it comes from
+}
+
+func hardenedOf(h *score.Hardened) *Hardened {
+	return &Hardened{
+		Ceiling: h.Ceiling, Credited: h.Credited, StdErr: h.StdErr, SlowFactor: h.SlowFactor, Paid: h.Paid, PerUnit: h.PerUnit, Brevity: h.Brevity, Newcomer: h.Newcomer,
+		Beacons: h.Beacons, Asked: h.Asked, Delivered: h.Delivered, Level: h.Level, Shown: h.Evidence,
+		Reliability: h.Reliability, LastScore: h.LastScore, FailureRate: h.FailureRate, FailureFactor: h.FailureFactor, Audit: h.Audit, AuditLimit: h.AuditLimit,
+		Slashed: h.Slashed, SlashedUntil: h.SlashedUntil, Trust: h.Trust, TrustedChecks: h.TrustedChecks,
+	}
 }
 
 // CountsReport is what was seen in one period.
@@ -137,7 +180,7 @@ type CheckReport struct {
 type ReportOptions struct {
 	Miner     hotkey.ID       // only this one, and with its checks; zero is all
 	Now       time.Time       // the present
-	Mechanism score.Mechanism // optional: score.Vision4
+	Mechanism score.Mechanism // optional: that of the last report
 	Rules     judgement.Rules // optional: judgement.Default
 }
 
@@ -145,10 +188,13 @@ type ReportOptions struct {
 // was asked for and that nothing is known of is a fault of kind NotFound.
 func Compose(ctx context.Context, st Evidence, c *task.Catalogue, opts ReportOptions) (Report, error) {
 	if opts.Mechanism == nil {
-		opts.Mechanism = score.Vision4{}
+		var err error
+		if opts.Mechanism, err = rulesOf(ctx, st); err != nil {
+			return Report{}, err
+		}
 	}
 	orElse(&opts.Rules, judgement.Default())
-	rep := Report{At: opts.Now, Tasks: []TaskReport{}, Miners: []MinerReport{}}
+	rep := Report{At: opts.Now, Mechanism: opts.Mechanism.Name(), Tasks: []TaskReport{}, Miners: []MinerReport{}}
 	g, err := gather(ctx, st, opts.Mechanism, c, 0, true)
 	if err != nil {
 		return rep, err
@@ -168,8 +214,15 @@ func Compose(ctx context.Context, st Evidence, c *task.Catalogue, opts ReportOpt
 		return rep, err
 	}
 	contenders := map[string]int{}
+	loads := map[string]Load{}
+	if now != nil {
+		loads = now.loads()
+	}
 	for pair := range g.contenders {
 		contenders[pair.Task]++
+	}
+	if rep.Peers, err = peersOf(ctx, st); err != nil {
+		return rep, err
 	}
 	if now != nil {
 		rep.Running = &RunningReport{ID: now.ID, Start: now.Start, End: now.End,
@@ -183,7 +236,11 @@ func Compose(ctx context.Context, st Evidence, c *task.Catalogue, opts ReportOpt
 	}
 	for _, t := range c.Tasks() {
 		kind, _ := task.KindNamed(t.Kind)
-		rep.Tasks = append(rep.Tasks, TaskReport{t.Name, t.Kind, string(kind.Unit()), t.Weight, contenders[t.Name]})
+		of := TaskReport{t.Name, t.Kind, string(kind.Unit()), t.Weight, contenders[t.Name], nil}
+		if l, ok := loads[t.Name]; ok {
+			of.Load = &l
+		}
+		rep.Tasks = append(rep.Tasks, of)
 	}
 	rep.Miners = minersOf(out, g, now, opts.Miner)
 	if err := withJudgements(ctx, st, rep.Miners, opts.Rules); err != nil {
@@ -289,6 +346,9 @@ func contenderOf(f score.Factors, r period.Result) ContenderReport {
 		Quality:   QualityReport{f.Quality.Checks, f.Quality.Mean, f.Quality.Speed, f.Quality.Combined},
 		Effective: f.EffectiveVolume, Share: f.Share, CubedShare: f.CubedShare,
 		PaidTaskWeight: f.PaidTaskWeight, Contribution: f.Contribution,
+	}
+	if f.Hardened != nil {
+		c.Hardened = hardenedOf(f.Hardened)
 	}
 	for _, p := range f.Periods {
 		c.Periods = append(c.Periods, PeriodReport{p.Number, p.Score, p.Weight, countsOf(p.Counts)})

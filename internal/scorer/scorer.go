@@ -26,6 +26,7 @@ type Scorer struct {
 	shape    atomic.Pointer[shape]
 	learned  learned
 	running  atomic.Pointer[book]
+	over     atomic.Pointer[book]  // the last period that was scored, for its report
 	known    atomic.Pointer[known] // as of the last period that closed
 	tail     *tail
 	declared declared

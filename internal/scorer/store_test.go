@@ -36,6 +36,7 @@ type memory struct {
 	folded   map[int64]bool                           // samples
 	beacons  []period.Beacon
 	bursts   []period.Burst
+	reports  []period.Report
 	closings []period.Closing // as they were asked for
 	features map[string][]task.Features
 	lastID   int64
@@ -439,4 +440,38 @@ func (m *memory) mostTries() (most int) {
 		most = max(most, s.tries)
 	}
 	return most
+}
+
+func (m *memory) LastBursts(_ context.Context, miner hotkey.ID, task string, limit int) (list []period.Burst, err error) {
+	err = m.do("LastBursts", func() error {
+		for _, b := range slices.Backward(m.bursts) {
+			if b.Miner == miner && b.Task == task && len(list) < limit {
+				list = append(list, b)
+			}
+		}
+		return nil
+	})
+	return list, err
+}
+
+func (m *memory) SaveReport(_ context.Context, r period.Report) error {
+	return m.do("SaveReport", func() error {
+		m.reports = slices.DeleteFunc(m.reports, func(x period.Report) bool { return x.Validator == r.Validator })
+		m.reports = append(m.reports, r)
+		slices.SortStableFunc(m.reports, func(a, b period.Report) int {
+			switch {
+			case a.Own == b.Own:
+				return 0
+			case a.Own:
+				return -1
+			}
+			return 1
+		})
+		return nil
+	})
+}
+
+func (m *memory) Reports(context.Context) (list []period.Report, err error) {
+	err = m.do("Reports", func() error { list = slices.Clone(m.reports); return nil })
+	return list, err
 }

@@ -50,6 +50,8 @@ const (
 	// most checks are dropped, the newest first.
 	MaxPending      = 10_000
 	MaxPendingBytes = 512 << 20
+	// MaxReport is the most bytes of a report.
+	MaxReport = proto.MaxReport
 	// MaxState is the most bytes that a state may have.
 	MaxState = 4 << 10
 
@@ -146,6 +148,10 @@ type Store interface {
 	Beacons(ctx context.Context, period int64) ([]period.Beacon, error)
 	// Bursts lists what came of a period's beacons, in the order of writing.
 	Bursts(ctx context.Context, period int64) ([]period.Burst, error)
+	// SaveReport writes a validator's report in the place of its last, unless that is newer.
+	SaveReport(ctx context.Context, r period.Report) error
+	// Reports lists the newest report of each validator, this one's first.
+	Reports(ctx context.Context) ([]period.Report, error)
 	// LastBursts lists what came of one contender at the newest beacons, newest first.
 	LastBursts(ctx context.Context, miner hotkey.ID, task string, limit int) ([]period.Burst, error)
 	// Results lists the results of the last n scored periods, newest first,

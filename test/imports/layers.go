@@ -47,6 +47,7 @@ var layerOf = map[string]Layer{
 	"prompt":     Pure,
 	"proto":      Pure,
 	"refmodel":   Pure,
+	"report":     Pure,
 	"typo":       Pure,
 	"sampling":   Pure,
 	"score":      Pure,

@@ -180,6 +180,16 @@ func (f *Failing) SaveBeacon(ctx context.Context, b period.Beacon) (period.Beaco
 	return call(f, "SaveBeacon", func() (period.Beacon, error) { return f.next.SaveBeacon(ctx, b) })
 }
 
+// SaveReport implements store.Store.
+func (f *Failing) SaveReport(ctx context.Context, r period.Report) error {
+	return do(f, "SaveReport", func() error { return f.next.SaveReport(ctx, r) })
+}
+
+// Reports implements store.Store.
+func (f *Failing) Reports(ctx context.Context) ([]period.Report, error) {
+	return call(f, "Reports", func() ([]period.Report, error) { return f.next.Reports(ctx) })
+}
+
 // SaveBursts implements store.Store.
 func (f *Failing) SaveBursts(ctx context.Context, bursts []period.Burst) error {
 	return do(f, "SaveBursts", func() error { return f.next.SaveBursts(ctx, bursts) })

@@ -126,3 +126,27 @@ func testBeacons(t *testing.T, db Database) {
 	}
 	same(t, "bursts of a period that was dropped", must(s.Bursts(ctx, p.ID))(t), []period.Burst{})
 }
+
+func testReports(t *testing.T, db Database) {
+	s := open(t, db)
+	same(t, "reports of none", must(s.Reports(ctx))(t), []period.Report{})
+	own := period.Report{Validator: miner(9), Own: true, Period: 3, At: t0, Body: []byte("one")}
+	other := period.Report{Validator: miner(1), Period: 7, At: t0.Add(time.Hour), Body: []byte("other")}
+	for _, r := range []period.Report{own, other} {
+		if err := s.SaveReport(ctx, r); err != nil {
+			t.Fatal(err)
+		}
+	}
+	own.Period, own.At, own.Body = 4, t0.Add(time.Minute), []byte("two")
+	old := other
+	old.At, old.Body = t0, []byte("older than the one there is")
+	for _, r := range []period.Report{own, old} {
+		if err := s.SaveReport(ctx, r); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := s.SaveReport(ctx, period.Report{Validator: miner(2), Body: make([]byte, store.MaxReport+1)}); err == nil {
+		t.Error("a report that is too large was accepted")
+	}
+	same(t, "reports", must(s.Reports(ctx))(t), []period.Report{own, other})
+}

@@ -50,6 +50,7 @@ func Run(t *testing.T, create func(t *testing.T) Database) {
 		"Weights":           testWeights,
 		"States":            testStates,
 		"Beacons":           testBeacons,
+		"Reports":           testReports,
 		"Keys":              testKeys,
 		"Secrets":           testSecrets,
 		"Projects":          testProjects,

@@ -1,0 +1,161 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"strconv"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"vision/internal/hotkey"
+	"vision/internal/report"
+	"vision/internal/score"
+)
+
+const calculateAbout = `what a miner could expect to earn
+
+Takes the network as a validator's last signed report shows it, and adds a miner
+that shows this capacity at beacons, all others staying as they are. What it does
+not know of the miner is what the others on the task have; trust is taken to be
+earned already, as it is after some days.`
+
+// joins are --task flags.
+type joins []score.Joining
+
+func (j *joins) String() string { return "" }
+
+func (j *joins) Set(text string) error {
+	name, units, ok := strings.Cut(text, "=")
+	n, err := strconv.ParseFloat(units, 64)
+	if !ok || err != nil || !(n > 0) {
+		return fmt.Errorf("%q: want NAME=UNITS, with the units of work that the miner can do in a period, all validators together", text)
+	}
+	*j = append(*j, score.Joining{Task: name, Capacity: n})
+	return nil
+}
+
+// calculation is what the command prints.
+type calculation struct {
+	Validator hotkey.ID             `json:"validator"`
+	Period    int64                 `json:"period"`
+	At        time.Time             `json:"at"`
+	Mechanism string                `json:"mechanism"`
+	Weight    float64               `json:"weight"`           // in [0, 1]
+	Income    float64               `json:"income,omitempty"` // weight x --paid
+	Cost      float64               `json:"cost,omitempty"`
+	Profit    *float64              `json:"profit,omitempty"` // with --paid and --gpu-cost
+	Tasks     []score.EstimatedTask `json:"tasks"`
+}
+
+func runCalculate(ctx context.Context, t terminal, flags *flag.FlagSet, args []string) error {
+	where := addDataFlags(flags)
+	var tasks joins
+	flags.Var(&tasks, "task", "`NAME=UNITS`: a task, and the units of work a period that the miner can show; may be repeated")
+	url := flags.String("url", "", "a validator's API, in place of its data: http://HOST:PORT")
+	file := flags.String("report", "", "a file with a report, in place of both")
+	paid := flags.Float64("paid", 0, "what all miners together are paid a day, in whatever currency")
+	gpus := flags.Float64("gpus", 1, "how many GPUs the miner has")
+	cost := flags.Float64("gpu-cost", 0, "what one costs a day, in the same currency")
+	quality := flags.Float64("quality", 0, "quality with speed of its answers, 0 to 1.6; 0 takes what others have")
+	reliability := flags.Float64("reliability", 0, "part of requests that it answers, 0 to 1; 0 takes what others have")
+	as := flags.String("hotkey", "", "a miner that is there already: what it earns now is taken out")
+	asJSON := flags.Bool("json", false, "print JSON")
+	if _, err := parse(flags, args, 0, 0); err != nil {
+		return err
+	}
+	if len(tasks) == 0 {
+		return usagef("say --task NAME=UNITS: what would the miner do?")
+	}
+	var id hotkey.ID
+	if *as != "" {
+		var err error
+		if id, err = hotkey.ParseID(*as); err != nil {
+			return usagef("%v", err)
+		}
+	}
+	r, err := readReport(ctx, where, *url, *file)
+	if err != nil {
+		return err
+	}
+	out, err := r.Outcome()
+	if err != nil {
+		return err
+	}
+	for i := range tasks {
+		tasks[i].Quality, tasks[i].Reliability = *quality, *reliability
+	}
+	e, err := out.Estimate(id, tasks, *paid)
+	if err != nil {
+		return err
+	}
+	c := calculation{Validator: r.Validator, Period: r.Period, At: r.At, Mechanism: r.Mechanism, Weight: e.Weight, Income: e.Income, Cost: *gpus * *cost, Tasks: e.Tasks}
+	if given(flags, "paid") && given(flags, "gpu-cost") {
+		profit := c.Income - c.Cost
+		c.Profit = &profit
+	}
+	if *asJSON {
+		enc := json.NewEncoder(t.out)
+		enc.SetIndent("", "  ")
+		return enc.Encode(c)
+	}
+	return printCalculation(t.out, c, given(flags, "paid"))
+}
+
+func printCalculation(out io.Writer, c calculation, paid bool) error {
+	fmt.Fprintf(out, "By validator %s's report of period %d (%s, %s):\n\n", c.Validator.Short(), c.Period, c.At.Local().Format(time.DateTime), c.Mechanism)
+	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', tabwriter.AlignRight)
+	fmt.Fprintln(w, "TASK\tUNITS A PERIOD\tQUALITY\tRELIABILITY\tSHARE\tWEIGHT\t")
+	for _, t := range c.Tasks {
+		fmt.Fprintf(w, "%s\t%.0f\t%.3f\t%.3f\t%.2f%%\t%.4f\t\n", t.Task, t.Capacity, t.Quality, t.Reliability, 100*t.Share, t.Contribution)
+	}
+	if err := w.Flush(); err != nil {
+		return err
+	}
+	fmt.Fprintf(out, "\nExpected weight: %.4f of all miners' 1.\n", c.Weight)
+	if paid {
+		fmt.Fprintf(out, "Expected income: %.2f a day.\n", c.Income)
+	}
+	if c.Profit != nil {
+		fmt.Fprintf(out, "Cost: %.2f a day. Left: %.2f a day.\n", c.Cost, *c.Profit)
+	}
+	return nil
+}
+
+// readReport reads a validator's last report from where the flags say.
+func readReport(ctx context.Context, where dataFlags, url, file string) (report.Report, error) {
+	var body []byte
+	var err error
+	switch {
+	case file != "":
+		body, err = os.ReadFile(file)
+	case url != "":
+		body, err = fetchPublic(ctx, url, "/v1/vision/report")
+	default:
+		data, _, err := where.folder()
+		if err != nil {
+			return report.Report{}, err
+		}
+		st, err := openStore(ctx, data, true)
+		if err != nil {
+			return report.Report{}, err
+		}
+		defer st.Close()
+		list, err := st.Reports(ctx)
+		if err != nil {
+			return report.Report{}, err
+		}
+		if len(list) == 0 || !list[0].Own {
+			return report.Report{}, fmt.Errorf("there is no report yet: the first comes when a period was scored")
+		}
+		body = list[0].Body
+	}
+	if err != nil {
+		return report.Report{}, err
+	}
+	return report.Read(body)
+}

@@ -1,0 +1,204 @@
+package node
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"strings"
+	"time"
+
+	"vision/internal/daemon"
+	"vision/internal/fault"
+	"vision/internal/gateway"
+	"vision/internal/hotkey"
+	"vision/internal/period"
+	"vision/internal/proto"
+	"vision/internal/report"
+	"vision/internal/scorer"
+	"vision/internal/store"
+)
+
+// ReportConfig is how validators learn of one another's reports. They are public:
+// the gateway serves this validator's to everybody as well.
+type ReportConfig struct {
+	// Listen is where other validators may fetch this one's, host:port, over TLS
+	// on which both sides prove their hotkeys; nowhere if empty.
+	Listen string `yaml:"listen"`
+	// Peers are validators whose reports are fetched once a period, to see
+	// whether they score by the same rules.
+	Peers []ReportPeer `yaml:"peers"`
+}
+
+// ReportPeer is another validator.
+type ReportPeer struct {
+	// Address is its reports.listen, host:port.
+	Address string `yaml:"address"`
+	// Hotkey is who it proves to be.
+	Hotkey hotkey.ID `yaml:"hotkey"`
+}
+
+func (c ReportConfig) check(report func(field, format string, args ...any)) {
+	if c.Listen != "" {
+		checkListen("reports.listen", c.Listen, report)
+	}
+	for i, p := range c.Peers {
+		at := fmt.Sprintf("reports.peers[%d].", i)
+		checkAnnounce(at+"address", p.Address, report)
+		if p.Hotkey.IsZero() {
+			report(at+"hotkey", "is missing: say which validator it must prove to be")
+		}
+	}
+}
+
+// explainPath is followed by a hotkey.
+const explainPath = "/v1/vision/explain/"
+
+// reportPages serves the last report and what follows from it for each miner,
+// to everybody, beside other pages.
+type reportPages struct {
+	store store.Store
+	next  gateway.Pages // nil: nothing else
+}
+
+// Has implements gateway.Pages.
+func (p reportPages) Has(path string) bool {
+	return path == proto.ReportPath || strings.HasPrefix(path, explainPath) || p.next != nil && p.next.Has(path)
+}
+
+// ServeHTTP implements gateway.Pages.
+func (p reportPages) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	switch {
+	case r.URL.Path == proto.ReportPath:
+		p.report(w, r)
+	case strings.HasPrefix(r.URL.Path, explainPath):
+		p.explain(w, r)
+	default:
+		p.next.ServeHTTP(w, r)
+	}
+}
+
+func (p reportPages) report(w http.ResponseWriter, r *http.Request) {
+	list, err := p.store.Reports(r.Context())
+	if err == nil && (len(list) == 0 || !list[0].Own) {
+		err = fault.New(fault.NotFound, "no_report", "There is no report yet: the first comes when a period was scored.")
+	}
+	if err != nil {
+		fail(w, err)
+		return
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Cache-Control", "no-cache")
+	w.Header().Set("Etag", fmt.Sprintf(`"%d-%d"`, list[0].Period, list[0].At.UnixNano()))
+	http.ServeContent(w, r, "", time.Time{}, strings.NewReader(string(list[0].Body)))
+}
+
+func (p reportPages) explain(w http.ResponseWriter, r *http.Request) {
+	id, err := hotkey.ParseID(strings.TrimPrefix(r.URL.Path, explainPath))
+	if err != nil {
+		fail(w, fault.New(fault.Invalid, "invalid_hotkey", "The path ends in no hotkey: %v.", err))
+		return
+	}
+	e, err := scorer.Explain(r.Context(), p.store, id)
+	if err != nil {
+		fail(w, err)
+		return
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Cache-Control", "no-cache")
+	_ = json.NewEncoder(w).Encode(e)
+}
+
+// fail answers with an error as the API does. What went wrong inside is nobody's business.
+func fail(w http.ResponseWriter, err error) {
+	status, code, message := http.StatusInternalServerError, "internal_error", "Something went wrong here. Try again later."
+	var f *fault.Error
+	if errors.As(err, &f) && (f.Kind == fault.NotFound || f.Kind == fault.Invalid) {
+		status, code, message = http.StatusNotFound, f.Code, f.Message
+		if f.Kind == fault.Invalid {
+			status = http.StatusBadRequest
+		}
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(status)
+	_ = json.NewEncoder(w).Encode(map[string]any{"error": map[string]any{"message": message, "type": "invalid_request_error", "code": code, "param": nil}})
+}
+
+// addReports lets other validators fetch this one's reports, and fetches theirs.
+func (v *Validator) addReports() {
+	if v.config.Reports.Listen != "" {
+		everybody := func(hotkey.ID) error { return nil }
+		v.reports = v.serveTLS("reports", v.config.Reports.Listen, reportPages{store: v.store}, everybody)
+	}
+	if len(v.config.Reports.Peers) > 0 {
+		v.group.Add(daemon.Component{Name: "other validators' reports", Serve: v.followReports})
+	}
+}
+
+// followReports fetches other validators' reports until ctx ends.
+func (v *Validator) followReports(ctx context.Context) error {
+	told := map[hotkey.ID]string{}
+	for {
+		for _, p := range v.config.Reports.Peers {
+			within, cancel := context.WithTimeout(ctx, 30*time.Second)
+			differs, err := v.fetchReport(within, p)
+			cancel()
+			switch {
+			case ctx.Err() != nil:
+				return nil
+			case err != nil:
+				v.Log.Info("another validator's report is not to be had", "validator", p.Hotkey.String(), "err", err)
+			case differs != told[p.Hotkey]:
+				if told[p.Hotkey] = differs; differs != "" {
+					v.Log.Warn("another validator scores by other rules, so its weights and this one's will disagree", "validator", p.Hotkey.String(), "how", differs)
+				} else {
+					v.Log.Info("another validator scores by the same rules again", "validator", p.Hotkey.String())
+				}
+			}
+		}
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-time.After(max(v.config.Period/2, time.Second)):
+		}
+	}
+}
+
+// fetchReport fetches and keeps one validator's report, and says how its rules
+// differ from ours.
+func (v *Validator) fetchReport(ctx context.Context, p ReportPeer) (differs string, err error) {
+	r, err := http.NewRequestWithContext(ctx, http.MethodGet, "https://"+p.Address+proto.ReportPath, nil)
+	if err != nil {
+		return "", err
+	}
+	answer, err := v.clients.For(p.Hotkey).Do(r)
+	if err != nil {
+		return "", err
+	}
+	defer answer.Body.Close()
+	if answer.StatusCode != http.StatusOK {
+		return "", fmt.Errorf("it answered %s", answer.Status)
+	}
+	body, err := io.ReadAll(io.LimitReader(answer.Body, proto.MaxReport+1))
+	if err != nil {
+		return "", err
+	}
+	theirs, err := report.Read(body)
+	if err != nil {
+		return "", err
+	}
+	if theirs.Validator != p.Hotkey {
+		return "", fmt.Errorf("it is the report of %s", theirs.Validator)
+	}
+	if err := v.store.SaveReport(ctx, period.Report{Validator: p.Hotkey, Period: theirs.Period, At: theirs.At, Body: body}); err != nil {
+		return "", err
+	}
+	m, err := v.config.Mechanism.Make()
+	if err != nil {
+		return "", err
+	}
+	ours := report.Report{Mechanism: m.Name(), Parameters: report.ParametersOf(m)}
+	return ours.Differs(&theirs), nil
+}

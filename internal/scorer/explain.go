@@ -1,0 +1,267 @@
+package scorer
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"vision/internal/fault"
+	"vision/internal/hotkey"
+	"vision/internal/report"
+	"vision/internal/score"
+)
+
+// Explanation is one miner's standing in words and numbers, by the validator's
+// last signed report.
+type Explanation struct {
+	Hotkey    hotkey.ID         `json:"hotkey"`
+	Validator hotkey.ID         `json:"validator"`
+	Period    int64             `json:"period"`
+	At        time.Time         `json:"at"`
+	Mechanism string            `json:"mechanism"`
+	Weight    float64           `json:"weight"`
+	Sentences []string          `json:"sentences"` // of the miner as a whole
+	Tasks     []TaskExplanation `json:"tasks"`
+	Advice    []Advice          `json:"advice"` // what would raise the weight, the most first
+}
+
+// TaskExplanation is a miner on one task.
+type TaskExplanation struct {
+	Task      string         `json:"task"`
+	Sentences []string       `json:"sentences"`
+	Beacons   []BeaconRecord `json:"beacons"` // that asked anything, newest first
+}
+
+// BeaconRecord is what came of a miner at one beacon.
+type BeaconRecord struct {
+	At        time.Time `json:"at"`
+	Asked     int       `json:"asked"`     // customers' requests under way among them
+	Customers int       `json:"customers"` // of them
+	Answered  int       `json:"answered"`  // whole, whenever
+	Late      int       `json:"late"`      // of those, too late to count
+}
+
+// Advice is one thing that would raise the weight, all others staying as they are.
+type Advice struct {
+	Task     string  `json:"task"`
+	Lever    string  `json:"lever"`
+	Now      float64 `json:"now"`
+	Then     float64 `json:"then"`
+	Gain     float64 `json:"gain"` // of weight
+	Sentence string  `json:"sentence"`
+}
+
+// mostBeacons is how many of a contender's are looked back on.
+const mostBeacons = 20
+
+// Explain turns a miner's state into sentences. A miner that the last report
+// does not know is a fault of kind NotFound, as is there being no report.
+func Explain(ctx context.Context, st Evidence, id hotkey.ID) (Explanation, error) {
+	r, err := ownReport(ctx, st)
+	if err != nil {
+		return Explanation{}, err
+	}
+	m, err := r.Rules()
+	if err != nil {
+		return Explanation{}, err
+	}
+	out, err := r.Outcome()
+	if err != nil {
+		return Explanation{}, err
+	}
+	of, ok := out.Explain(id)
+	if !ok {
+		return Explanation{}, fault.New(fault.NotFound, "miner_not_found", "nothing is known of miner %s: it has not contended yet, or not lately", id)
+	}
+	e := Explanation{Hotkey: id, Validator: r.Validator, Period: r.Period, At: r.At, Mechanism: r.Mechanism, Weight: of.Weight,
+		Tasks: []TaskExplanation{}, Advice: []Advice{}}
+	rank, earning := 1, 0
+	for _, w := range out.Weights {
+		if w.Weight > 0 {
+			earning++
+		}
+		if w.Weight > of.Weight {
+			rank++
+		}
+	}
+	if of.Weight > 0 {
+		e.say("It earns %s of what this validator pays, number %d of %d miners that earn anything.", percent(of.Weight), rank, earning)
+	} else {
+		e.say("It earns nothing from this validator.")
+	}
+	for i := range of.Tasks {
+		f := &of.Tasks[i]
+		if h := f.Hardened; h != nil && h.Slashed && i == 0 {
+			e.say("It was found to cheat, and earns nothing on any task until period %d is over. This is period %d.", h.SlashedUntil, r.Period)
+		}
+		t, err := explainTask(ctx, st, m, &r, f)
+		if err != nil {
+			return e, err
+		}
+		e.Tasks = append(e.Tasks, t)
+	}
+	advice, _ := out.Advise(id)
+	for _, a := range advice {
+		if a.Gain > 0 || a.Now == 0 {
+			e.Advice = append(e.Advice, Advice{a.Task, string(a.Lever), a.Now, a.Then, a.Gain, advise(a, of.Weight)})
+		}
+	}
+	return e, nil
+}
+
+func (e *Explanation) say(format string, args ...any) {
+	e.Sentences = append(e.Sentences, fmt.Sprintf(format, args...))
+}
+
+// explainTask explains one task: what was asked, delivered, credited, and why.
+func explainTask(ctx context.Context, st Evidence, m score.Mechanism, r *report.Report, f *score.Factors) (TaskExplanation, error) {
+	t := TaskExplanation{Task: f.Task, Beacons: []BeaconRecord{}}
+	say := func(format string, args ...any) { t.Sentences = append(t.Sentences, fmt.Sprintf(format, args...)) }
+	unit := unitOf(r, f.Task)
+	say("It brings %s of the weight: %s of the task, which pays %s of all.", percent(f.Contribution), percent(f.CubedShare), percent(f.PaidTaskWeight))
+	h := f.Hardened
+	if h == nil {
+		say("It declares %d %s a period, of which %d count for this validator.", f.Declared, unit, f.Capacity)
+		say("%d scored periods average to %.3f, of which %s counts for their number.", len(f.Periods), f.History.Mean, percent(f.History.Factor))
+		say("%d checks found a quality of %.3f, and a speed factor of %.3f.", f.Quality.Checks, f.Quality.Mean, f.Quality.Speed)
+		say("Effective volume: quality x speed %.4f x periods %.4f x capacity %d = %.1f.", f.Quality.Combined, f.History.Score, f.Capacity, f.EffectiveVolume)
+		return t, nil
+	}
+	say("It declares %d %s a period to all validators; with its slots and the task's maximum, at most %.0f can be credited.", f.Declared, unit, h.Ceiling)
+	if h.Beacons == 0 {
+		say("No beacon has asked it for anything yet, so nothing is credited.")
+	} else {
+		say("The last beacon asked for %d requests at once and %d were answered in time: it tested %.0f %s a period, and %.0f were shown.", h.Asked, h.Delivered, h.Level, unit, h.Evidence)
+		say("Credited are %.0f, give or take %.0f; answers at beacons that take longer than usual leave %s of it, their length %s: %.0f are paid.",
+			h.Credited, h.StdErr, percent(h.SlowFactor), percent(h.Brevity), h.Paid)
+		if h.Newcomer {
+			say("It is new: its credit grows fast until a beacon is not answered in full, or all is shown.")
+		}
+	}
+	if h.Scored == 0 {
+		say("No period has a score yet, for nothing was asked outside beacons.")
+	} else {
+		say("It answers %s of what is asked, by volume over past periods; the last period's score is %.3f.", percent(h.Reliability), h.LastScore)
+	}
+	say("%d checks found a quality with speed of %.3f in those that passed; %s of checks fail, which leaves %s of it.", f.Quality.Checks, h.Passing, percent(h.FailureRate), percent(h.FailureFactor))
+	say("%d passed checks make its trust %s.", h.TrustedChecks, percent(h.Trust))
+	if h.Audit > 10 {
+		say("The evidence that it cheats is %.3g; at %.3g it earns nothing for a day or more.", h.Audit, h.AuditLimit)
+	}
+	if h.SlashedHere {
+		say("Its answers to this task are why it was found to cheat.")
+	} else if h.SlashedUntil > 0 && !h.Slashed {
+		say("It was found to cheat once, and has been paid again since period %d.", h.SlashedUntil+1)
+	}
+	say("Effective volume: quality %.4f x reliability %.4f x trust %.4f x paid %.1f = %.1f.", f.Quality.Combined, h.Reliability, h.Trust, h.Paid, f.EffectiveVolume)
+
+	bursts, err := st.LastBursts(ctx, f.Hotkey, f.Task, mostBeacons)
+	if err != nil {
+		return t, fmt.Errorf("read what came of beacons: %w", err)
+	}
+	at := map[int64]time.Time{}
+	lost := 0
+	for i := range bursts {
+		b := &bursts[i]
+		if _, known := at[b.Beacon]; !known {
+			beacons, err := st.Beacons(ctx, b.Period)
+			if err != nil {
+				return t, fmt.Errorf("read beacons: %w", err)
+			}
+			for _, one := range beacons {
+				at[one.ID] = one.At
+			}
+		}
+		rec := BeaconRecord{At: at[b.Beacon], Asked: b.Asked + b.InFlight, Customers: b.InFlight, Answered: len(b.Answers) + b.InFlight}
+		if by, ok := m.(deadliner); ok {
+			if offer, state, err := contenderIn(r, m, f); err == nil {
+				for _, a := range b.Answers {
+					if limit, err := by.Deadline(state, offer, a.Served); err == nil && a.Elapsed > limit {
+						rec.Late++
+					}
+				}
+			}
+		}
+		if rec.Answered-rec.Late < rec.Asked {
+			lost++
+			if lost <= 3 {
+				say("It lost credit at %s: of %d requests asked at once, %d were not answered and %d too late.",
+					rec.At.UTC().Format(time.DateTime), rec.Asked, rec.Asked-rec.Answered, rec.Late)
+			}
+		}
+		t.Beacons = append(t.Beacons, rec)
+	}
+	if lost > 3 {
+		say("It lost credit at %d of the last %d beacons.", lost, len(bursts))
+	}
+	return t, nil
+}
+
+// deadliner is a mechanism that says when an answer to a beacon is late.
+type deadliner interface {
+	Deadline(known score.State, offer score.Offer, served int64) (time.Duration, error)
+}
+
+// contenderIn finds a contender in a report.
+func contenderIn(r *report.Report, m score.Mechanism, f *score.Factors) (score.Offer, score.State, error) {
+	for i := range r.Tasks {
+		for j := range r.Tasks[i].Contenders {
+			if c := &r.Tasks[i].Contenders[j]; r.Tasks[i].Task == f.Task && c.Hotkey == f.Hotkey {
+				state, err := c.Remembered(m)
+				return c.Offer, state, err
+			}
+		}
+	}
+	return score.Offer{}, nil, fault.New(fault.NotFound, "miner_not_found", "the report does not know it")
+}
+
+func unitOf(r *report.Report, name string) string {
+	for _, t := range r.Tasks {
+		if t.Task == name && t.Unit != "" {
+			return t.Unit + "s"
+		}
+	}
+	return "units"
+}
+
+// percent writes a fraction for people.
+func percent(x float64) string {
+	switch {
+	case x >= 0.0995:
+		return fmt.Sprintf("%.0f%%", 100*x)
+	case x >= 0.001:
+		return fmt.Sprintf("%.1f%%", 100*x)
+	case x > 0:
+		return fmt.Sprintf("%.4f%%", 100*x)
+	}
+	return "0%"
+}
+
+// advise says what changing one thing would do.
+func advise(a score.Advice, weight float64) string {
+	what := map[score.Lever]string{
+		score.LeverCapacity:    "Show 10% more at beacons, and declare it",
+		score.LeverCredit:      "Answer every beacon in full until all is credited that can be",
+		score.LeverCertainty:   "Answer beacons alike each time: what varies is held back",
+		score.LeverSlowdown:    "Answer as fast at beacons as at other times",
+		score.LeverReliability: "Refuse and fail no requests",
+		score.LeverFailures:    "Let no check fail: serve the task's model as it is specified",
+		score.LeverQuality:     "Serve the task's model as it is specified: quality 1",
+		score.LeverSpeed:       "Be as fast as the fastest on the task",
+		score.LeverHistory:     "Stay: trust comes with checked answers, and history with periods",
+	}[a.Lever]
+	if what == "" {
+		what = "Raise " + string(a.Lever)
+	}
+	if a.Gain <= 0 {
+		return fmt.Sprintf("%s: %s (%s). Alone it changes nothing, for something else is 0 as well.", a.Task, what, change(a))
+	}
+	return fmt.Sprintf("%s: %s (%s): %s more of what is paid, %s in place of %s.", a.Task, what, change(a), percent(a.Gain), percent(a.Weight), percent(weight))
+}
+
+func change(a score.Advice) string {
+	if a.Then > 10 {
+		return fmt.Sprintf("%.0f becomes %.0f", a.Now, a.Then)
+	}
+	return fmt.Sprintf("%.3f becomes %.3f", a.Now, a.Then)
+}
