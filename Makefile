@@ -5,7 +5,7 @@ STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 FUZZTIME    ?= 5s
 EVALFLAGS   ?= --honest 60 --cheats 12 --calibration 80 --lifetimes 2000 --draws 100
 
-.PHONY: check build format generate tidy lint vet staticcheck vulncheck test race kill bits fuzz bench newcomer interop openapi browser llama eval
+.PHONY: check build format generate tidy lint vet staticcheck vulncheck test race kill lifetimes bits fuzz bench newcomer interop openapi browser llama eval
 
 check:
 	bash test/unchanged.sh $(MAKE) --no-print-directory format generate
@@ -43,7 +43,11 @@ race:
 
 # Programs are killed more often than the usual tests do it.
 kill:
-	VISION_KILLS=25 go test -count=1 -v -run '^(TestKill|TestKillPayers|TestNothingAcknowledgedIsLostByKilling)$$' ./internal/store/sqlite ./cmd/vision
+	VISION_KILLS=25 go test -count=1 -v -run '^(TestKill|TestKillPayers|TestKillJudges|TestNothingAcknowledgedIsLostByKilling)$$' ./internal/store/sqlite ./cmd/vision
+
+# Honest miners are convicted as rarely as is promised, by the default rules.
+lifetimes:
+	VISION_LIFETIMES=100000 go test -count=1 -v -run '^TestManyHonestLifetimes$$' ./internal/judgement
 
 # Scores must have the same bits on every machine.
 bits:

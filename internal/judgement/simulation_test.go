@@ -3,7 +3,9 @@ package judgement
 import (
 	"math"
 	"math/rand/v2"
+	"os"
 	"slices"
+	"strconv"
 	"testing"
 )
 
@@ -33,8 +35,7 @@ var worst = map[string]draw{
 		return math.Exp(r.NormFloat64() - 0.5)
 	},
 	"bold play": func(r *rand.Rand, s State) float64 { // just as much as is needed, if one response can do it
-		need := 100 / s.Wealth()
-		return win(min(max(need*2, 1.1), 30))(r, s)
+		return win(min(max(200/s.Wealth(), 1.1), 30))(r, s)
 	},
 	"timid play": func(r *rand.Rand, s State) float64 { // wins often and little, loses seldom and all
 		if r.Float64() < 0.1 {
@@ -46,10 +47,20 @@ var worst = map[string]draw{
 
 // Over lifetimes of 400 checked responses of honest miners, at most the stated
 // share is ever convicted, and ever watched, whatever the distribution. Alpha
-// is 1% here, for a rate of 1 in 10,000 would hardly show.
+// is 1% here, for a rate of 1 in 10,000 would hardly show in so few.
 func TestHonestLifetimes(t *testing.T) {
-	const lifetimes, length = 3000, 400
-	r := Rules{Alpha: 0.01, Watch: 20, Clip: 30, Redeem: 200}
+	honestLifetimes(t, Rules{Alpha: 0.01, Watch: 20, Clip: 30, Redeem: 200}, 3000)
+}
+
+// The same by the default rules, in as many lifetimes as VISION_LIFETIMES says:
+// `make lifetimes`.
+func TestManyHonestLifetimes(t *testing.T) {
+	n, _ := strconv.Atoi(os.Getenv("VISION_LIFETIMES"))
+	honestLifetimes(t, Default(), max(n, 100))
+}
+
+func honestLifetimes(t *testing.T, r Rules, lifetimes int) {
+	const length = 400
 	for name, next := range worst {
 		rng := rand.New(rand.NewPCG(1, uint64(len(name))))
 		convicted, watched := 0, 0
@@ -73,12 +84,12 @@ func TestHonestLifetimes(t *testing.T) {
 		for what, c := range map[string]struct{ got, bound float64 }{
 			"convicted": {float64(convicted), r.Alpha}, "watched": {float64(watched), 1 / r.Watch},
 		} {
-			mean := c.bound * lifetimes
-			if most := mean + 4*math.Sqrt(mean); c.got > most {
+			mean := c.bound * float64(lifetimes)
+			if most := mean + 4*math.Sqrt(mean) + 2; c.got > most {
 				t.Errorf("%s: %v of %d honest lifetimes %s, want at most %.0f", name, c.got, lifetimes, what, mean)
 			}
 		}
-		t.Logf("%-18s convicted %.2f%%, watched %.2f%% of honest lifetimes", name, 100*float64(convicted)/lifetimes, 100*float64(watched)/lifetimes)
+		t.Logf("%-18s convicted %d, watched %d of %d honest lifetimes", name, convicted, watched, lifetimes)
 	}
 }
 
