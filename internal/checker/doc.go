@@ -23,7 +23,9 @@
 //   - Detail holds counts and ids' positions, never text.
 //   - Whatever a miner sends, judging it is bounded in time and memory.
 //
-// Tests for text are e-values: for an honest miner their expected value is at
+// What a reference says becomes positions, and the package evidence below this
+// one turns positions and bounds (calibration) into evidence; eval measures all
+// of it by label. Tests for text are e-values: for an honest miner their expected value is at
 // most 1 as long as the bounds on honest noise hold, whatever the prompt.
 // docs/verification.md has the formulas and what was measured with them.
 package checker

@@ -183,3 +183,32 @@ func TestLikeness(t *testing.T) {
 		t.Errorf("counts that do not add up: %v", err)
 	}
 }
+
+// What was measured on texts that are read into tokens again bounds them as it
+// is; what was measured on ids gets an allowance for that.
+func TestTextsAreMeasuredToo(t *testing.T) {
+	sure := evidence.Position{Best: true, Gap: 5}
+	for _, ids := range []bool{true, false} {
+		c := Counts{Name: "x"}
+		r := &evidence.Response{IDs: ids}
+		for range 100 {
+			r.Positions = append(r.Positions, sure)
+		}
+		for range 60 {
+			c.Add(r, 0.02)
+		}
+		other := Counts{Name: "y"}
+		other.Add(&evidence.Response{IDs: true, Positions: []evidence.Position{sure, {Gap: 5, Deficit: 0.1}}}, 0.02)
+		f := &File{Noise: 0.02, Stacks: []Counts{c}, Alternatives: []Counts{other}}
+		f.Fill()
+		b := f.Bounds()
+		if b.Greedy == nil || b.Greedy.Text == ids || c.Positions != 6000 || (c.Text == 6000) == ids {
+			t.Errorf("ids %v: %+v", ids, c)
+		}
+		differs := &evidence.Response{Positions: []evidence.Position{{Gap: 5, Deficit: 0.1}}}
+		exact := &evidence.Response{IDs: true, Positions: differs.Positions}
+		if text, own := b.Weigh(differs).E, b.Weigh(exact).E; ids != (text < own) {
+			t.Errorf("ids %v: evidence of a text %v, of ids %v", ids, text, own)
+		}
+	}
+}

@@ -20,6 +20,7 @@ type Counts struct {
 	Version   string `json:"version,omitempty"` // of the engine, as the operator gives it
 	Responses int    `json:"responses"`
 	Positions int    `json:"positions"`
+	Text      int    `json:"text,omitempty"` // of the positions, those of texts that were read into tokens again
 
 	Greedy  []Count `json:"greedy,omitempty"`  // test A, by evidence.Bin of the gap
 	Redrawn []Count `json:"redrawn,omitempty"` // test B, by evidence.RedrawnBin
@@ -34,9 +35,8 @@ type Parting struct {
 	Parted int `json:"parted,omitempty"`
 }
 
-// Add counts a response. Only positions of the miner's own ids count; noise
-// decides, as in evidence, what is far. A response with guilt is an error of
-// whoever declared its stack honest.
+// Add counts a response; noise decides, as in evidence, what is far. A response
+// with guilt is an error of whoever declared its stack honest.
 func (c *Counts) Add(r *evidence.Response, noise float64) {
 	c.Responses++
 	if r.Replay != nil {
@@ -48,9 +48,6 @@ func (c *Counts) Add(r *evidence.Response, noise float64) {
 	bounds := evidence.Bounds{Noise: noise}
 	for i := range r.Positions {
 		p := &r.Positions[i]
-		if !r.IDs && !p.Exact {
-			continue
-		}
 		switch {
 		case r.Temperature == 0:
 			count(&c.Greedy, evidence.Bin(p.Gap), bounds.GreedyOutcome(p))
@@ -60,6 +57,9 @@ func (c *Counts) Add(r *evidence.Response, noise float64) {
 			continue
 		}
 		c.Positions++
+		if !r.IDs && !p.Exact {
+			c.Text++
+		}
 	}
 }
 

@@ -154,6 +154,9 @@ func (f *File) table(honest []evidence.Odds, of func(*Counts) []Count) *evidence
 		return nil
 	}
 	t := &evidence.Table{Honest: [evidence.Bins]evidence.Odds(honest)}
+	for _, c := range f.Stacks {
+		t.Text = t.Text || c.Text >= leastPositions
+	}
 	for i := range f.Alternatives {
 		if list := of(&f.Alternatives[i]); len(list) == evidence.Bins {
 			t.Cheats = append(t.Cheats, rates(list))
@@ -250,7 +253,7 @@ func (f *File) check() error {
 				return fmt.Errorf("the calibration's %w, of %s", err, c.Name)
 			}
 		}
-		if c.Replay.Same < 0 || c.Replay.Parted < 0 {
+		if c.Replay.Same < 0 || c.Replay.Parted < 0 || c.Text < 0 || c.Text > c.Positions {
 			return fmt.Errorf("the calibration's counts of %s do not add up", c.Name)
 		}
 	}

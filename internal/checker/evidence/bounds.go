@@ -21,6 +21,7 @@ const DefaultReplay = 0.01
 // Table is what was measured of a test, by Bin: what honest miners stay below,
 // and how often alternatives differ.
 type Table struct {
+	Text   bool // what reading a text into tokens again does is part of what was measured
 	Honest [Bins]Odds
 	Cheats [][Bins]Odds
 }
@@ -100,7 +101,7 @@ func (b *Bounds) redrawnOdds(bin int, exact bool) (honest Odds, others []Odds) {
 }
 
 func (t *Table) at(bin int, exact bool) (honest Odds, others []Odds) {
-	honest = measured(t.Honest[bin], exact)
+	honest = measured(t.Honest[bin], exact || t.Text)
 	for i := range t.Cheats {
 		others = append(others, t.Cheats[i][bin])
 	}
