@@ -25,3 +25,20 @@ func BenchmarkRun(b *testing.B) {
 		})
 	}
 }
+
+// BenchmarkLarge plays 256 miners on 20 tasks. Its target is a minute on one core.
+func BenchmarkLarge(b *testing.B) {
+	m, err := score.Named("vision7", nil)
+	if err != nil {
+		b.Fatal(err)
+	}
+	w := Default(m)
+	w.Miners, w.Tasks = 256, Services(20)
+	for b.Loop() {
+		r, err := Play(w)
+		if err != nil {
+			b.Fatal(err)
+		}
+		b.ReportMetric(float64(r.Customers+r.Probes), "requests/op")
+	}
+}
