@@ -103,9 +103,6 @@ func (s *Sim) sendOne(id int32) {
 	c := &s.contenders[k.contender]
 	task := int(s.seats[c.seat].task)
 	wish := s.world.draw(s.validators, task)
-	if s.world.Even {
-		wish.units = int32(max(heavyTailed(s.validators, s.world.Tasks[task].Units, evenSpread), 1))
-	}
 	q := s.take()
 	s.requests[q] = request{kind: bursting, validator: c.validator, task: int32(task), units: wish.units, prompt: wish.prompt, repeated: wish.repeated, arrived: s.now, parent: -1, talk: -1, home: -1, burst: id}
 	k.asked++

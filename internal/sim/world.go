@@ -39,7 +39,6 @@ type World struct {
 	Sampling sampling.Config
 
 	Window float64 // seconds for which a beacon asks: what is answered sooner is asked for again
-	Even   bool    // requests of a beacon are about equally long
 	Apart  bool    // beacons come for each validator and task alone, not for all at once
 
 	Margin   float64 // what the honest protagonist earns above its cost, as a share of it
@@ -68,16 +67,15 @@ func (s Service) Lone() float64 { return s.Prompt + s.Units*s.PerUnit }
 
 // Constants of all worlds.
 const (
-	gpuSlots   = 8    // requests that one GPU holds at once
-	gpuKnee    = 24   // running 24 more on one GPU makes each take twice as long: 1.29 times at 8
-	overhead   = 0.5  // seconds that a task grants each answer beyond its work
-	leeway     = 1.2  // the task's mean pace, in that of a request alone
-	warmth     = 0.15 // of a prompt's service where its beginning is in the cache
-	tries      = 3    // miners that one customer's request is put to
-	evenSpread = 0.1  // sigma of the logarithm of the work of a beacon's requests, where World.Even
-	apiPace    = 1.1  // of an outside API, in service alone
-	apiDelay   = 0.25 // seconds that relaying adds
-	apiCaught  = 0.9  // chance that a check catches an API's answer where the task is salted
+	gpuSlots  = 8    // requests that one GPU holds at once
+	gpuKnee   = 24   // running 24 more on one GPU makes each take twice as long: 1.29 times at 8
+	overhead  = 0.5  // seconds that a task grants each answer beyond its work
+	leeway    = 1.2  // the task's mean pace, in that of a request alone
+	warmth    = 0.15 // of a prompt's service where its beginning is in the cache
+	tries     = 3    // miners that one customer's request is put to
+	apiPace   = 1.1  // of an outside API, in service alone
+	apiDelay  = 0.25 // seconds that relaying adds
+	apiCaught = 0.9  // chance that a check catches an API's answer where the task is salted
 )
 
 // Default is the world of all published figures: 60 operators, 5 validators,
