@@ -1,7 +1,7 @@
 """The labelled classes of answers: who answers, with what, and how.
 
-Prompts below CALIBRATION are for honest stacks that noise is measured on; all
-others are for the test, the stacks held out and the cheats.
+Prompts below CALIBRATION are for the honest stack that noise is measured on, the
+noisiest; all others are for the test, the stacks held out and the cheats.
 """
 
 import dataclasses
@@ -29,43 +29,42 @@ small = Stack(batch=16)
 wide = Stack(batch=32, flash=True)
 
 CLASSES = {
-    # Honest, temperature 0: the first group calibrates, the second is held out.
-    "honest-bf16-batch16": Class("claim-bf16", small, 400, calibrates=True),
-    "honest-f16-batch8": Class("claim", Stack(batch=8), 300, calibrates=True),
-    "honest-f16-batch1": Class("claim", Stack(batch=1), 100, calibrates=True),
-    "honest-f16-batch8-2threads": Class("claim", Stack(batch=8, threads=2), 100, calibrates=True),
+    # Honest, temperature 0: the noisiest calibrates, the others are held out.
+    "honest-bf16-batch16": Class("claim-bf16", small, 600, calibrates=True),
     "honest-bf16-batch32-flash": Class("claim-bf16", wide, 1400),
-    "honest-bf16-batch24-kv32": Class("claim-bf16", Stack(batch=24, kv="f32"), 1000, skip=1500),
-    "honest-f32-batch16-kv32": Class("claim-f32", Stack(batch=16, kv="f32"), 300),
+    "honest-bf16-batch24-kv32": Class("claim-bf16", Stack(batch=24, kv="f32"), 600, skip=1500),
+    "honest-f32-batch16-kv32": Class("claim-f32", Stack(batch=16, kv="f32"), 100, skip=2200),
+    "honest-f16-batch8": Class("claim", Stack(batch=8), 100, skip=2300),
+    "honest-f16-batch8-2threads": Class("claim", Stack(batch=8, threads=2), 100, skip=2400),
+    "honest-f16-batch1": Class("claim", Stack(batch=1), 100, skip=2500),
     # Cheats, temperature 0.
-    "q4": Class("q4", small, 200),
-    "q3": Class("q3", small, 200),
-    "q2": Class("q2", small, 200),
-    "pruned": Class("pruned", small, 200),
-    "tuned": Class("tuned", small, 200),
-    "q6": Class("q6", small, 200),
-    "q8": Class("q8", small, 200),
-    "q5": Class("q5", small, 200),
-    "q4_0": Class("q4_0", small, 200),
+    "q4": Class("q4", small, 300),
+    "q3": Class("q3", small, 300),
+    "q2": Class("q2", small, 300),
+    "pruned": Class("pruned", small, 300),
+    "tuned": Class("tuned", small, 300),
+    "q6": Class("q6", small, 300),
+    "q8": Class("q8", small, 300),
+    "q5": Class("q5", small, 300),
+    "q4_0": Class("q4_0", small, 300),
     # The same and others at temperature 1 and 0.7.
-    "honest-bf16-batch16-t1": Class("claim-bf16", small, 200, 1.0, calibrates=True),
     "honest-bf16-batch32-flash-t1": Class("claim-bf16", wide, 500, 1.0),
     "honest-bf16-batch32-flash-t0.7": Class("claim-bf16", wide, 300, 0.7),
     "honest-bf16-batch32-flash-t1-p0.9": Class("claim-bf16", wide, 200, 1.0, top_p=0.9),
-    "q4-t1": Class("q4", small, 200, 1.0),
-    "q3-t1": Class("q3", small, 200, 1.0),
-    "q2-t1": Class("q2", small, 200, 1.0),
-    "pruned-t1": Class("pruned", small, 200, 1.0),
-    "tuned-t1": Class("tuned", small, 200, 1.0),
-    "q6-t1": Class("q6", small, 200, 1.0),
-    "temperature-0.7-for-1": Class("claim-bf16", small, 200, 1.0, 0.7),
-    "temperature-0.9-for-1": Class("claim-bf16", small, 200, 1.0, 0.9),
-    "temperature-1.1-for-1": Class("claim-bf16", small, 200, 1.0, 1.1),
-    "temperature-1-for-0.7": Class("claim-bf16", small, 200, 0.7, 1.0),
-    "greedy-for-1": Class("claim-bf16", small, 200, 1.0, 0.0),
-    "q4-t0.7": Class("q4", small, 200, 0.7),
-    "q3-t0.7": Class("q3", small, 200, 0.7),
-    "never-ends": Class("claim-bf16", small, 200, pads=True),
-    "never-ends-t1": Class("claim-bf16", small, 200, 1.0, pads=True),
-    "top-p-ignored": Class("claim-bf16", small, 200, 1.0, top_p=0.9, ignores_top_p=True),
+    "q4-t1": Class("q4", small, 300, 1.0),
+    "q3-t1": Class("q3", small, 300, 1.0),
+    "q2-t1": Class("q2", small, 300, 1.0),
+    "pruned-t1": Class("pruned", small, 300, 1.0),
+    "tuned-t1": Class("tuned", small, 300, 1.0),
+    "q6-t1": Class("q6", small, 300, 1.0),
+    "temperature-0.7-for-1": Class("claim-bf16", small, 300, 1.0, 0.7),
+    "temperature-0.9-for-1": Class("claim-bf16", small, 300, 1.0, 0.9),
+    "temperature-1.1-for-1": Class("claim-bf16", small, 300, 1.0, 1.1),
+    "temperature-1-for-0.7": Class("claim-bf16", small, 300, 0.7, 1.0),
+    "greedy-for-1": Class("claim-bf16", small, 300, 1.0, 0.0),
+    "q4-t0.7": Class("q4", small, 300, 0.7),
+    "q3-t0.7": Class("q3", small, 300, 0.7),
+    "never-ends": Class("claim-bf16", small, 300, pads=True),
+    "never-ends-t1": Class("claim-bf16", small, 300, 1.0, pads=True),
+    "top-p-ignored": Class("claim-bf16", small, 300, 1.0, top_p=0.9, ignores_top_p=True),
 }

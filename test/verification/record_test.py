@@ -54,6 +54,11 @@ class Describe(unittest.TestCase):
 
 
 class Response(unittest.TestCase):
+    def test_prompts_are_for_calibration_or_the_test_but_not_both(self):
+        for name, number, want in (("q4", 1000, "calibration"), ("q4", 1030, "test"), ("tuned", 1000, ""), ("tuned", 1030, "test"),
+                                   ("honest-bf16-batch16", 999, "calibration"), ("honest-bf16-batch32-flash", 1029, ""), ("q4-t1", 1000, "test")):
+            self.assertEqual(record.part(name, number), want)
+
     def test_of_a_cheat(self):
         c = Class("q4", Stack(batch=16, flash=True), 1, temperature=1.0)
         _, a = scores([17, END], temperature=1.0)
@@ -66,8 +71,8 @@ class Response(unittest.TestCase):
 
     def test_temperature_0_lists_no_others(self):
         _, a = scores([17, 4])
-        r = record.response(CLASSES["honest-f16-batch8"], "", a, END)
-        self.assertEqual((r["label"], r["finish"], r["stack"]), ("honest", "length", "f16, batch 8"))
+        r = record.response(CLASSES["honest-f16-batch8"], "honest-f16-batch8", a, END)
+        self.assertEqual((r["label"], r["finish"], r["stack"], r["prompt"]), ("honest", "length", "f16, batch 8", "calibration/7"))
         self.assertNotIn("top", r["positions"][0])
         self.assertNotIn("has_end", r["positions"][0])
 
