@@ -27,7 +27,7 @@ from engine import Answer, Engine, Job, Stack, total
 SHARD = 100
 LONGEST = 128  # tokens of a prompt
 TOP = 20
-OTHERS = ["q4", "q3", "q2", "pruned"]
+OTHERS = ["q4", "pruned"]  # of fewer bits, and another
 SAMPLES = 4  # answers to each prompt, above temperature 0
 REFERENCE = Stack(batch=1)
 
