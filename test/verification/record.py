@@ -90,7 +90,7 @@ def position(c: Class, a: dict, i: int, end: int, claims: bool) -> dict:
     token = int(a["token"][i])
     p = {
         "token": token, "rank": int(a["rank"][i]), "gap": short(a["gap"][i]),
-        "deficit": short(a["deficit"][i]), "logprob": short(a["logprob"][i]), "exact": True,
+        "deficit": short(a["deficit"][i]), "logprob": short(a["logprob"][i]),
     }
     if a["rank"][i] == 1:
         p["best"] = True
