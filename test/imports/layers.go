@@ -92,6 +92,7 @@ var layerOf = map[string]Layer{
 	"test/imports":    TestKit,
 
 	"cmd/vision":      Wiring,
+	"test/indistinct": Wiring,
 	"test/interop/go": Wiring,
 	"test/relaybench": Wiring,
 

@@ -1,0 +1,255 @@
+package indistinct
+
+import (
+	"bytes"
+	"encoding/json"
+	"hash/fnv"
+	"math"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// group is one sort of thing that a miner sees.
+type group struct {
+	name   string
+	learn  learner
+	values func(x *seen, before, after *seen) []float64
+	grams  func(x *seen) []uint32
+}
+
+const buckets = 1 << 15
+
+// groups are looked at one by one, and the numbers all at once besides.
+var groups = []group{
+	{name: "text: character n-grams", learn: logistic(buckets), grams: textGrams},
+	{name: "lengths", learn: stumps(80), values: lengths},
+	{name: "fields present, their order", learn: stumps(80), values: fieldsPresent},
+	{name: "parameters, their digits, seed", learn: stumps(80), values: parameters},
+	{name: "headers, their order", learn: stumps(80), values: headers},
+	{name: "cadence", learn: stumps(80), values: cadence},
+	{name: "connection", learn: stumps(80), values: connection},
+	{name: "all numbers together", learn: stumps(120), values: func(x, before, after *seen) []float64 {
+		var all []float64
+		for _, f := range []func(x, before, after *seen) []float64{lengths, fieldsPresent, parameters, headers, cadence, connection} {
+			all = append(all, f(x, before, after)...)
+		}
+		return all
+	}},
+}
+
+// rowsOf is a run as a group's classifier sees it.
+func rowsOf(run []seen, g group) []row {
+	ordered := slices.Clone(run)
+	slices.SortFunc(ordered, func(a, b seen) int {
+		if a.miner != b.miner {
+			return a.miner - b.miner
+		}
+		return a.at.Compare(b.at)
+	})
+	rows := make([]row, len(ordered))
+	for i := range ordered {
+		x := &ordered[i]
+		rows[i].probe = x.probe
+		var before, after *seen
+		if i > 0 && ordered[i-1].miner == x.miner {
+			before = &ordered[i-1]
+		}
+		if i+1 < len(ordered) && ordered[i+1].miner == x.miner {
+			after = &ordered[i+1]
+		}
+		if g.grams != nil {
+			rows[i].grams = g.grams(x)
+		} else {
+			rows[i].values = g.values(x, before, after)
+		}
+	}
+	return rows
+}
+
+// body is a request's as a miner reads it.
+type body struct {
+	Messages []struct {
+		Role    string  `json:"role"`
+		Content *string `json:"content"`
+		Calls   []any   `json:"tool_calls"`
+	} `json:"messages"`
+	Tools json.RawMessage `json:"tools"`
+}
+
+func parsed(x *seen) (b body) {
+	_ = json.Unmarshal(x.body, &b) // what is malformed has no features, which shows
+	return b
+}
+
+func hash(s string) uint32 {
+	h := fnv.New32a()
+	h.Write([]byte(s))
+	return h.Sum32()
+}
+
+// textGrams are the n-grams of 3 to 5 bytes, and the words, of what was written.
+func textGrams(x *seen) []uint32 {
+	var grams []uint32
+	there := map[uint32]bool{}
+	add := func(s string) {
+		if h := hash(s) % buckets; !there[h] {
+			there[h] = true
+			grams = append(grams, h)
+		}
+	}
+	for _, m := range parsed(x).Messages {
+		if m.Content == nil {
+			continue
+		}
+		text := "^" + *m.Content + "$"
+		for n := 3; n <= 5; n++ {
+			for i := 0; i+n <= len(text); i++ {
+				add(text[i : i+n])
+			}
+		}
+		for _, w := range strings.Fields(text) {
+			add("word " + w)
+		}
+	}
+	return grams
+}
+
+func lengths(x *seen, _, _ *seen) []float64 {
+	b := parsed(x)
+	sum, longest, first, last, words, lines := 0, 0, 0, 0, 0, 0
+	for i, m := range b.Messages {
+		n := 0
+		if m.Content != nil {
+			n = len(*m.Content)
+			words += len(strings.Fields(*m.Content))
+			lines += strings.Count(*m.Content, "\n")
+		}
+		if i == 0 {
+			first = n
+		}
+		sum, longest, last = sum+n, max(longest, n), n
+	}
+	return []float64{float64(len(x.body)), float64(sum), float64(longest), float64(first), float64(last), float64(len(b.Messages)), float64(words), float64(lines), float64(len(b.Tools))}
+}
+
+// known are the fields that are looked at one by one.
+var known = strings.Fields("max_tokens stream stream_options temperature top_p top_k min_p presence_penalty frequency_penalty repetition_penalty stop logit_bias n logprobs top_logprobs response_format tools tool_choice parallel_tool_calls reasoning_effort verbosity seed return_token_ids min_tokens ignore_eos")
+
+func fieldsPresent(x *seen, _, _ *seen) []float64 {
+	d := json.NewDecoder(bytes.NewReader(x.body))
+	var order []string
+	depth, key := 0, false
+	for {
+		token, err := d.Token()
+		if err != nil {
+			break
+		}
+		if v, ok := token.(json.Delim); ok {
+			if v == '{' || v == '[' {
+				depth++
+			} else {
+				depth--
+			}
+			key = depth == 1
+			continue
+		}
+		if depth == 1 {
+			if key {
+				order = append(order, token.(string))
+			}
+			key = !key
+		}
+	}
+	values := make([]float64, 0, len(known)+4)
+	for _, name := range known {
+		there := 0.0
+		if slices.Contains(order, name) {
+			there = 1
+		}
+		values = append(values, there)
+	}
+	roles := ""
+	calls := 0
+	for _, m := range parsed(x).Messages {
+		roles += m.Role[:1]
+		calls += len(m.Calls)
+	}
+	return append(values, float64(hash(strings.Join(order, " "))%1009), float64(hash(roles)%1009), float64(len(order)), float64(calls))
+}
+
+func parameters(x *seen, _, _ *seen) []float64 {
+	var fields map[string]json.RawMessage
+	_ = json.Unmarshal(x.body, &fields)
+	var values []float64
+	for _, name := range []string{"max_tokens", "temperature", "top_p", "top_k", "min_p", "presence_penalty", "frequency_penalty", "repetition_penalty", "top_logprobs", "seed"} {
+		text := string(fields[name])
+		f, err := strconv.ParseFloat(text, 64)
+		if err != nil {
+			f = -99
+		}
+		values = append(values, f, float64(len(text)))
+	}
+	for _, name := range []string{"stop", "tool_choice", "response_format"} {
+		values = append(values, float64(len(fields[name])), float64(bytes.Count(fields[name], []byte(","))))
+	}
+	seed, err := strconv.ParseUint(string(fields["seed"]), 10, 64)
+	if err != nil {
+		seed = 0
+	}
+	return append(values, float64(seed%2), float64(seed%10), float64(seed>>32&0xff))
+}
+
+func headers(x *seen, _, _ *seen) []float64 {
+	var names, fixed strings.Builder
+	lines := strings.Split(x.head, "\r\n")
+	for _, line := range lines {
+		name, value, _ := strings.Cut(line, ": ")
+		names.WriteString(name + "|")
+		if name != "X-Request-Id" && name != "Content-Length" && name != "Host" && name != "Vision-Signature" {
+			fixed.WriteString(value + "|")
+		}
+	}
+	return []float64{float64(hash(names.String()) % 1009), float64(hash(fixed.String()) % 1009), float64(len(x.head) - len(lines[0])), float64(len(x.id)), float64(hash(x.id[:min(5, len(x.id))]) % 64)}
+}
+
+func cadence(x, before, after *seen) []float64 {
+	gap := func(a, b *seen) float64 {
+		if a == nil || b == nil {
+			return -1
+		}
+		return math.Log(1e-6 + b.at.Sub(a.at).Seconds())
+	}
+	return []float64{gap(before, x), gap(x, after), float64(x.busy), math.Mod(float64(x.at.UnixMicro()), 1e6), math.Mod(float64(x.at.UnixMicro()), 1e5)}
+}
+
+func connection(x, before, _ *seen) []float64 {
+	same := 0.0
+	if before != nil && before.conn == x.conn {
+		same = 1
+	}
+	return []float64{float64(x.conn), float64(x.nth), same}
+}
+
+// corpusOf is a file of prompts such as an operator could have: of the same sort
+// as customers', none of them a customer's.
+func corpusOf(g *generator, n int) []byte {
+	var out []byte
+	for len(bytes.Split(out, []byte("\n"))) <= n {
+		var b struct {
+			Messages []map[string]any `json:"messages"`
+		}
+		if json.Unmarshal(g.next(model), &b) != nil {
+			continue
+		}
+		if slices.ContainsFunc(b.Messages, func(m map[string]any) bool { return m["role"] == "tool" || m["content"] == nil }) {
+			continue // the file's form has no calls
+		}
+		line, err := json.Marshal(b)
+		if err != nil {
+			panic(err)
+		}
+		out = append(append(out, line...), '\n')
+	}
+	return out
+}
