@@ -177,8 +177,8 @@ func (c *Corpus) entry(line int, e *entry) error {
 const candidates = 24
 
 // Draw gives a conversation for a task of the kind: of some that are drawn, the
-// one whose number of messages and bytes are nearest to what is asked. Its
-// numbers and names are others each time. It is nil if there is none.
+// one whose number of messages and bytes are nearest to what is asked, crossed
+// with others (prompt.Cross). It is nil if there is none.
 func (c *Corpus) Draw(r *rand.Rand, kind string, turns, bytes int) []prompt.Turn {
 	from := c.chats
 	switch kind {
@@ -205,10 +205,31 @@ func (c *Corpus) Draw(r *rand.Rand, kind string, turns, bytes int) []prompt.Turn
 			best, least = one, off
 		}
 	}
-	fresh := make([]prompt.Turn, len(best))
-	change := prompt.NewMutation(r)
-	for i, t := range best {
-		fresh[i] = prompt.Turn{Role: t.Role, Text: change.Text(t.Text)}
+	return c.crossed(r, from, best)
+}
+
+// crossed is a conversation out of one and of what others have in the same place.
+func (c *Corpus) crossed(r *rand.Rand, from [][]prompt.Turn, one []prompt.Turn) []prompt.Turn {
+	others := make([][]prompt.Turn, 0, candidates)
+	for range candidates {
+		o := from[r.IntN(len(from))]
+		if (o[0].Role == "system") != (one[0].Role == "system") || o[0].Role == "system" && o[0].Text != one[0].Text {
+			continue // another application's
+		}
+		others = append(others, o)
+	}
+	fresh := make([]prompt.Turn, len(one))
+	for i, t := range one {
+		var donors []string
+		for _, o := range others {
+			if i < len(o) && o[i].Role == t.Role {
+				donors = append(donors, o[i].Text)
+			}
+		}
+		if t.Role == "system" {
+			donors = nil
+		}
+		fresh[i] = prompt.Turn{Role: t.Role, Text: prompt.Cross(r, t.Text, donors)}
 	}
 	return fresh
 }

@@ -71,7 +71,10 @@ func TestMistakesAreNamedByTheirLine(t *testing.T) {
 func TestDrawFollowsLengths(t *testing.T) {
 	var b strings.Builder
 	for n := range 200 {
-		fmt.Fprintln(&b, strings.Repeat("word ", n+1))
+		for i := range n + 1 {
+			fmt.Fprintf(&b, "w%d%c ", i, 'a'+n%26)
+		}
+		b.WriteByte('\n')
 	}
 	c, err := Read([]byte(b.String()))
 	if err != nil {

@@ -18,6 +18,7 @@ const (
 	learnedBytes   = 32 << 10  // of one request; longer ones are not remembered
 	learnedInAll   = 256 << 20 // bytes; beyond it nothing new is remembered
 	learnedFully   = 200       // from how many on all probes are made of them
+	learnedOthers  = 12        // that one is crossed with
 )
 
 // learned remembers requests. Its zero value does, nothing yet.
@@ -30,8 +31,15 @@ type learned struct {
 // requests are those of one task; next is where the next goes, once there are
 // as many as are remembered.
 type requests struct {
-	bodies [][]byte
-	next   int
+	list []request
+	next int
+}
+
+// request is one that is remembered.
+type request struct {
+	body []byte
+	like string // of which application, as task.Likeness tells
+	used int    // probes that were made of it
 }
 
 // add remembers a request as the miner was sent it. Pictures in it are not for
@@ -53,33 +61,48 @@ func (l *learned) add(name string, body []byte) {
 		r = &requests{}
 		l.tasks[name] = r
 	}
-	for _, known := range r.bodies { // one that could not be checked comes again
-		if bytes.Equal(known, body) {
+	for i := range r.list { // one that could not be checked comes again
+		if bytes.Equal(r.list[i].body, body) {
 			return
 		}
 	}
-	body = bytes.Clone(body)
+	one := request{body: bytes.Clone(body), like: task.Likeness(body)}
 	l.bytes += len(body)
-	if len(r.bodies) < learnedPerTask {
-		r.bodies = append(r.bodies, body)
+	if len(r.list) < learnedPerTask {
+		r.list = append(r.list, one)
 		return
 	}
-	l.bytes -= len(r.bodies[r.next])
-	r.bodies[r.next] = body
+	l.bytes -= len(r.list[r.next].body)
+	r.list[r.next] = one
 	r.next = (r.next + 1) % learnedPerTask
 }
 
-// draw gives a request of the task and another whose sentences may be mixed in;
-// nil where there are too few, or it is the turn of what is made up: few are
-// asked rarely, or they would come again too soon.
-func (l *learned) draw(r *rand.Rand, name string) (body, donor []byte) {
+// draw gives a request of the task that was used as little as any, and others of
+// the same application that it may be crossed with; nil where there are too few, or it
+// is the turn of what is made up: few are asked rarely, or they would come again
+// too soon.
+func (l *learned) draw(r *rand.Rand, name string) (body []byte, others [][]byte) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	known := l.tasks[name]
-	if known == nil || len(known.bodies) < convincing || r.IntN(learnedFully) >= len(known.bodies) {
+	if known == nil || len(known.list) < convincing || r.IntN(learnedFully) >= len(known.list) {
 		return nil, nil
 	}
-	return known.bodies[r.IntN(len(known.bodies))], known.bodies[r.IntN(len(known.bodies))]
+	least := &known.list[r.IntN(len(known.list))]
+	for range 7 { // nearly the least used, at little cost
+		if one := &known.list[r.IntN(len(known.list))]; one.used < least.used {
+			least = one
+		}
+	}
+	least.used++
+	for _, i := range r.Perm(len(known.list)) {
+		if one := &known.list[i]; one != least && one.like == least.like {
+			if others = append(others, one.body); len(others) == learnedOthers {
+				break
+			}
+		}
+	}
+	return least.body, others
 }
 
 // learnFrom remembers what a customer asked whose answer is about to be checked.
@@ -108,8 +131,8 @@ func (s *Scorer) learnFrom(sample *outcome.Sample) {
 // makeUp makes up a request: out of what customers wrote, if there is enough and
 // it may be used, or else by the kind.
 func (s *Scorer) makeUp(r *rand.Rand, kind task.Kind, t *task.Task) task.Request {
-	if body, donor := s.learned.draw(r, t.Name); body != nil {
-		if request, err := kind.Parse(task.Mutated(r, body, donor), t); err == nil {
+	if body, others := s.learned.draw(r, t.Name); body != nil {
+		if request, err := kind.Parse(task.Mutated(r, body, others), t); err == nil {
 			return request
 		}
 	}

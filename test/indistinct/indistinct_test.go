@@ -25,6 +25,7 @@ func TestTry(t *testing.T) {
 			}
 		}
 		t.Logf("corpus %v, learn %v: %d requests, %d probes", how.corpus, how.learn, len(seen), probes)
+		diag(t, seen)
 		r := rand.New(rand.NewPCG(1, 2))
 		for _, g := range groups {
 			t.Logf("%-32s %.3f", g.name, crossValidated(r, rowsOf(seen, g), g.learn))
