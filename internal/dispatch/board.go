@@ -188,6 +188,7 @@ func (f *field) begin(s *Seat, q *query, anyway bool) bool {
 		return false
 	}
 	s.preempt(n)
+	s.record.rhythm.beat(q.now)
 	f.usual.load.Add(1)
 	return true
 }

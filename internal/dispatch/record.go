@@ -41,6 +41,7 @@ type record struct {
 	probes   atomic.Int64 // of inFlight, the validator's own
 	whole    atomic.Int64 // of used, those in answers that were good
 	bursts   bursts
+	rhythm   rhythm // of customers' requests; has a lock of its own
 
 	name atomic.Pointer[string] // the miner's address as text
 

@@ -1,7 +1,7 @@
 // Package miner is the role of a GPU owner: it declares capacities, and passes
 // validators' requests on to the operator's own model servers.
 //
-//	validator ──TLS──► admit ─► parse ─► volume ─► slots ─► engine ─► model server
+//	validator ──TLS──► admit ─► signature ─► parse ─► volume ─► slots ─► engine ─► model server
 //	                                │429+Retry-After┘
 //
 // Invariants: a validator is served its share of stake of each declared volume

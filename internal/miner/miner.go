@@ -33,6 +33,9 @@ type Deps struct {
 	Catalogue  Catalogue
 	// Caller tells who sent a request, from its connection.
 	Caller func(*http.Request) (hotkey.ID, error)
+	// Signatures says how requests are known to be meant for this miner; nil: they
+	// are not signed, as in tests without TLS.
+	Signatures *Signatures
 	// Secret reads the secret that a file holds.
 	Secret func(file string) (string, error)
 	Clock  func() time.Time
@@ -49,6 +52,7 @@ type Miner struct {
 	mux     *http.ServeMux
 	client  *http.Client
 	volumes volumes
+	once    once // guards itself
 
 	mu      sync.RWMutex // guards what follows
 	config  Config

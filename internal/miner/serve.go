@@ -139,6 +139,9 @@ func (m *Miner) read(w http.ResponseWriter, r *http.Request, q *request) error {
 		}
 		return fault.Wrap(err, fault.Invalid, "unreadable_body", "the body could not be read")
 	}
+	if err := m.signed(r, q.caller, body); err != nil {
+		return err
+	}
 	q.payload = body
 	var head struct {
 		Model string `json:"model"`

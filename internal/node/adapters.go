@@ -22,9 +22,9 @@ import (
 type minerDialer struct{ *transport.Dialer }
 
 func (d minerDialer) Dial(ctx context.Context, addr string, miner hotkey.ID) (net.Conn, error) {
-	conn, err := d.Dialer.Dial(ctx, addr, miner)
+	conn, err := d.Dialer.DialSigning(ctx, addr, miner)
 	if err != nil {
-		return nil, err // a nil *tls.Conn in a net.Conn would not be nil
+		return nil, err // a nil *transport.Signing in a net.Conn would not be nil
 	}
 	return conn, nil
 }

@@ -75,6 +75,7 @@ func NewMiner(ctx context.Context, c MinerConfig, p Parts) (*Miner, error) {
 		Validators: b.view,
 		Catalogue:  p.Catalogue,
 		Caller:     transport.Caller,
+		Signatures: &miner.Signatures{Network: b.identity.Network(), Self: p.Key.ID(), Key: transport.CallerKey},
 		Secret:     readSecret,
 		Clock:      time.Now,
 		Log:        p.Log,

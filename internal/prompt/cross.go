@@ -138,10 +138,22 @@ func aligned(r *rand.Rand, a, b []string) (string, bool) {
 		return "", false
 	}
 	var out strings.Builder
+	write := func(pieces ...string) { // what ended a text has no space after it
+		for _, p := range pieces {
+			if s := out.String(); s != "" && !space(s[len(s)-1]) {
+				out.WriteByte(' ')
+			}
+			out.WriteString(p)
+		}
+	}
 	i, j := 0, 0
 	for i < n || j < m {
 		if i < n && j < m && x[i] == y[j] {
-			out.WriteString(a[i])
+			if i == n-1 && j < m-1 {
+				write(b[j])
+			} else {
+				write(a[i])
+			}
 			i, j = i+1, j+1
 			continue
 		}
@@ -154,9 +166,9 @@ func aligned(r *rand.Rand, a, b []string) (string, bool) {
 			}
 		}
 		if r.IntN(2) == 0 {
-			out.WriteString(strings.Join(a[i0:i], ""))
+			write(a[i0:i]...)
 		} else {
-			out.WriteString(strings.Join(b[j0:j], ""))
+			write(b[j0:j]...)
 		}
 	}
 	mixed := strings.TrimSpace(out.String())

@@ -190,7 +190,11 @@ const inOneWrite = 32 << 10
 // being read; then writing tells the end.
 func (a *attempt) write() (writing chan error, err error) {
 	b := buffers.Get().(*[]byte)
-	*b = a.c.appendHead((*b)[:0], a.call)
+	if *b, err = a.c.appendHead((*b)[:0], a.call, a.cn.signer); err != nil {
+		putBuffer(b)
+		a.cn.Close() // there will be no answer to what was not sent
+		return nil, err
+	}
 	if len(a.call.Payload) <= inOneWrite {
 		*b = append(*b, a.call.Payload...)
 		_, err = a.cn.Write(*b)

@@ -209,7 +209,7 @@ func visible(s string) bool {
 }
 
 // appendHead appends a request's head. Its form is the same whoever asks.
-func (c *Client) appendHead(b []byte, call *Call) []byte {
+func (c *Client) appendHead(b []byte, call *Call, by signer) ([]byte, error) {
 	accept := "application/json"
 	if call.Request.Stream() {
 		accept = "text/event-stream"
@@ -223,10 +223,20 @@ func (c *Client) appendHead(b []byte, call *Call) []byte {
 	b = append(b, "\r\nContent-Type: application/json\r\nAccept: "...)
 	b = append(b, accept...)
 	b = append(b, "\r\n"+proto.RequestIDHeader+": "...)
-	b = append(b, c.wireID(call)...)
+	id := c.wireID(call)
+	b = append(b, id...)
+	if by != nil {
+		var err error
+		b = append(b, "\r\n"+proto.SignatureHeader+": "...)
+		if b, err = by.AppendSignature(b, proto.Signed{
+			Path: call.Kind.Path(), ID: id, Body: sha256.Sum256(call.Payload), Expires: c.cfg.Now().Add(proto.SignatureLife),
+		}); err != nil {
+			return b, err
+		}
+	}
 	b = append(b, "\r\nContent-Length: "...)
 	b = strconv.AppendInt(b, int64(len(call.Payload)), 10)
-	return append(b, "\r\n\r\n"...)
+	return append(b, "\r\n\r\n"...), nil
 }
 
 // Pools of what attempts borrow.

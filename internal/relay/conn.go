@@ -5,6 +5,8 @@ import (
 	"net"
 	"sync"
 	"time"
+
+	"vision/internal/proto"
 )
 
 const (
@@ -24,6 +26,7 @@ type conn struct {
 	quiet  func() bool          // see alive
 	trip   func() time.Duration // see roundTrip
 	behind burst                // nil if the connection cannot say what else has come
+	signer signer               // nil if the connection signs no requests
 
 	buf   []byte // small or big
 	r, w  int    // what is unread in buf
@@ -40,7 +43,14 @@ func newConn(nc net.Conn, peer Peer) *conn {
 	if wrapped, ok := nc.(interface{ NetConn() net.Conn }); ok {
 		c.behind, _ = wrapped.NetConn().(burst)
 	}
+	c.signer, _ = nc.(signer)
 	return c
+}
+
+// signer is a connection whose requests are signed: it appends the value of
+// proto.SignatureHeader, for which it knows who asks whom.
+type signer interface {
+	AppendSignature(b []byte, s proto.Signed) ([]byte, error)
 }
 
 // burst is what lies under TLS, if it knows what has come and was not read.

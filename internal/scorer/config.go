@@ -72,6 +72,9 @@ type Board interface {
 	// needs; with free, unless a slot is free.
 	TryBegin(task string, miner hotkey.ID, free bool) (dispatch.Begun, bool)
 	Ended(p dispatch.Begun, o outcome.Outcome, retryAfter time.Duration)
+	// Company says what is known of customers' requests to a contender, among
+	// which its probes come.
+	Company(task string, miner hotkey.ID) dispatch.Company
 }
 
 // Checker judges samples. Every error means that it could not judge.

@@ -5,6 +5,7 @@ import (
 	"math/rand/v2"
 	"sync"
 
+	"vision/internal/hotkey"
 	"vision/internal/outcome"
 	"vision/internal/task"
 )
@@ -14,7 +15,7 @@ import (
 // anyway; it is in memory only, is bounded, and no text is ever asked again as it was.
 
 const (
-	learnedPerTask = 300       // requests that are remembered of one task, the newest
+	learnedPerTask = 1000      // requests that are remembered of one task, the newest
 	learnedBytes   = 32 << 10  // of one request; longer ones are not remembered
 	learnedInAll   = 256 << 20 // bytes; beyond it nothing new is remembered
 	learnedFully   = 200       // from how many on all probes are made of them
@@ -37,14 +38,16 @@ type requests struct {
 
 // request is one that is remembered.
 type request struct {
-	body []byte
-	like string // of which application, as task.Likeness tells
-	used int    // probes that were made of it
+	sample int64
+	miner  hotkey.ID // who was asked, and would know it again
+	body   []byte
+	like   string // of which application, as task.Likeness tells
+	used   int    // probes that were made of it
 }
 
 // add remembers a request as the miner was sent it. Pictures in it are not for
 // remembering.
-func (l *learned) add(name string, body []byte) {
+func (l *learned) add(sample int64, miner hotkey.ID, name string, body []byte) {
 	if len(body) > learnedBytes || bytes.Contains(body, []byte(`"data:`)) {
 		return
 	}
@@ -62,11 +65,11 @@ func (l *learned) add(name string, body []byte) {
 		l.tasks[name] = r
 	}
 	for i := range r.list { // one that could not be checked comes again
-		if bytes.Equal(r.list[i].body, body) {
+		if r.list[i].sample == sample {
 			return
 		}
 	}
-	one := request{body: bytes.Clone(body), like: task.Likeness(body)}
+	one := request{sample: sample, miner: miner, body: bytes.Clone(body), like: task.Likeness(body)}
 	l.bytes += len(body)
 	if len(r.list) < learnedPerTask {
 		r.list = append(r.list, one)
@@ -77,26 +80,29 @@ func (l *learned) add(name string, body []byte) {
 	r.next = (r.next + 1) % learnedPerTask
 }
 
-// draw gives a request of the task that was used as little as any, and others of
-// the same application that it may be crossed with; nil where there are too few, or it
-// is the turn of what is made up: few are asked rarely, or they would come again
-// too soon.
-func (l *learned) draw(r *rand.Rand, name string) (body []byte, others [][]byte) {
+// draw gives a request of the task for a miner that others were asked, used as
+// little as any, and others of the same application that it may be crossed with; nil where
+// there are too few, or it is the turn of what is made up: few are asked rarely, or
+// they would come again too soon.
+func (l *learned) draw(r *rand.Rand, name string, miner hotkey.ID) (body []byte, others [][]byte) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	known := l.tasks[name]
 	if known == nil || len(known.list) < convincing || r.IntN(learnedFully) >= len(known.list) {
 		return nil, nil
 	}
-	least := &known.list[r.IntN(len(known.list))]
-	for range 7 { // nearly the least used, at little cost
-		if one := &known.list[r.IntN(len(known.list))]; one.used < least.used {
+	var least *request
+	for range 16 { // nearly the least used, at little cost
+		if one := &known.list[r.IntN(len(known.list))]; one.miner != miner && (least == nil || one.used < least.used) {
 			least = one
 		}
 	}
+	if least == nil {
+		return nil, nil
+	}
 	least.used++
 	for _, i := range r.Perm(len(known.list)) {
-		if one := &known.list[i]; one != least && one.like == least.like {
+		if one := &known.list[i]; one != least && one.miner != miner && one.like == least.like {
 			if others = append(others, one.body); len(others) == learnedOthers {
 				break
 			}
@@ -125,13 +131,13 @@ func (s *Scorer) learnFrom(sample *outcome.Sample) {
 			body = sample.Request
 		}
 	}
-	s.learned.add(o.Task, body)
+	s.learned.add(sample.ID, o.Miner, o.Task, body)
 }
 
 // makeUp makes up a request: out of what customers wrote, if there is enough and
 // it may be used, or else by the kind.
-func (s *Scorer) makeUp(r *rand.Rand, kind task.Kind, t *task.Task) task.Request {
-	if body, others := s.learned.draw(r, t.Name); body != nil {
+func (s *Scorer) makeUp(r *rand.Rand, kind task.Kind, t *task.Task, miner hotkey.ID) task.Request {
+	if body, others := s.learned.draw(r, t.Name, miner); body != nil {
 		if request, err := kind.Parse(task.Mutated(r, body, others), t); err == nil {
 			return request
 		}

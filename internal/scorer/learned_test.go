@@ -38,7 +38,7 @@ func TestProbesAreMadeOfWhatCustomersAsked(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				w := newWorld(t, time.Minute, "a")
 				for i := range 250 {
-					o := outcome.Outcome{Request: fmt.Sprint("req-", i), Key: 1, Task: chat, Miner: key("a").ID(), Work: 10, Start: time.Now(), Total: time.Second, Last: true}
+					o := outcome.Outcome{Request: fmt.Sprint("req-", i), Key: 1, Task: chat, Miner: key("b").ID(), Work: 10, Start: time.Now(), Total: time.Second, Last: true}
 					s := &outcome.Sample{Outcome: o, Request: secretive(t, w, i), Response: []byte("x")}
 					if err := w.store.Record(t.Context(), outcome.Entry{Outcome: o, Sample: s}); err != nil {
 						t.Fatal(err)
@@ -69,16 +69,19 @@ func TestWhatIsLearnedIsBounded(t *testing.T) {
 	var l learned
 	r := rand.New(rand.NewPCG(1, 2))
 	for i := range convincing - 1 {
-		l.add("a", fmt.Appendf(nil, `{"prompt":"%d"}`, i))
+		l.add(int64(i), key("b").ID(), "a", fmt.Appendf(nil, `{"prompt":"%d"}`, i))
 	}
-	if body, _ := l.draw(r, "a"); body != nil {
+	if body, _ := l.draw(r, "a", key("a").ID()); body != nil {
 		t.Error("too few requests are used")
 	}
 	for i := range 3 * learnedPerTask {
-		l.add("a", fmt.Appendf(nil, `{"prompt":"%d"}`, i))
+		l.add(int64(i), key("b").ID(), "a", fmt.Appendf(nil, `{"prompt":"%d"}`, i))
 	}
-	l.add("a", []byte(`{"image":"data:image/png;base64,AA"}`))
-	l.add("a", make([]byte, learnedBytes+1))
+	l.add(-1, key("b").ID(), "a", []byte(`{"image":"data:image/png;base64,AA"}`))
+	l.add(-2, key("b").ID(), "a", make([]byte, learnedBytes+1))
+	if body, _ := l.draw(r, "a", key("b").ID()); body != nil {
+		t.Error("a miner is asked what it was asked before")
+	}
 	known := l.tasks["a"].list
 	bytes := 0
 	for _, b := range known {
@@ -90,7 +93,7 @@ func TestWhatIsLearnedIsBounded(t *testing.T) {
 	if len(known) != learnedPerTask || l.bytes != bytes {
 		t.Errorf("%d requests of %d bytes are remembered, counted as %d", len(known), bytes, l.bytes)
 	}
-	if body, _ := l.draw(r, "b"); body != nil {
+	if body, _ := l.draw(r, "b", key("a").ID()); body != nil {
 		t.Error("a task is lent another's requests")
 	}
 }

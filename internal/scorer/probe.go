@@ -33,13 +33,14 @@ func (s *Scorer) probe(ctx context.Context, b *book) {
 			}
 			continue
 		}
-		select {
-		case s.free <- struct{}{}:
-		default: // our bound, not the miner's doing
-			b.note(func(st *Stats) { st.Skipped++ })
-			continue
-		}
 		s.probes.Go(func() {
+			s.mingle(ctx, b, t)
+			select {
+			case s.free <- struct{}{}:
+			default: // our bound, not the miner's doing
+				b.note(func(st *Stats) { st.Skipped++ })
+				return
+			}
 			defer func() { <-s.free }()
 			s.ask(ctx, b, t)
 		})
@@ -84,7 +85,7 @@ func (s *Scorer) ask(ctx context.Context, b *book, t turn) {
 
 // made makes up a request as a customer could send it.
 func (s *Scorer) made(source outcome.Source, seed [32]byte, tk *task.Task, kind task.Kind, peer relay.Peer) relay.Call {
-	request := s.makeUp(rand.New(rand.NewChaCha8(seed)), kind, tk)
+	request := s.makeUp(rand.New(rand.NewChaCha8(seed)), kind, tk, peer.Miner)
 	now := s.c.Now()
 	id := outcome.NewID(now, rand.Uint64(), rand.Uint64())
 	first, total := tk.Allowance(kind, request)

@@ -281,3 +281,5 @@ func (w *world) organic(miner hotkey.ID, name string, status outcome.Status, wor
 		w.t.Error(err)
 	}
 }
+
+func (w *world) Company(string, hotkey.ID) dispatch.Company { return dispatch.Company{} }

@@ -2,6 +2,7 @@ package transport
 
 import (
 	"context"
+	"crypto"
 	"crypto/tls"
 	"fmt"
 	"net"
@@ -27,6 +28,12 @@ type Dialer struct {
 // its hotkey. It has not yet judged ours: see [Refused]. The connection is the
 // caller's to close. Errors wrap the kinds of this package, or the network's.
 func (d *Dialer) Dial(ctx context.Context, address string, want hotkey.ID) (*tls.Conn, error) {
+	conn, _, err := d.dial(ctx, address, want)
+	return conn, err
+}
+
+// dial is Dial, and gives the key of our certificate on the connection.
+func (d *Dialer) dial(ctx context.Context, address string, want hotkey.ID) (*tls.Conn, crypto.Signer, error) {
 	timeout := d.Timeout
 	if timeout == 0 {
 		timeout = 5 * time.Second
@@ -40,16 +47,26 @@ func (d *Dialer) Dial(ctx context.Context, address string, want hotkey.ID) (*tls
 	}
 	raw, err := connect(ctx, "tcp", address)
 	if err != nil {
-		return nil, fmt.Errorf("connect to %s at %s: %w", want, address, err)
+		return nil, nil, fmt.Errorf("connect to %s at %s: %w", want, address, err)
 	}
 	config := d.Identity.ClientTLS(want)
+	ours, own := config.GetClientCertificate, (*tls.Certificate)(nil)
+	config.GetClientCertificate = func(info *tls.CertificateRequestInfo) (_ *tls.Certificate, err error) {
+		own, err = ours(info)
+		return own, err
+	}
 	if d.NextProtos != nil {
 		config.NextProtos = d.NextProtos
 	}
 	conn := tls.Client(byRecord(raw), config)
 	if err := conn.HandshakeContext(ctx); err != nil {
 		raw.Close()
-		return nil, fmt.Errorf("handshake with %s at %s: %w", want, address, err)
+		return nil, nil, fmt.Errorf("handshake with %s at %s: %w", want, address, err)
 	}
-	return conn, nil
+	if own != nil {
+		if key, ok := own.PrivateKey.(crypto.Signer); ok {
+			return conn, key, nil
+		}
+	}
+	return conn, nil, nil
 }

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"hash/fnv"
 	"math"
+	"math/rand/v2"
 	"slices"
 	"strconv"
 	"strings"
@@ -16,6 +17,7 @@ type group struct {
 	learn  learner
 	values func(x *seen, before, after *seen) []float64
 	grams  func(x *seen) []uint32
+	mark   bool // it has nothing to do with what texts there are
 }
 
 const buckets = 1 << 15
@@ -24,11 +26,11 @@ const buckets = 1 << 15
 var groups = []group{
 	{name: "text: character n-grams", learn: logistic(buckets), grams: textGrams},
 	{name: "lengths", learn: stumps(80), values: lengths},
-	{name: "fields present, their order", learn: stumps(80), values: fieldsPresent},
+	{name: "fields present, their order", learn: stumps(80), values: fieldsPresent, mark: true},
 	{name: "parameters, their digits, seed", learn: stumps(80), values: parameters},
-	{name: "headers, their order", learn: stumps(80), values: headers},
+	{name: "headers, their order", learn: stumps(80), values: headers, mark: true},
 	{name: "cadence", learn: stumps(80), values: cadence},
-	{name: "connection", learn: stumps(80), values: connection},
+	{name: "connection", learn: stumps(80), values: connection, mark: true},
 	{name: "all numbers together", learn: stumps(120), values: func(x, before, after *seen) []float64 {
 		var all []float64
 		for _, f := range []func(x, before, after *seen) []float64{lengths, fieldsPresent, parameters, headers, cadence, connection} {
@@ -38,24 +40,34 @@ var groups = []group{
 	}},
 }
 
-// rowsOf is a run as a group's classifier sees it.
-func rowsOf(run []seen, g group) []row {
-	ordered := slices.Clone(run)
-	slices.SortFunc(ordered, func(a, b seen) int {
-		if a.miner != b.miner {
-			return a.miner - b.miner
-		}
-		return a.at.Compare(b.at)
-	})
+// aucOf is how well a group's classifier tells what one miner sees, the mean over
+// miners, and in how many requests. A classifier that is wrong more often than
+// guessing would be right if it were turned around.
+func aucOf(run []seen, g group) (mean float64, n int) {
+	r := rand.New(rand.NewPCG(1, 2))
+	for m := range miners {
+		rows := rowsOf(run, m, g)
+		a := crossValidated(r, rows, g.learn)
+		mean += a * float64(len(rows))
+		n += len(rows)
+	}
+	mean /= float64(n)
+	return mean, n
+}
+
+// rowsOf is what a miner saw as a group's classifier sees it.
+func rowsOf(run []seen, miner int, g group) []row {
+	ordered := slices.DeleteFunc(slices.Clone(run), func(x seen) bool { return x.miner != miner })
+	slices.SortFunc(ordered, func(a, b seen) int { return a.at.Compare(b.at) })
 	rows := make([]row, len(ordered))
 	for i := range ordered {
 		x := &ordered[i]
 		rows[i].probe = x.probe
 		var before, after *seen
-		if i > 0 && ordered[i-1].miner == x.miner {
+		if i > 0 {
 			before = &ordered[i-1]
 		}
-		if i+1 < len(ordered) && ordered[i+1].miner == x.miner {
+		if i+1 < len(ordered) {
 			after = &ordered[i+1]
 		}
 		if g.grams != nil {
@@ -64,7 +76,37 @@ func rowsOf(run []seen, g group) []row {
 			rows[i].values = g.values(x, before, after)
 		}
 	}
-	return rows
+	return balanced(ordered, rows)
+}
+
+// balanced leaves as many probes as customers' requests of each quarter of a
+// second, so that only what a request is like counts, and not how
+// many of each sort a test's traffic had then.
+func balanced(ordered []seen, rows []row) (even []row) {
+	cells := map[int64][2][]row{}
+	for i, x := range ordered {
+		at := x.at.UnixMilli() / 250
+		c := cells[at]
+		sort := 0
+		if x.probe {
+			sort = 1
+		}
+		c[sort] = append(c[sort], rows[i])
+		cells[at] = c
+	}
+	r := rand.New(rand.NewPCG(3, 4))
+	for _, c := range cells {
+		if len(c[1]) > 3*len(c[0]) {
+			continue // much of the capacity is tested at once, which is no secret
+		}
+		n := min(len(c[0]), len(c[1]))
+		for _, list := range c {
+			for _, i := range r.Perm(len(list))[:n] {
+				even = append(even, list[i])
+			}
+		}
+	}
+	return even
 }
 
 // body is a request's as a miner reads it.

@@ -148,12 +148,17 @@ type traffic struct {
 	want   int  // of each sort
 	corpus bool // the operator has a file of prompts like customers'
 	learn  bool // customers agreed
+	bursts bool // some customers are programs that ask several times in a row
 }
 
 const (
 	period    = 5 * time.Second
-	customers = 24
+	customers = 12
+	miners    = 2
 	warmup    = 450 // requests before what counts, from which shapes are learned
+	// planned is how many requests a miner is to have in a period in which the
+	// usual share is tested: some more than customers alone come to.
+	planned = 400.0
 )
 
 // run has customers and probes share a validator, and gives what its miners saw.
@@ -176,7 +181,7 @@ func run(t *testing.T, how traffic) []seen {
 	var spies []*spy
 	var listeners []net.Listener
 	var serving sync.WaitGroup
-	for i := range 2 {
+	for i := range miners {
 		key := hotkey.FromSeed([32]byte{2, byte(i)})
 		_, err := ledger.Register(ctx, key.ID(), key.ID())
 		check(t, err)
@@ -189,9 +194,7 @@ func run(t *testing.T, how traffic) []seen {
 		l := transport.Listen(tcp, identity.ServerTLS(func(hotkey.ID) error { return nil }), transport.Limits{}, nil)
 		listeners = append(listeners, l)
 		check(t, ledger.Announce(ctx, key, chain.Endpoint(tcp.Addr().String())))
-		// 5% of it, the usual share, is as many probes in a period as are wanted
-		// and customers' requests besides.
-		s := &spy{n: i, units: int64(float64(how.want) * 10 / 0.05 * float64(time.Hour/period))}
+		s := &spy{n: i, units: int64(planned * 10 / 0.05 * float64(time.Hour/period))}
 		spies = append(spies, s)
 		serving.Go(func() {
 			for {
@@ -233,11 +236,16 @@ func run(t *testing.T, how traffic) []seen {
 	crowd.awaitMiners(ctx, t)
 	crowd.ask(ctx, warmup, 0, customers)
 	// What was asked is learned from within a fifth of a period; the rest of this one passes.
-	begin := time.Now().Add(period / 3)
-	crowd.until(ctx, func() bool { return time.Now().After(begin) })
+	settled := time.Now().Add(period / 3)
+	crowd.until(ctx, how.bursts, func() bool {
+		pending, err := v.Store().Pending(ctx)
+		check(t, err)
+		return time.Now().After(settled) && pending < 20
+	})
+	begin := time.Now()
 	enough := func() bool {
 		n, probes := 0, 0
-		_, outcomes := labels1(ctx, t, v, seeds[:])
+		_, outcomes := whoAsked(ctx, t, v, seeds[:])
 		for _, s := range spies {
 			s.mu.Lock()
 			for _, x := range s.seen {
@@ -252,9 +260,9 @@ func run(t *testing.T, how traffic) []seen {
 		}
 		return probes >= how.want && n-probes >= how.want
 	}
-	crowd.until(ctx, enough)
+	crowd.until(ctx, how.bursts, enough)
 
-	known, probe := labels1(ctx, t, v, seeds[:])
+	known, probe := whoAsked(ctx, t, v, seeds[:])
 	var all []seen
 	for _, s := range spies {
 		s.mu.Lock()
@@ -284,9 +292,9 @@ func check(t *testing.T, err error) {
 	}
 }
 
-// labels1 says of which wire ids it is known who asked, and which were probes.
+// whoAsked says of which wire ids it is known who asked, and which were probes.
 // Only who has the validator's secret can say so.
-func labels1(ctx context.Context, t *testing.T, v *node.Validator, seeds []byte) (known, probe map[string]bool) {
+func whoAsked(ctx context.Context, t *testing.T, v *node.Validator, seeds []byte) (known, probe map[string]bool) {
 	t.Helper()
 	known, probe = map[string]bool{}, map[string]bool{}
 	list, err := v.Store().OutcomesAfter(ctx, 0, 1<<20)
@@ -357,26 +365,32 @@ func (c *crowd) generator() *generator {
 	return &generator{mathrand.New(mathrand.NewPCG(7, c.asked.Add(1)))}
 }
 
-// until has every customer ask in a way of its own, some steadily, some several
-// times in a row, until done says so; a minute at most.
-func (c *crowd) until(ctx context.Context, done func() bool) {
+// until has customers ask until done says so, a minute at most: many who know
+// nothing of one another, and, if bursts are wanted, a few programs besides that ask
+// several times in a row.
+func (c *crowd) until(ctx context.Context, bursts bool, done func() bool) {
 	ctx, stop := context.WithTimeout(ctx, time.Minute)
 	defer stop()
 	var all sync.WaitGroup
-	for i := range customers {
-		all.Go(func() {
-			g := c.generator()
-			for ctx.Err() == nil {
-				burst := 1
-				if i%3 == 0 {
-					burst = 1 + g.IntN(4)
+	all.Go(func() {
+		g := c.generator()
+		for ctx.Err() == nil {
+			all.Go(func() { c.request(ctx, c.generator()) })
+			pause(ctx, time.Duration(g.ExpFloat64()*float64(7*time.Millisecond)))
+		}
+	})
+	if bursts {
+		for range 8 {
+			all.Go(func() {
+				g := c.generator()
+				for ctx.Err() == nil {
+					for range 1 + g.IntN(4) {
+						c.request(ctx, g)
+					}
+					pause(ctx, time.Duration(g.ExpFloat64()*float64(240*time.Millisecond)))
 				}
-				for range burst {
-					c.request(ctx, g)
-				}
-				pause(ctx, time.Duration(g.ExpFloat64()*float64(burst)*float64(240*time.Millisecond)))
-			}
-		})
+			})
+		}
 	}
 	for !done() && ctx.Err() == nil {
 		pause(ctx, 300*time.Millisecond)
@@ -393,5 +407,5 @@ func pause(ctx context.Context, d time.Duration) {
 }
 
 // margin is how far the AUC of guessing may be from 0.5 in n requests of each
-// sort: two standard errors.
+// sort, of two miners together: two standard errors.
 func margin(n int) float64 { return 2 * math.Sqrt(1/(6*float64(n))) }

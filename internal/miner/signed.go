@@ -1,0 +1,94 @@
+package miner
+
+import (
+	"crypto"
+	"crypto/sha256"
+	"net/http"
+	"sync"
+	"time"
+
+	"vision/internal/fault"
+	"vision/internal/hotkey"
+	"vision/internal/proto"
+)
+
+// Signatures is how a miner tells that a request was meant for it, by this caller,
+// now, and once: somebody who passes on what another miner was asked cannot
+// sign it anew.
+type Signatures struct {
+	Network string
+	Self    hotkey.ID
+	// Key gives the TLS key that the caller has proved, which its hotkey has signed.
+	Key func(*http.Request) (crypto.PublicKey, error)
+}
+
+// signed says what is wrong with a request's signature.
+func (m *Miner) signed(r *http.Request, caller hotkey.ID, body []byte) error {
+	how := m.deps.Signatures
+	if how == nil {
+		return nil
+	}
+	refused := func(err error, code string) error {
+		return fault.Wrap(err, fault.Forbidden, code, "the request is not signed as it must be")
+	}
+	key, err := how.Key(r)
+	if err != nil {
+		return refused(err, "bad_signature")
+	}
+	values := r.Header.Values(proto.SignatureHeader)
+	if len(values) != 1 {
+		return fault.New(fault.Forbidden, "no_signature", "the request has %d %s headers, want 1", len(values), proto.SignatureHeader)
+	}
+	s := proto.Signed{Network: how.Network, Validator: caller, Miner: how.Self, Path: r.URL.Path, ID: r.Header.Get(proto.RequestIDHeader), Body: sha256.Sum256(body)}
+	signature, err := s.ParseSignature(values[0])
+	if err != nil {
+		return refused(err, "bad_signature")
+	}
+	now := m.deps.Clock()
+	if err := s.Fresh(now); err != nil { // before what costs more
+		return refused(err, "stale_signature")
+	}
+	if err := s.Verify(key, signature); err != nil {
+		return refused(err, "bad_signature")
+	}
+	if !m.once.first(signed{caller, sha256.Sum256(s.AppendMessage(nil))}, now) {
+		return fault.New(fault.Forbidden, "replayed", "the request was sent before, with the same signature")
+	}
+	return nil
+}
+
+// signed names one signature: who made it, and the hash of what was signed.
+type signed struct {
+	by   hotkey.ID
+	hash [sha256.Size]byte
+}
+
+// once remembers signatures for as long as they are of use: in two generations, of
+// which the older is forgotten when all in it have ended. Only valid signatures of
+// validators get in, so it holds at most what was served in twice that time.
+type once struct {
+	mu      sync.Mutex // guards the rest
+	young   map[signed]struct{}
+	old     map[signed]struct{}
+	changed time.Time // when young was begun
+}
+
+// useful is the longest time from a signature's first acceptance to its last.
+const useful = proto.SignatureLife + 2*proto.ClockTolerance
+
+// first says whether a signature is used for the first time.
+func (o *once) first(s signed, now time.Time) bool {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if age := now.Sub(o.changed); o.young == nil || age > useful || age < 0 {
+		o.old, o.young, o.changed = o.young, map[signed]struct{}{}, now
+	}
+	if _, again := o.young[s]; again {
+		return false
+	}
+	if _, again := o.old[s]; again {
+		return false
+	}
+	o.young[s] = struct{}{}
+	return true
+}

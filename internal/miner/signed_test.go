@@ -1,0 +1,106 @@
+package miner
+
+import (
+	"bytes"
+	"crypto"
+	"crypto/ed25519"
+	"crypto/rand"
+	"crypto/sha256"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+
+	"vision/internal/hotkey"
+	"vision/internal/proto"
+)
+
+// A miner serves what its caller has signed for it, now, and once; whatever else
+// comes over an admitted validator's connection it refuses.
+func TestOnlyWhatIsSignedForItIsServed(t *testing.T) {
+	public, private, err := ed25519.GenerateKey(rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	self, other := hotkey.ID{50}, hotkey.ID{51}
+	r := newRig(t, speak(3, true), nil)
+	r.deps.Signatures = &Signatures{Network: "test/19", Self: self, Key: func(*http.Request) (crypto.PublicKey, error) { return public, nil }}
+	body := strings.Replace(chatBody, "%t", "true", 1)
+	good := func() proto.Signed {
+		return proto.Signed{Network: "test/19", Validator: alice, Miner: self, Path: chatPath, ID: "req-1", Body: sha256.Sum256([]byte(body)), Expires: r.now.Add(proto.SignatureLife)}
+	}
+	sign := func(change func(*proto.Signed)) string {
+		s := good()
+		change(&s)
+		value, err := s.AppendSignature(nil, private, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return string(value)
+	}
+	ask := func(values ...string) int {
+		w := httptest.NewRecorder()
+		req := httptest.NewRequest("POST", chatPath, strings.NewReader(body))
+		req.Header.Set("Test-Caller", alice.String())
+		req.Header.Set(proto.RequestIDHeader, "req-1")
+		for _, v := range values {
+			req.Header.Add(proto.SignatureHeader, v)
+		}
+		r.ServeHTTP(w, req)
+		return w.Code
+	}
+	first := sign(func(*proto.Signed) {})
+	for _, c := range []struct {
+		what string
+		code string
+		sent []string
+	}{
+		{"none", "no_signature", nil},
+		{"two", "no_signature", []string{first, first}},
+		{"nonsense", "bad_signature", []string{"v1 now AAAA"}},
+		{"for another miner", "bad_signature", []string{sign(func(s *proto.Signed) { s.Miner = other })}},
+		{"by another validator", "bad_signature", []string{sign(func(s *proto.Signed) { s.Validator = bob })}},
+		{"of another body", "bad_signature", []string{sign(func(s *proto.Signed) { s.Body[0]++ })}},
+		{"of another path", "bad_signature", []string{sign(func(s *proto.Signed) { s.Path = "/v1/completions" })}},
+		{"of another id", "bad_signature", []string{sign(func(s *proto.Signed) { s.ID = "req-2" })}},
+		{"of another network", "bad_signature", []string{sign(func(s *proto.Signed) { s.Network = "test/20" })}},
+		{"expired", "stale_signature", []string{sign(func(s *proto.Signed) { s.Expires = r.now.Add(-proto.ClockTolerance - time.Second) })}},
+		{"for ever", "stale_signature", []string{sign(func(s *proto.Signed) { s.Expires = r.now.Add(time.Hour) })}},
+	} {
+		r.log.Reset()
+		if got := ask(c.sent...); got != http.StatusForbidden || !bytes.Contains(r.log.Bytes(), []byte("code="+c.code)) {
+			t.Errorf("%s: %d, log %s", c.what, got, r.log.String())
+		}
+	}
+	if got := ask(first); got != http.StatusOK {
+		t.Errorf("a good one: %d", got)
+	}
+	r.log.Reset()
+	if got := ask(first); got != http.StatusForbidden || !bytes.Contains(r.log.Bytes(), []byte("code=replayed")) {
+		t.Errorf("again: %d, log %s", got, r.log.String())
+	}
+	// The same request, signed anew, is the validator's own doing.
+	if got := ask(sign(func(s *proto.Signed) { s.Expires = s.Expires.Add(time.Millisecond) })); got != http.StatusOK {
+		t.Errorf("signed anew: %d", got)
+	}
+	if got := ask(sign(func(s *proto.Signed) { s.Expires = r.now.Add(-proto.ClockTolerance + time.Second) })); got != http.StatusOK {
+		t.Errorf("of a validator whose clock is behind: %d", got)
+	}
+}
+
+// Signatures are remembered as long as they are of use, and no longer.
+func TestSignaturesAreForgotten(t *testing.T) {
+	var o once
+	now := time.Unix(1_700_000_000, 0)
+	one := signed{alice, [32]byte{1}}
+	if !o.first(one, now) || o.first(one, now.Add(useful)) {
+		t.Error("a signature is new twice while it is of use")
+	}
+	for i := range 100 {
+		o.first(signed{alice, [32]byte{2, byte(i)}}, now.Add(time.Duration(i)*useful/10))
+	}
+	if n := len(o.young) + len(o.old); n > 40 {
+		t.Errorf("%d signatures are remembered", n)
+	}
+}
