@@ -59,6 +59,10 @@ fuzz:
 bench:
 	go test -run '^$$' -bench . -benchtime 1x ./...
 
+# Whether miners can tell probes from customers' requests: longer runs than the usual tests'.
+indistinct:
+	VISION_INDISTINCT=1500 go test -count=1 -v -timeout 20m -run TestProbesCannotBeTold ./test/indistinct
+
 newcomer:
 	bash test/newcomer.sh
 

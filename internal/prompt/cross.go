@@ -41,16 +41,20 @@ func crossed(r *rand.Rand, text string, donors []string) string {
 		return text
 	}
 	var others [][]string
+	best, nearest := "", 0.0
 	for range tries {
 		donor := donors[r.IntN(len(donors))]
 		b := cut(donor)
 		if donor == text || len(b) > mostTokens {
 			continue
 		}
-		if mixed, ok := aligned(r, a, b); ok && mixed != text {
-			return mixed
+		if mixed, near := aligned(r, a, b); near > nearest && mixed != text {
+			best, nearest = mixed, near
 		}
 		others = append(others, b)
+	}
+	if best != "" {
+		return best
 	}
 	for _, b := range others {
 		if mixed, ok := lent(r, text, strings.Join(b, "")); ok {
@@ -105,11 +109,12 @@ func sentencesOf(text string) (list []string) {
 func bare(s string) string { return strings.TrimSpace(s) }
 
 // aligned mixes two texts of which at least half is common, in the same order:
-// between what is common it takes either's pieces, at least once the other's.
-func aligned(r *rand.Rand, a, b []string) (string, bool) {
+// between what is common it takes either's pieces. It says how much they have in
+// common, 0 to 1; 0 where they are not for mixing.
+func aligned(r *rand.Rand, a, b []string) (mixed string, near float64) {
 	n, m := len(a), len(b)
 	if n == 0 || m == 0 || n > 3*m || m > 3*n {
-		return "", false
+		return "", 0
 	}
 	barely := func(list []string) []string {
 		out := make([]string, len(list))
@@ -134,8 +139,9 @@ func aligned(r *rand.Rand, a, b []string) (string, bool) {
 			}
 		}
 	}
-	if same := int(common[0][0]); 2*same < min(n, m) || same == n && same == m {
-		return "", false
+	same := int(common[0][0])
+	if 2*same < min(n, m) || same == n && same == m {
+		return "", 0
 	}
 	var out strings.Builder
 	write := func(pieces ...string) { // what ended a text has no space after it
@@ -171,8 +177,11 @@ func aligned(r *rand.Rand, a, b []string) (string, bool) {
 			write(b[j0:j]...)
 		}
 	}
-	mixed := strings.TrimSpace(out.String())
-	return mixed, mixed != "" && mixed != strings.TrimSpace(strings.Join(b, ""))
+	mixed = strings.TrimSpace(out.String())
+	if mixed == "" || mixed == strings.TrimSpace(strings.Join(b, "")) {
+		return "", 0
+	}
+	return mixed, float64(2*same) / float64(n+m)
 }
 
 // lent puts some sentences of another text in the place of some of a text's own,

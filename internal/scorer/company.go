@@ -12,7 +12,7 @@ const (
 	companyPart = 50
 	companyMost = 15 * time.Second
 	// companyMean is how many of customers' requests come, on average, until its moment does.
-	companyMean = 2
+	companyMean = 4
 )
 
 // mingle waits for a moment at which a customer's request could come as well: at

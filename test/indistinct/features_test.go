@@ -18,6 +18,7 @@ type group struct {
 	values func(x *seen, before, after *seen) []float64
 	grams  func(x *seen) []uint32
 	mark   bool // it has nothing to do with what texts there are
+	timed  bool // it has to do with when requests come
 }
 
 const buckets = 1 << 15
@@ -29,9 +30,9 @@ var groups = []group{
 	{name: "fields present, their order", learn: stumps(80), values: fieldsPresent, mark: true},
 	{name: "parameters, their digits, seed", learn: stumps(80), values: parameters},
 	{name: "headers, their order", learn: stumps(80), values: headers, mark: true},
-	{name: "cadence", learn: stumps(80), values: cadence},
+	{name: "cadence", timed: true, learn: stumps(80), values: cadence},
 	{name: "connection", learn: stumps(80), values: connection, mark: true},
-	{name: "all numbers together", learn: stumps(120), values: func(x, before, after *seen) []float64 {
+	{name: "all numbers together", timed: true, learn: stumps(120), values: func(x, before, after *seen) []float64 {
 		var all []float64
 		for _, f := range []func(x, before, after *seen) []float64{lengths, fieldsPresent, parameters, headers, cadence, connection} {
 			all = append(all, f(x, before, after)...)
