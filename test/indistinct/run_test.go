@@ -212,7 +212,7 @@ func run(t *testing.T, how traffic) []seen {
 	c.Data, c.Period, c.Ops = dir, period, ""
 	c.Gateway.Listen, c.Gateway.Page.Show = "127.0.0.1:0", false
 	c.Mechanism.Name = "vision4" // which sends many probes singly, so that there are enough to look at
-	c.Gateway.Affinity = false // with it each miner has customers of its own, whom nobody can know
+	c.Gateway.Affinity = false   // with it each miner has customers of its own, whom nobody can know
 	c.Scorer.CheckRate, c.Scorer.Checks, c.Scorer.LearnFromCustomers = 0.5, 32, how.learn
 	if how.corpus {
 		c.Scorer.Corpus = filepath.Join(dir, "corpus.jsonl")
