@@ -239,7 +239,7 @@ func run(t *testing.T, how traffic) []seen {
 	crowd.ask(ctx, warmup, 0, customers)
 	t.Logf("%d requests were asked to learn from", warmup)
 	// What was asked is learned from within a fifth of a period; the rest of this one passes.
-	settled, late := time.Now().Add(period/3), time.Now().Add(4*period)
+	settled, late := time.Now().Add(period/3), time.Now().Add(24*period)
 	for time.Now().Before(late) {
 		pending, err := v.Store().Pending(ctx)
 		check(t, err)
