@@ -20,6 +20,7 @@ import (
 	"go.uber.org/goleak"
 
 	"vision/internal/config"
+	"vision/internal/judgement"
 	"vision/internal/outcome"
 	"vision/internal/scorer"
 )
@@ -211,6 +212,7 @@ func TestNetwork(t *testing.T) {
 	t.Run("customers", func(t *testing.T) { customers(t, n) })
 	t.Run("scores", func(t *testing.T) { cheatsLose(t, n) })
 	t.Run("weights", func(t *testing.T) { weightsArePaid(t, n) })
+	t.Run("conviction", func(t *testing.T) { cheatIsConvicted(t, n) })
 
 	before := n.report(t)
 	ids, key, url := n.Names(), n.Key(), n.URL()
@@ -242,6 +244,9 @@ func TestNetwork(t *testing.T) {
 		r := again.report(t)
 		if r.Scored < before.Scored || len(r.Miners) != len(before.Miners) {
 			t.Errorf("scored period %d with %d miners; before the restart %d with %d", r.Scored, len(r.Miners), before.Scored, len(before.Miners))
+		}
+		if got := standing(r, again.Names(), "quantised", "vision-ref-chat"); got != judgement.Convicted {
+			t.Errorf("who was convicted before the restart is %v", got)
 		}
 		until(t, 30*time.Second, "periods go on", func() bool { return again.report(t).Scored > before.Scored })
 	})

@@ -6,6 +6,8 @@ import (
 	"testing"
 	"time"
 
+	"vision/internal/hotkey"
+	"vision/internal/judgement"
 	"vision/internal/scorer"
 )
 
@@ -91,4 +93,48 @@ func weightsArePaid(t *testing.T, n *running) {
 	if r := n.report(t); r.Weights == nil || r.Weights.Note == "" {
 		t.Errorf("the report says nothing of the weights: %+v", r.Weights)
 	}
+}
+
+// cheatIsConvicted waits for the conviction of who serves coarser weights, by its
+// checked answers alone; nobody honest is so much as watched.
+func cheatIsConvicted(t *testing.T, n *running) {
+	const chat = "vision-ref-chat"
+	names := n.Names()
+	until(t, 90*time.Second, "the quantised miner is convicted", func() bool { return standing(n.report(t), names, "quantised", chat) == judgement.Convicted })
+	r := n.report(t)
+	for _, m := range r.Miners {
+		name := names[m.Hotkey]
+		for _, c := range m.Tasks {
+			if strings.HasPrefix(name, "honest") && c.Judgement != nil && c.Judgement.Standing != judgement.Trusted {
+				t.Errorf("%s is %v on %s: %+v", name, c.Judgement.Standing, c.Task, c.Judgement)
+			}
+		}
+		if name != "quantised" {
+			continue
+		}
+		one, err := scorer.Compose(t.Context(), n.Store(), n.Catalogue(), scorer.ReportOptions{Now: time.Now(), Miner: m.Hotkey})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, c := range one.Miners[0].Tasks {
+			if c.Task != chat {
+				continue
+			}
+			if c.Quality.Mean != 0 || len(c.Judgement.Evidence) == 0 || !c.Judgement.Evidence[0].Proves || c.Judgement.Evidence[0].Bytes == 0 {
+				t.Errorf("convicted with quality %v, on %d pieces of evidence: %+v", c.Quality.Mean, len(c.Judgement.Evidence), c.Judgement)
+			}
+		}
+	}
+}
+
+// standing is what a miner of a name is taken for on a task.
+func standing(r scorer.Report, names map[hotkey.ID]string, name, task string) (s judgement.Standing) {
+	for _, m := range r.Miners {
+		for _, c := range m.Tasks {
+			if names[m.Hotkey] == name && c.Task == task && c.Judgement != nil {
+				s = c.Judgement.Standing
+			}
+		}
+	}
+	return s
 }

@@ -3,6 +3,7 @@ package node
 import (
 	"github.com/prometheus/client_golang/prometheus"
 
+	"vision/internal/judgement"
 	"vision/internal/scorer"
 )
 
@@ -69,10 +70,17 @@ func (m syntheticShare) Collect(c chan<- prometheus.Metric) {
 }
 
 // watchChecks exports what a scorer's checks found.
-func watchChecks(r prometheus.Registerer, s *scorer.Scorer) { r.MustRegister(checks{s}) }
+func watchChecks(r prometheus.Registerer, s judging) { r.MustRegister(checks{s}) }
+
+// judging is what a scorer tells of its checks.
+type judging interface {
+	Verdicts() map[string][2]int64 // passed and failed, by test
+	Standings() map[judgement.Standing]int
+	Backlog() int
+}
 
 // checks collects from a scorer.
-type checks struct{ scorer *scorer.Scorer }
+type checks struct{ scorer judging }
 
 var (
 	checksDesc = prometheus.NewDesc("vision_scorer_checks_total",
