@@ -48,7 +48,12 @@ type Shape struct {
 	mass  []float64 // of the first 1, 2, … of order
 
 	least, exact, most int // how many are kept, as far as noise may move it
+
+	inside float64 // ln of what exact many share
 }
+
+// lnOutside is ln of outside.
+var lnOutside = math.Log(outside)
 
 // outside is how much of the whole distribution is mixed in where honest miners
 // are bounded, so that nothing makes an honest token impossible; aside is the
@@ -66,7 +71,10 @@ func (o Outcomes) Drawn(temperature, topP, noise float64) *Shape {
 		return s
 	}
 	slack := TopPSlack(noise, temperature)
-	floor := math.Log(max(1-topP-slack, 1e-6) / float64(len(o))) // what is less likely cannot be kept
+	floor := math.Inf(-1)
+	if topP+slack < 1 { // what is less likely than this cannot be kept
+		floor = math.Log((1 - topP - slack) / float64(len(o)))
+	}
 	s.rank = make([]int, len(o))
 	for i, lp := range s.full {
 		if lp >= floor {
@@ -93,6 +101,7 @@ func (o Outcomes) Drawn(temperature, topP, noise float64) *Shape {
 	s.most = or0(s.most, n)
 	s.exact = or0(s.exact, s.most)
 	s.least = or0(s.least, s.exact)
+	s.inside = math.Log(s.mass[s.exact-1])
 	return s
 }
 
@@ -109,9 +118,9 @@ func (s *Shape) own(i int) float64 {
 	case s.order == nil:
 		return s.full[i]
 	case s.rank[i] == 0 || s.rank[i] > s.exact:
-		return s.full[i] + math.Log(outside)
+		return s.full[i] + lnOutside
 	}
-	return s.full[i] - math.Log(s.mass[s.exact-1])
+	return s.full[i] - s.inside
 }
 
 // bound is the logarithm of the most that an outcome's probability can be.
@@ -120,7 +129,7 @@ func (s *Shape) bound(i int) float64 {
 	case s.order == nil:
 		return s.full[i]
 	case s.rank[i] == 0 || s.rank[i] > s.most:
-		return s.full[i] + math.Log(outside)
+		return s.full[i] + lnOutside
 	}
 	return s.full[i] + math.Log(1/s.mass[max(s.least, s.rank[i])-1]+outside)
 }
@@ -148,12 +157,12 @@ func (s *Shape) wide() []float64 {
 		return s.full
 	}
 	p := slices.Clone(s.full)
-	inside := math.Log((1-aside)/s.mass[s.most-1] + aside)
+	inside, beyond := math.Log((1-aside)/s.mass[s.most-1]+aside), math.Log(aside)
 	for i := range p {
 		if s.rank[i] > 0 && s.rank[i] <= s.most {
 			p[i] += inside
 		} else {
-			p[i] += math.Log(aside)
+			p[i] += beyond
 		}
 	}
 	return p
@@ -183,17 +192,22 @@ func (pos *Position) FillContrast(o Outcomes, token int, temperature, topP, nois
 	low := temperature < lowestTemperature
 	pos.Contrast = make([]float64, 0, Alternatives+len(others))
 	pos.Flatter = make([]float64, 0, Alternatives+len(others))
+	probs := make([]float64, len(p))
 	square := 0.0 // sum of p^2
 	for i, lp := range p {
 		if lp > negligible {
-			q := math.Exp(lp)
-			square += q * q
+			probs[i] = math.Exp(lp)
+			square += probs[i] * probs[i]
 		}
-		if own := shape.own(i); own > negligible {
-			q := math.Exp(own)
-			pos.Entropy -= q * own
-			pos.Variance += q * own * own
+		own, q := lp, probs[i]
+		if shape.order != nil {
+			if own = shape.own(i); own <= negligible {
+				continue
+			}
+			q = math.Exp(own)
 		}
+		pos.Entropy -= q * own
+		pos.Variance += q * own * own
 	}
 	pos.Variance = max(0, pos.Variance-pos.Entropy*pos.Entropy)
 	pos.Own = shape.own(token)
@@ -211,11 +225,11 @@ func (pos *Position) FillContrast(o Outcomes, token int, temperature, topP, nois
 			continue
 		}
 		sum, cross := 0.0, 0.0
-		for _, lp := range p {
+		for i, lp := range p {
 			if lp > negligible {
 				x := math.Exp(power * (lp - top))
 				sum += x
-				cross += x * math.Exp(lp)
+				cross += x * probs[i]
 			}
 		}
 		add(power*(p[token]-top)-math.Log(sum), cross/sum)
