@@ -5,7 +5,7 @@ STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 FUZZTIME    ?= 5s
 EVALFLAGS   ?= --honest 60 --cheats 12 --calibration 80 --lifetimes 2000 --draws 100
 
-.PHONY: check build format generate tidy lint vet staticcheck vulncheck test race kill lifetimes bits fuzz bench newcomer interop openapi browser llama eval
+.PHONY: check build format generate tidy lint vet staticcheck vulncheck test race kill lifetimes bits fuzz bench newcomer interop openapi browser llama mechanism eval
 
 check:
 	bash test/unchanged.sh $(MAKE) --no-print-directory format generate
@@ -89,3 +89,7 @@ verification:
 # What honest work and every cheat earn under vision7: fails if a claim of docs/simulation.md is broken.
 sim:
 	go run ./cmd/vision sim table --mechanism vision7 --miners 20 --periods 48 --seeds 3 --check
+
+# vision7 over real sockets: every cheat below every honest miner within ten short periods.
+mechanism:
+	go test -count=1 -tags mechanism -run TestEveryCheat -v -timeout 10m ./internal/devnet

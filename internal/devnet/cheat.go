@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"time"
 
 	"vision/internal/miner"
 	"vision/internal/modelserver"
@@ -18,6 +19,8 @@ type cheat struct {
 	model func(c *modelserver.Config)
 	// crooked stands between the miner and its model server; nil is nothing.
 	crooked func(honest http.Handler) http.Handler
+	// timed is crooked for what depends on the length of a period.
+	timed func(honest http.Handler, period time.Duration) http.Handler
 	// lie changes the miner's configuration; nil leaves it honest.
 	lie func(c *miner.Config)
 }
@@ -33,6 +36,8 @@ var cheats = []cheat{
 	hurried,
 	buffered,
 	fakeFirst,
+	sharing,
+	onOff,
 }
 
 // CheatNames lists the cheats.

@@ -21,6 +21,9 @@ import (
 const (
 	honestPace  = 120
 	honestSlots = 4
+	// honestGroup is how many all tasks serve together: beacons ask for half of
+	// their slots on all of them, and customers come on top.
+	honestGroup = 8 * honestSlots
 )
 
 // addMiners adds the honest miners and the cheats, each with its model server.
@@ -132,7 +135,7 @@ func (d *Devnet) minerConfig(url string) miner.Config {
 	c := miner.Config{
 		Period:  d.options.Period,
 		Servers: []miner.Server{{Name: "main", URL: url, Engine: "vision-ref"}},
-		Groups:  []miner.Group{{Name: "gpu0", Slots: 4 * honestSlots}},
+		Groups:  []miner.Group{{Name: "gpu0", Slots: honestGroup}},
 	}
 	slots, pace := honestSlots, float64(honestPace)
 	if d.options.Server != "" {
@@ -167,7 +170,7 @@ func (d *Devnet) addModelServer(name string, c cheat) (string, error) {
 	var handler http.Handler
 	if d.options.Server == "" {
 		config := modelserver.For(d.catalogue.Catalogue(), honestPace)
-		config.MaxConcurrent = 4 * honestSlots
+		config.MaxConcurrent = honestGroup
 		if c.model != nil {
 			c.model(&config)
 		}
@@ -177,7 +180,7 @@ func (d *Devnet) addModelServer(name string, c cheat) (string, error) {
 		if c.name == quantised.name {
 			target = d.options.QuantisedServer
 		}
-		if c.crooked == nil {
+		if c.crooked == nil && c.timed == nil {
 			return target, nil
 		}
 		var err error
@@ -187,6 +190,9 @@ func (d *Devnet) addModelServer(name string, c cheat) (string, error) {
 	}
 	if c.crooked != nil {
 		handler = c.crooked(handler)
+	}
+	if c.timed != nil {
+		handler = c.timed(handler, d.options.Period)
 	}
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
