@@ -357,3 +357,24 @@ func FuzzRecord(f *testing.F) {
 		}
 	})
 }
+
+// Records from before outcomes had a round trip and a mean arrival are read with none.
+func TestRecordWithoutFloor(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "v.db")
+	s := unmoved(t, path, 0)
+	e := outcome.Entry{Outcome: entry(7).Outcome}
+	e.Outcome.Floor, e.Outcome.Arrivals.Mean, e.Outcome.Arrivals.Gap95 = 0, 0, 0
+	record := appendEntries(nil, []outcome.Entry{e})
+	record[0] = versionNoFloor
+	record = record[:len(record)-3] // the three, a byte each as they are 0, come last
+	if err := s.journal.Append(record); err != nil {
+		t.Fatal(err)
+	}
+	crash(t, s)
+	s = openAt(t, path, Options{})
+	defer closed(t, s)
+	list, err := s.OutcomesAfter(ctx, 0, 9)
+	if err != nil || len(list) != 1 || list[0].Outcome.Arrivals != e.Outcome.Arrivals || list[0].Total != e.Outcome.Total || list[0].Blocked != e.Outcome.Blocked {
+		t.Errorf("outcomes of an older journal: %+v, %v", list, err)
+	}
+}
