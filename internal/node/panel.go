@@ -65,8 +65,11 @@ func (p *panel) Check(ctx context.Context, r proto.CheckRequest) (proto.CheckRes
 			switch {
 			case down != nil:
 				return proto.CheckResponse{}, down
-			case left || unable == nil:
+			case left:
 				return proto.CheckResponse{}, fault.New(fault.Unavailable, "checkers_down", "No checking server that judges this task answers at the moment.")
+			}
+			if unable == nil { // all have said so before
+				unable = fault.New(fault.Invalid, "unjudged_task", "No checking server judges the task %q.", r.Task.Name)
 			}
 			return proto.CheckResponse{}, unable
 		}
