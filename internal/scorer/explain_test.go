@@ -1,0 +1,98 @@
+package scorer
+
+import (
+	"context"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"vision/internal/fault"
+	"vision/internal/hotkey"
+	"vision/internal/outcome"
+	"vision/internal/relay"
+	"vision/internal/report"
+)
+
+// A miner that refuses every second request of a beacon is told so, with what it
+// was credited, and that answering in full would raise its weight.
+func TestExplainSaysWhatWasLostAndWhatToDo(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, 10*time.Minute, "good", "half")
+		busy(w, "good", "half")
+		n := 0
+		w.miners[key("half").ID()].answer = func(ctx context.Context, call relay.Call) outcome.Outcome {
+			w.mu.Lock()
+			n++
+			refuse := call.Source == outcome.Burst && n%2 == 0
+			w.mu.Unlock()
+			if refuse {
+				return outcome.Outcome{Status: outcome.RateLimited}
+			}
+			sleep(ctx, time.Second)
+			return outcome.Outcome{Work: 100}
+		}
+		if _, err := Explain(t.Context(), w.store, key("half").ID()); fault.KindOf(err) != fault.NotFound {
+			t.Errorf("before there is a report: %v", err)
+		}
+		w.start(hardened(w))
+		w.until(62 * time.Minute)
+		w.stop()
+
+		good, err := Explain(t.Context(), w.store, key("good").ID())
+		if err != nil {
+			t.Fatal(err)
+		}
+		half, err := Explain(t.Context(), w.store, key("half").ID())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if good.Period != 6 || good.Mechanism != "vision7" || good.Validator != w.self.ID() || len(good.Tasks) != 2 || !(good.Weight > 2*half.Weight) {
+			t.Errorf("the good miner: %+v; the other's weight is %v", good, half.Weight)
+		}
+		text := strings.Join(half.Tasks[0].Sentences, "\n")
+		for _, want := range []string{"It declares 600000 tokens a period", "The last beacon asked for", "Credited are", "It lost credit at", "make its trust"} {
+			if !strings.Contains(text, want) {
+				t.Errorf("the explanation does not say %q:\n%s", want, text)
+			}
+		}
+		if strings.Contains(strings.Join(good.Tasks[0].Sentences, "\n"), "It lost credit") {
+			t.Errorf("the good miner lost credit:\n%s", strings.Join(good.Tasks[0].Sentences, "\n"))
+		}
+		refused := 0
+		for _, b := range half.Tasks[0].Beacons {
+			refused += b.Asked - b.Answered
+			if b.At.IsZero() {
+				t.Errorf("a beacon at no time: %+v", b)
+			}
+		}
+		if refused == 0 {
+			t.Errorf("no beacon shows a refusal: %+v", half.Tasks[0].Beacons)
+		}
+		if len(half.Advice) == 0 || half.Advice[0].Lever != "credit" || half.Advice[0].Gain <= 0 || half.Advice[0].Then <= half.Advice[0].Now {
+			t.Errorf("advice is %+v, want most of all to answer beacons", half.Advice)
+		}
+		if _, err := Explain(t.Context(), w.store, hotkey.ID{9}); fault.KindOf(err) != fault.NotFound {
+			t.Errorf("of a stranger: %v", err)
+		}
+
+		// What is published and what is set are the same, and whoever reads it computes it again.
+		r, err := report.Read(w.store.reports[0].Body)
+		if err != nil {
+			t.Fatal(err)
+		}
+		out, err := r.Outcome()
+		if err != nil {
+			t.Fatal(err)
+		}
+		last := w.store.weights[len(w.store.weights)-1]
+		for i, m := range last.Miners {
+			if out.Weights[i].Hotkey != m.Miner || out.Weights[i].Weight != m.Weight || r.Miners[i].Weight != m.Weight {
+				t.Errorf("weight %v was set, %v is reported, %v follows from the report", m.Weight, r.Miners[i].Weight, out.Weights[i].Weight)
+			}
+		}
+		if len(r.Beacons) == 0 || r.Tasks[0].Synthetic <= 0 || r.Start.IsZero() {
+			t.Errorf("the report lacks something: %+v, start %v, synthetic %v", r.Beacons, r.Start, r.Tasks[0].Synthetic)
+		}
+	})
+}
