@@ -37,20 +37,21 @@ func (s *Sim) open() {
 		}
 		t := &w.Tasks[x.task]
 		speed := t.speed()
-		declared := x.declared
-		if x.toEach {
+		declared, slots := x.declared, int64(x.slots)
+		if x.toEach { // so that this validator's share of it is all
 			declared = int64(float64(declared) / s.stakes[c.validator])
+			slots = int64(float64(slots) / s.stakes[c.validator])
 		}
 		c.offer = score.Offer{
 			Declared: declared, Maximum: math.MaxInt64, StakeShare: s.stakes[c.validator], StakeBefore: s.before(c.validator),
-			PerRequest: int64(t.Units), Slots: int(x.slots), PerSlot: int64(w.Period / speed.Mean),
+			PerRequest: int64(t.Units), Slots: int(slots), PerSlot: int64(w.Period / speed.Mean),
 			Length: s.length(), Speed: speed,
 		}
 		c.plan = s.world.Mechanism.Plan(c.state, c.offer, score.DrawFrom(s.validators.Uint64()))
 		c.schedule = c.plan.Schedule(s.length())
 		c.counted, c.used, c.missed = 0, 0, 0
 		c.counts = score.Counts{Declared: c.offer.Capacity()}
-		c.capacity, c.slots = float64(c.plan.Capacity), int64(x.slots)
+		c.capacity, c.slots = float64(c.plan.Capacity), slots
 		begin := s.end - w.Period
 		for schedule := c.schedule; ; {
 			at, ok := schedule.Next()
