@@ -4,9 +4,9 @@
 #
 # The model is SmolLM2-135M-Instruct, run by llama.cpp. Models and answers are
 # kept in ~/.cache/vision-verification (4 GB), so that an evaluation goes on
-# where one was stopped. From nothing it takes about 3 hours of 2 cores; a part
-# of it, for instance honest-bf16-batch16:100 honest-bf16-batch32-flash:100 q4:100,
-# takes minutes. Classes are listed in classes.py.
+# where one was stopped. From nothing it takes, by what a part of it took, some 3
+# hours of one core; a part, for instance
+# honest-bf16-batch16:100 honest-bf16-batch32-flash:100 q4:100, takes minutes. Classes are listed in classes.py.
 #
 #   PROCESSES  how many to run at once (default 2), each on one thread
 set -u -o pipefail
@@ -40,5 +40,7 @@ else
   classes=("$@")
 fi
 printf '%s\n' "${classes[@]}" | xargs -P "${PROCESSES:-2}" -n 1 nice -n 19 "$python" collect.py "$folder" "$tokens" || fail "collect answers"
+"$python" collect.py "$folder" "$tokens" --others "${classes[@]%%:*}" || fail "ask other models"
 "$python" record.py "$folder" "${classes[@]%%:*}" >"$folder/recording.jsonl" || fail "write the recording"
+"$python" cost.py "$folder" || fail "measure the cost"
 cd ../.. && go run ./cmd/vision checker eval --recorded "$folder/recording.jsonl" || fail "evaluate"
