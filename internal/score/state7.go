@@ -197,10 +197,13 @@ func (s *state7) validate() error {
 		return fmt.Errorf("%d timed, %d passed, %d failed in one period", p.timed, p.passed, p.failed)
 	case p.logPace > 100*billion*p.timed || p.logPace < -100*billion*p.timed:
 		return fmt.Errorf("a pace of %d over %d answers", p.logPace, p.timed)
-	case p.quality > billion*p.passed || p.speed > 2*billion*p.passed || p.product > 2*billion*p.passed:
+	case p.quality > billion*p.passed || p.speed > mostSpeed*p.passed || p.product > mostSpeed*p.passed:
 		return fmt.Errorf("qualities of %d, speeds of %d, products of %d over %d checks", p.quality, p.speed, p.product, p.passed)
 	}
 	return nil
 }
 
-const billion = 1_000_000_000
+const (
+	billion   = 1_000_000_000
+	mostSpeed = 1_600_000_000 // MaxSpeed in billionths
+)

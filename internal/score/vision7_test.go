@@ -504,6 +504,43 @@ func TestVision7RefusesWhatCannotBe(t *testing.T) {
 	}
 }
 
+// What could overflow is refused, or stops growing.
+func TestVision7CountersDoNotOverflow(t *testing.T) {
+	v := seven(t)
+	full := newState7()
+	full.pending = pending7{timed: mostPending, logPace: 100 * billion * mostPending, passed: mostPending, failed: mostPending,
+		quality: billion * mostPending, speed: mostSpeed * mostPending, product: mostSpeed * mostPending}
+	full.trusted, full.kept, full.offered = math.MaxInt64/2, mostWork/10, mostWork/10
+	full.audit = [3]float64{mostAudit, mostAudit, mostAudit}
+	if err := full.validate(); err != nil {
+		t.Fatal(err)
+	}
+	for name, o := range map[string]Observation{"answers": {Answer: &Answer{Kind: OK, PerUnit: 1}}, "checks": {Check: &Check{Quality: 1}}} {
+		if _, err := v.Observe(full, o); err == nil || !strings.Contains(err.Error(), "more than") {
+			t.Errorf("%s past the bound: error %v", name, err)
+		}
+	}
+	for _, convicted := range []bool{false, true} {
+		full.pending.convicted = convicted
+		s := observeAll(t, v, full, Observation{Closed: &Closed{Number: math.MaxInt64 / 2, Offer: chatOffer(1), Counts: Counts{
+			Requests: 1, OK: 1, Asked: math.MaxInt64, Consumed: math.MaxInt64, Declared: math.MaxInt64}}})
+		if err := s.(*state7).validate(); err != nil {
+			t.Error(err)
+		}
+	}
+	many := Beacon{Offer: chatOffer(1e9), Asked: mostAsked}
+	for range many.Asked {
+		many.Answers = append(many.Answers, Arrived{math.MaxInt64, math.MaxInt64})
+	}
+	if s := observeAll(t, v, nil, Observation{Beacon: &many}); s.(*state7).validate() != nil || s.(*state7).served != mostServed*mostAsked {
+		t.Errorf("%+v", s)
+	}
+	many.Asked++
+	if _, err := v.Observe(nil, Observation{Beacon: &many}); err == nil {
+		t.Error("a beacon that asks more than can be added up is accepted")
+	}
+}
+
 func TestNamed(t *testing.T) {
 	m, err := Named("vision7", map[string]float64{"kappa": 10})
 	if err != nil || m.Name() != "vision7" || m.(Vision7).Params().Kappa != 10 || m.(Vision7).Params().Growth != Defaults7.Growth {
