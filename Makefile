@@ -61,7 +61,7 @@ bench:
 
 # Whether miners can tell probes from customers' requests: longer runs than the usual tests'.
 indistinct:
-	VISION_INDISTINCT=1500 go test -count=1 -v -timeout 20m -run TestProbesCannotBeTold ./test/indistinct
+	VISION_INDISTINCT=1000 go test -count=1 -v -timeout 20m -run TestProbesCannotBeTold ./test/indistinct
 
 newcomer:
 	bash test/newcomer.sh

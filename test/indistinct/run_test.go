@@ -158,7 +158,7 @@ const (
 	warmup    = 700 // requests before what counts, from which shapes are learned
 	// planned is how many requests a miner is to have in a period in which the
 	// usual share is tested: some more than customers alone come to.
-	planned = 540.0
+	planned = 440.0
 )
 
 // run has customers and probes share a validator, and gives what its miners saw.
@@ -213,7 +213,7 @@ func run(t *testing.T, how traffic) []seen {
 	c.Gateway.Listen, c.Gateway.Page.Show = "127.0.0.1:0", false
 	c.Mechanism.Name = "vision4" // which sends many probes singly, so that there are enough to look at
 	c.Gateway.Affinity = false   // with it each miner has customers of its own, whom nobody can know
-	c.Scorer.CheckRate, c.Scorer.Checks, c.Scorer.LearnFromCustomers = 0.5, 32, how.learn
+	c.Scorer.CheckRate, c.Scorer.Checks, c.Scorer.LearnFromCustomers = 1, 32, how.learn
 	if how.corpus {
 		c.Scorer.Corpus = filepath.Join(dir, "corpus.jsonl")
 		check(t, os.WriteFile(c.Scorer.Corpus, corpusOf(&generator{mathrand.New(mathrand.NewPCG(99, 1))}, 1500), 0o600))
