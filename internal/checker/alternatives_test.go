@@ -95,3 +95,15 @@ func TestKeptAnswersAreFound(t *testing.T) {
 		}
 	}
 }
+
+// Near temperature 0 every honest answer to a prompt is the same.
+func TestColdAnswersAreNoCopies(t *testing.T) {
+	c := newChecker(t)
+	for seed := range uint64(3) {
+		s := serve(t, stack(refmodel.Full), chatTask, seed, `{"messages":[{"role":"user","content":"Tell me of the harbour"}],"max_tokens":40,"stream":true,"temperature":0.01}`)
+		s.Sample.ID, s.Spec.Engine, s.Sample.Outcome.Miner = int64(seed), "other", hotkey.FromSeed([32]byte{1}).ID()
+		if r := judgeIt(t, c, s); r.Quality != 1 || strings.Contains(r.Test, "copies") {
+			t.Errorf("seed %d: %+v", seed, r)
+		}
+	}
+}

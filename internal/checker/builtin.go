@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"image"
-	"math"
 	"slices"
 	"strings"
 
@@ -122,7 +121,7 @@ func (b *builtin) positions(ctx context.Context, q *textQuery, prompt, ids []int
 				r := sampler.Redraw(&d, id, slack)
 				p.Drawn, p.Margin, p.Miss, p.Share = r.ID == id, r.Margin, r.Miss, r.Share
 				own = evidence.Outcomes(d.Logprobs[:]).Drawn(q.temperature, q.topP, b.noise)
-				p.Own = math.Log(own.Own(id))
+				p.FillOwn(own, id)
 			} else {
 				var others []evidence.Outcomes
 				for _, c := range contexts[1:] {

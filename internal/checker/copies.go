@@ -31,7 +31,7 @@ type wrote struct {
 	sample   int64
 	seed     string
 	tokens   []int32
-	logprobs []float64 // of each under the request's own distribution
+	logprobs []float64 // the most of each under the request's own distribution
 }
 
 func newCopies() *copies { return &copies{seen: map[copyKey]*wrote{}} }
@@ -39,7 +39,7 @@ func newCopies() *copies { return &copies{seen: map[copyKey]*wrote{}} }
 // copied gives test E's part, if the miner has answered the prompt before, and
 // remembers the answer otherwise.
 func (s *sample) copied(r *evidence.Response) []evidence.Part {
-	if s.copies == nil || r.Temperature == 0 || !r.IDs || len(r.Positions) == 0 || s.outcome.Miner.IsZero() {
+	if s.copies == nil || r.Temperature < evidence.LowestTemperature || !r.IDs || len(r.Positions) == 0 || s.outcome.Miner.IsZero() {
 		return nil
 	}
 	var members map[string]json.RawMessage
@@ -56,11 +56,11 @@ func (s *sample) copied(r *evidence.Response) []evidence.Part {
 	now := &wrote{sample: s.id, seed: seed}
 	for i := range r.Positions {
 		p := &r.Positions[i]
-		if p.Own == 0 && p.Contrast == nil && !r.Redraw {
+		if p.Contrast == nil && !r.Redraw {
 			return nil // how likely it is is not known
 		}
 		now.tokens = append(now.tokens, int32(p.Token))
-		now.logprobs = append(now.logprobs, p.Own)
+		now.logprobs = append(now.logprobs, p.Most)
 	}
 	before := s.copies.put(key, now)
 	if before == nil {
@@ -70,7 +70,7 @@ func (s *sample) copied(r *evidence.Response) []evidence.Part {
 	for same < min(len(before.tokens), len(now.tokens)) && before.tokens[same] == now.tokens[same] {
 		same++
 	}
-	e := evidence.Copied(before.logprobs, same, s.bounds.Noise/max(r.Temperature, 0.15))
+	e := evidence.Copied(before.logprobs, same, s.bounds.Noise/r.Temperature)
 	return []evidence.Part{{Test: "copies", Weight: 0.25, Tokens: same, Logs: []float64{math.Log(max(e, 1e-300))}}}
 }
 

@@ -23,14 +23,14 @@ const bend = 1.5
 // bends, and one who ignores top_p.
 const Alternatives = len(powers) + 3
 
-// lowestTemperature is the lowest that test C knows: below it a little noise
+// LowestTemperature is the lowest that tests C and E know: below it a little noise
 // on the logits changes probabilities too much. What was drawn at a lower one
 // may only look too likely, which is then not held against it.
-const lowestTemperature = 0.15
+const LowestTemperature = 0.15
 
 // TopPSlack is by how much a miner's top_p may differ for noise's sake.
 func TopPSlack(noise, temperature float64) float64 {
-	return max(0.02, 3*shift(noise/max(temperature, lowestTemperature)))
+	return max(0.02, 3*shift(noise/max(temperature, LowestTemperature)))
 }
 
 // Outcomes is a distribution over the next token as far as a reference shows
@@ -134,6 +134,9 @@ func (s *Shape) bound(i int) float64 {
 	return s.full[i] + math.Log(1/s.mass[max(s.least, s.rank[i])-1]+outside)
 }
 
+// FillOwn fills in how likely a position's token is by itself: its outcome is i.
+func (pos *Position) FillOwn(s *Shape, i int) { pos.Own, pos.Most = s.own(i), s.bound(i) }
+
 // Own is an outcome's probability.
 func (s *Shape) Own(i int) float64 { return math.Exp(s.own(i)) }
 
@@ -170,7 +173,7 @@ func (s *Shape) wide() []float64 {
 
 // at gives the logarithms at a temperature.
 func (o Outcomes) at(temperature float64) []float64 {
-	t := max(temperature, lowestTemperature)
+	t := max(temperature, LowestTemperature)
 	p := make([]float64, len(o))
 	for i, lp := range o {
 		p[i] = max(lp, -700) / t
@@ -188,8 +191,8 @@ func (pos *Position) FillContrast(o Outcomes, token int, temperature, topP, nois
 	shape := o.Drawn(temperature, topP, noise)
 	bound := shape.bound(token)
 	p := shape.wide()
-	t := max(temperature, lowestTemperature)
-	low := temperature < lowestTemperature
+	t := max(temperature, LowestTemperature)
+	low := temperature < LowestTemperature
 	pos.Contrast = make([]float64, 0, Alternatives+len(others))
 	pos.Flatter = make([]float64, 0, Alternatives+len(others))
 	probs := make([]float64, len(p))
@@ -210,7 +213,7 @@ func (pos *Position) FillContrast(o Outcomes, token int, temperature, topP, nois
 		pos.Variance += q * own * own
 	}
 	pos.Variance = max(0, pos.Variance-pos.Entropy*pos.Entropy)
-	pos.Own = shape.own(token)
+	pos.Own, pos.Most = shape.own(token), bound
 	// Independent noise of sd s nats on p's logits raises the expected value of
 	// q/p by s^2 times sum of p(p - q), to second order: see docs/verification.md.
 	add := func(q, cross float64) {
@@ -247,6 +250,10 @@ func (pos *Position) FillContrast(o Outcomes, token int, temperature, topP, nois
 		none()
 	}
 	for _, other := range others {
+		if low { // honest miners are surer than p then, and so may others be
+			none()
+			continue
+		}
 		q := other.Drawn(temperature, topP, noise).wide()
 		add(q[token], overlap(p, q))
 	}

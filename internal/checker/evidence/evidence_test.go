@@ -124,3 +124,32 @@ func TestBins(t *testing.T) {
 		}
 	}
 }
+
+// Below the lowest temperature that is known, honest miners are surer than the
+// reference is taken to be: nothing may be held against that.
+func TestColdIsNotHeldAgainst(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		logits := rapid.SliceOfN(rapid.Float64Range(-4, 4), 2, 12).Draw(t, "logits")
+		normalise(logits)
+		other := rapid.SliceOfN(rapid.Float64Range(-4, 4), len(logits), len(logits)).Draw(t, "other")
+		normalise(other)
+		temperature, topP := rapid.Float64Range(0.001, 0.14).Draw(t, "t"), rapid.Float64Range(0.05, 1).Draw(t, "p")
+		p := make([]float64, len(logits))
+		for i := range p {
+			p[i] = logits[i] / temperature
+		}
+		normalise(p)
+		p = honest(p, topP)
+		for j := range Alternatives + 1 {
+			e := 0.0
+			for i := range p {
+				var pos Position
+				pos.FillContrast(logits, i, temperature, topP, 0.02, other)
+				e += p[i] * math.Exp(pos.Contrast[j])
+			}
+			if e > 1+1e-6 {
+				t.Fatalf("alternative %d has expected value %v", j, e)
+			}
+		}
+	})
+}

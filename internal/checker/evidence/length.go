@@ -17,8 +17,11 @@ var reluctances = [...]float64{0.1, 0.5}
 // number of responses multiply. The chance of an end is taken from one part in
 // a million up, and may be off by what noise does to a probability.
 func (b *Bounds) length(r *Response) *Part {
+	if r.Temperature < LowestTemperature {
+		return nil
+	}
 	part := &Part{Test: "length", Weight: 1, Logs: make([]float64, len(hazards)+len(reluctances))}
-	slack := math.Exp(max(0.18, 2.5*b.Noise/max(r.Temperature, lowestTemperature)))
+	slack := math.Exp(max(0.18, 2.5*b.Noise/max(r.Temperature, LowestTemperature)))
 	found := false
 	for i := range r.Positions {
 		p := &r.Positions[i]

@@ -53,10 +53,12 @@ type Position struct {
 	Claimed *float64 `json:"claimed,omitempty"`
 
 	// Entropy and Variance are of -ln p, in nats and nats squared, under the
-	// request's own distribution, and Drawn its ln p of Token; 0 if unknown.
+	// request's own distribution, and Own its ln p of Token; 0 if unknown.
 	Entropy  float64 `json:"entropy,omitempty"`
 	Variance float64 `json:"variance,omitempty"`
 	Own      float64 `json:"own,omitempty"`
+	// Most is the most that Own may be for where the edge of top_p lies.
+	Most float64 `json:"most,omitempty"`
 
 	// Top holds the likeliest tokens, best first, if they are kept, and Others
 	// the log-probabilities that other models give to the same tokens.

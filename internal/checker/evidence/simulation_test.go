@@ -161,7 +161,7 @@ func draw(r *rand.Rand, logs []float64, temperature, topP float64) int {
 func TestHonestMeansStayBelowOne(t *testing.T) {
 	const responses, tokens = 250, 40
 	for _, noise := range []float64{0.02, 0.15} {
-		for _, temperature := range []float64{0, 0.4, 1} {
+		for _, temperature := range []float64{0, 0.05, 0.4, 1} {
 			for _, x := range []struct {
 				topP  float64
 				shown int
