@@ -114,6 +114,7 @@ func Catalogue() []Entry {
 		{Name: "copy-weights", Family: colluding, About: "a validator sets the last consensus as weights and checks nothing: its dividends", Make: Copy{3}, Votes: true},
 
 		{Name: "climb", Family: adapting, About: "changes what it declares and cheapens a little at a time, and keeps what pays", Make: Climb{}},
+		{Name: "searched", Family: adapting, About: "what a search found: declares twice what it can do, cheaper model in bursts, some wait and some run beyond the slots", Make: searched()},
 	}
 }
 

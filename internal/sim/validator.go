@@ -191,7 +191,11 @@ func (s *Sim) learn(q *request, c *contender, how score.Kind) {
 // checked may check an answer.
 func (s *Sim) checked(q *request, speed float64) {
 	c := &s.contenders[q.contender]
-	if s.validators.Float64() >= s.world.Sampling.Rate(sampling.Known{Checks: c.checks}) {
+	rate := s.world.Sampling.Rate(sampling.Known{Checks: c.checks})
+	if q.kind == bursting {
+		rate *= s.world.Watched
+	}
+	if s.validators.Float64() >= rate {
 		return
 	}
 	c.checks++
