@@ -185,7 +185,7 @@ func checked(addrs []string) *sampling.Table {
 type minerDialer struct{ *transport.Dialer }
 
 func (d minerDialer) Dial(ctx context.Context, addr string, miner hotkey.ID) (net.Conn, error) {
-	conn, err := d.Dialer.Dial(ctx, addr, miner)
+	conn, err := d.Dialer.DialSigning(ctx, addr, miner)
 	if err != nil {
 		return nil, err
 	}
