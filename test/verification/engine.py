@@ -204,7 +204,7 @@ def pick(sums: np.ndarray, chance: np.random.Generator) -> int:
 
 @llama_cpp.llama_log_callback
 def silent(level, text, data):
-    if level >= 4:  # errors
+    if level == 4:  # errors; 5 continues whatever came before
         print(text.decode(errors="replace"), end="")
 
 
