@@ -25,12 +25,17 @@ def read(scores: str, hotkeys: str):
     for m in report["miners"]:
         task = m["tasks"][0] if m["tasks"] else None
         miners[names[m["hotkey"]]] = {
-            "checks": task["quality"]["checks"] if task else 0,
+            "checks": checked(task) if task else 0,
             "quality": task["quality"]["mean"] if task else 0.0,
             "period": task["period_score"] if task else 0.0,
             "weight": m["weight"],
         }
     return report, miners
+
+
+def checked(task) -> int:
+    """Answers checked. A conviction takes a miner's checks out of its quality, which is then 0, but not out of the judgement."""
+    return max(task["quality"]["checks"], task.get("judgement", {}).get("checked", 0))
 
 
 def enough(report, miners) -> bool:

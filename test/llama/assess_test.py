@@ -39,6 +39,10 @@ class Verdict(unittest.TestCase):
         self.assertFalse(assess.enough({"scored_period": 1}, miners))
         self.assertTrue(assess.enough(self.done, miners))
 
+    def test_the_checks_of_a_convicted_miner_count(self):
+        self.assertEqual(assess.checked({"quality": {"checks": 0}, "judgement": {"checked": 20}}), 20)
+        self.assertEqual(assess.checked({"quality": {"checks": 3}}), 3)
+
 
 if __name__ == "__main__":
     unittest.main()
