@@ -235,13 +235,7 @@ func (d *Devnet) addValidator(ctx context.Context, key *hotkey.Key) (err error) 
 	c := node.ValidatorDefaults()
 	c.Hotkey, c.Ledger = "devnet", node.Ledger{Kind: "devnet", URL: "http://127.0.0.1"}
 	c.Data, c.Period, c.Ops = d.options.Data, d.options.Period, d.options.Ops
-	// Periods are short, and a beacon takes much of them: there are fewer, and
-	// as much may be asked as they take. All miners share this machine with the
-	// validator, so that being slower while all are asked is mostly the machine's doing.
-	c.Mechanism = node.MechanismConfig{Name: d.options.Mechanism}
-	if c.Mechanism.Name == "" {
-		c.Mechanism = node.MechanismConfig{Name: "vision7", Parameters: map[string]float64{"beacons": 2, "slack": 1, "slow_power": 0.25}}
-	}
+	c.Mechanism = d.mechanism()
 	c.Beacons.Sources, c.Scorer.Synthetic = []string{"ledger"}, 1
 	c.Scorer.Keep = max(c.Scorer.Keep, 48*c.Period)
 	c.Gateway.Listen, c.Gateway.Hedge = d.options.Listen, d.options.Hedge
