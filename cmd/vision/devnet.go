@@ -39,7 +39,7 @@ func runDevnet(ctx context.Context, t terminal, flags *flag.FlagSet, args []stri
 	flags.StringVar(&o.Server, "model-server", "", "base URL of a real OpenAI-compatible server that all miners use, without /v1")
 	flags.StringVar(&o.Model, "model", "", "what the model server calls its model")
 	flags.StringVar(&o.Engine, "engine", "openai", "what the model server is: vllm, sglang, llama.cpp, llama-cpp-python or openai (any other)")
-	flags.StringVar(&o.Template, "template", "", "chat template of the model, so that the checker can judge by log-probabilities: chatml, llama3")
+	flags.StringVar(&o.Template, "template", "", "chat template of the model, so that the checker can judge by log-probabilities: chatml, llama3, llama3.1")
 	flags.StringVar(&o.QuantisedServer, "quantised-server", "", "with --model-server: a server with the model quantised differently, for the cheat quantised")
 	verbose := flags.Bool("verbose", false, "log everything to standard error, not to the data folder")
 	if _, err := parse(flags, args, 0, 0); err != nil {

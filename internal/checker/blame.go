@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"vision/internal/checker/evidence"
 	"vision/internal/fault"
 )
 
@@ -17,7 +18,8 @@ type atFault struct{ test, detail string }
 func (f *atFault) Error() string { return f.test + ": " + f.detail }
 
 // refusal is a server's answer that it does not take a query: a status from 400
-// on but 429, or 500, by which some fail on what they should refuse.
+// on but 429. Of these only 400, 413, 422 and 500, by which some fail on what
+// they should refuse, are about the query; others are of whoever stands before it.
 type refusal struct {
 	path   string
 	status int
@@ -34,14 +36,14 @@ func (r *refusal) Error() string {
 // unwell or set up wrongly, and the sample stays.
 func blame(err error, again, asMany, few func() error) error {
 	var r *refusal
-	if !errors.As(err, &r) {
+	if !errors.As(err, &r) || !slices.Contains([]int{400, 413, 422, 500}, r.status) {
 		return err
 	}
 	switch other := asMany(); {
 	case other == nil:
 		switch second := again(); {
 		case errors.As(second, &r):
-			return &atFault{"refused", fmt.Sprintf("the reference refuses what the miner wrote (status %d), and takes as much of something else", r.status)}
+			return &atFault{evidence.Refused, fmt.Sprintf("the reference refuses what the miner wrote (status %d), and takes as much of something else", r.status)}
 		case second != nil:
 			return second
 		}

@@ -142,7 +142,22 @@ func notCheckable(format string, args ...any) error {
 // Judge judges one sample. Its errors are of kind Invalid (this sample cannot
 // be judged, or nothing here judges its task: asking again is of no use), Unavailable (later it may), Canceled,
 // Timeout or Internal; none of them says anything about the miner.
+//
+// Where one reference cannot judge a sample, the next that matches its task is asked.
 func (c *Checker) Judge(ctx context.Context, req proto.CheckRequest) (res proto.CheckResponse, err error) {
+	for range max(1, len(c.able(&req.Task))) {
+		res, err = c.judge(ctx, req)
+		var f *fault.Error
+		if !errors.As(err, &f) || f.Code != "not_checkable" {
+			break
+		}
+		req.Turn++
+	}
+	return res, err
+}
+
+// judge has the reference judge whose turn it is.
+func (c *Checker) judge(ctx context.Context, req proto.CheckRequest) (res proto.CheckResponse, err error) {
 	err = c.turn(ctx, &req, func(ctx context.Context, ref *slotted, s *sample) error {
 		v, err := judges[s.kind.Evidence()](ctx, ref.Reference, s)
 		if err == nil {
@@ -280,16 +295,20 @@ func (c *Checker) find(t *task.Task, turn int) (*slotted, task.Kind, error) {
 	if !ok || judges[kind.Evidence()] == nil {
 		return nil, nil, c.unserved(t, "unknown_kind", "This checker does not know the kind %q: it may be older than the validator", t.Kind)
 	}
-	var able []*slotted
-	for _, r := range c.references {
-		if r.config.Judges(t.Name, t.Model.Name) {
-			able = append(able, r)
-		}
-	}
-	if len(able) > 0 {
+	if able := c.able(t); len(able) > 0 {
 		return able[max(turn, 0)%len(able)], kind, nil
 	}
 	return nil, nil, c.unserved(t, "no_reference", "No reference judges the task %q (model %q): add one to references", t.Name, t.Model.Name)
+}
+
+// able are the references that match a task, in their order.
+func (c *Checker) able(t *task.Task) (list []*slotted) {
+	for _, r := range c.references {
+		if r.config.Judges(t.Name, t.Model.Name) {
+			list = append(list, r)
+		}
+	}
+	return list
 }
 
 // unserved is the error for a task that nothing here judges. Its samples are
@@ -318,7 +337,7 @@ func (c *Checker) first(what string) bool {
 func (c *Checker) explain(caller context.Context, err error) error {
 	var e *fault.Error
 	switch {
-	case caller.Err() != nil:
+	case errors.Is(caller.Err(), context.Canceled):
 		return fault.Wrap(err, fault.Canceled, "canceled", "The caller went away")
 	case errors.As(err, &e):
 	case errors.Is(err, context.DeadlineExceeded):

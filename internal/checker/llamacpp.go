@@ -28,7 +28,7 @@ const mostSteps = 32
 
 func openLlamaCPP(c ReferenceConfig, d Deps) (Reference, error) {
 	s, err := openServer(c, d, "")
-	s.plain = map[string]any{"temperature": 1, "top_p": 1, "top_k": 0, "min_p": 0, "repeat_penalty": 1}
+	s.plain, s.dated = map[string]any{"temperature": 1, "top_p": 1, "top_k": 0, "min_p": 0, "repeat_penalty": 1}, true
 	return &llamaCPP{s}, err
 }
 
@@ -58,7 +58,10 @@ func (l *llamaCPP) Score(ctx context.Context, q *textQuery) (*scores, error) {
 			return nil, err
 		}
 	}
-	sc := &scores{Prompt: prompt, Tokens: len(ids), HasText: q.answer.hasIDs, Text: string(q.answer.text)}
+	sc := &scores{Tokens: len(ids), HasText: q.answer.hasIDs, Text: string(q.answer.text)}
+	if !q.chat { // a template may write the token that begins a text, which /tokenize adds too
+		sc.Prompt = prompt
+	}
 	if q.padded(len(ids)) {
 		return sc, nil
 	}
@@ -187,7 +190,7 @@ func (l *llamaCPP) prompt(ctx context.Context, q *textQuery) ([]int, error) {
 		for i, m := range q.messages {
 			messages[i] = map[string]string{"role": m.role, "content": m.content}
 		}
-		raw, err := l.post(ctx, "/apply-template", map[string]any{"messages": messages})
+		raw, err := l.post(ctx, "/apply-template", map[string]any{"messages": messages, "chat_template_kwargs": pinnedDate})
 		if err != nil {
 			return nil, err
 		}

@@ -35,6 +35,7 @@ type server struct {
 	client   *http.Client
 
 	plain map[string]any // what the server must be told to write from the model's own distribution
+	dated bool           // it renders chats with templates that may be told the day
 }
 
 func openServer(c ReferenceConfig, d Deps, sampler string) (server, error) {
@@ -124,6 +125,9 @@ func (s *server) again(payload []byte, change map[string]any) (map[string]any, e
 		out[name] = v
 	}
 	out["model"] = s.model
+	if _, chat := out["messages"]; chat && s.dated {
+		out["chat_template_kwargs"] = pinnedDate
+	}
 	for name, v := range change {
 		if v == nil {
 			delete(out, name)
@@ -155,6 +159,9 @@ func (s *server) write(payload []byte, change map[string]any) (map[string]any, e
 	}
 	return out, nil
 }
+
+// pinnedDate is what templates are told that put the day into a prompt.
+var pinnedDate = map[string]string{"date_string": task.TemplateDate}
 
 // suspect posts a query made of a miner's ids; see blame.
 func (s *server) suspect(ctx context.Context, path string, prompt, ids []int, query func(ids []int) map[string]any) (raw []byte, err error) {

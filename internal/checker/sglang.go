@@ -22,7 +22,7 @@ type sglang struct{ server }
 
 func openSGLang(c ReferenceConfig, d Deps) (Reference, error) {
 	s, err := openServer(c, d, "")
-	s.plain = plainSampling
+	s.plain, s.dated = plainSampling, true
 	return &sglang{s}, err
 }
 

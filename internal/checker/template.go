@@ -19,6 +19,7 @@ var templates = []template{
 	chatML{name: "chatml"},
 	chatML{name: "smollm2", system: "You are a helpful AI assistant named SmolLM, trained by Hugging Face"},
 	llama3{},
+	llama31{},
 }
 
 func templateNamed(name string) (template, bool) {

@@ -2,9 +2,9 @@ package checker
 
 import "strings"
 
-// llama3 is the template of Llama 3, without the knowledge dates that later
-// releases put into a system message: a task served with those must say so by
-// another template. The server adds the beginning-of-text token itself.
+// llama3 is the template of Llama 3, without the dates that later releases put
+// into a system message: those are llama31's. The server adds the
+// beginning-of-text token itself.
 type llama3 struct{}
 
 func (llama3) Name() string { return "llama3" }

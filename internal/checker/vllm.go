@@ -20,7 +20,7 @@ type vllm struct{ server }
 
 func openVLLM(c ReferenceConfig, d Deps) (Reference, error) {
 	s, err := openServer(c, d, "vllm")
-	s.plain = plainSampling
+	s.plain, s.dated = plainSampling, true
 	return &vllm{s}, err
 }
 

@@ -67,6 +67,13 @@ func unlessGiven(members map[string]json.RawMessage, values map[string]string) {
 	}
 }
 
+// pinDate has a chat's template told the day that references are told.
+func pinDate(members map[string]json.RawMessage) {
+	if _, chat := members["messages"]; chat {
+		unlessGiven(members, map[string]string{"chat_template_kwargs": `{"date_string":"` + task.TemplateDate + `"}`})
+	}
+}
+
 // translate writes a validator's payload for a server that calls the model by
 // another name.
 func translate(e Engine, kind task.Kind, payload []byte, model string) (body []byte, contentType string, err error) {

@@ -19,6 +19,7 @@ func (llamaCPP) Request(kind task.Kind, members map[string]json.RawMessage) {
 	narrowSeed(members)
 	if kind.Evidence() == task.Tokens {
 		plainSampling(members)
+		pinDate(members)
 	}
 }
 

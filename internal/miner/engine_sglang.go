@@ -19,5 +19,6 @@ func (sglang) Request(kind task.Kind, members map[string]json.RawMessage) {
 	delete(members, "return_token_ids")
 	if kind.Evidence() == task.Tokens {
 		unlessGiven(members, neutral)
+		pinDate(members)
 	}
 }

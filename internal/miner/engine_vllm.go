@@ -17,5 +17,6 @@ func (vllm) Extras() bool     { return true }
 func (vllm) Request(kind task.Kind, members map[string]json.RawMessage) {
 	if kind.Evidence() == task.Tokens {
 		unlessGiven(members, neutral)
+		pinDate(members)
 	}
 }

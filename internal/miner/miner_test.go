@@ -522,6 +522,14 @@ func TestEnginesGetWhatTheyTake(t *testing.T) {
 			t.Errorf("%s gets %s (%v), want %s", name, got, err, want)
 		}
 	}
+	// Templates that put the day into a chat are told the one that references are told.
+	for name, pinned := range map[string]bool{"vllm": true, "sglang": true, "llama.cpp": true, "llama-cpp-python": false, "openai": false} {
+		e, _ := engineNamed(name)
+		got, _, err := translate(e, kind, []byte(`{"model":"chat","messages":[],"seed":1}`), "m")
+		if err != nil || bytes.Contains(got, []byte(`"chat_template_kwargs":{"date_string":"26 Jul 2024"}`)) != pinned {
+			t.Errorf("%s gets %s (%v)", name, got, err)
+		}
+	}
 	// Fields of no task's kind go to servers that take them.
 	for _, e := range engines {
 		got, _, err := translate(e, kind, []byte(`{"model":"chat","seed":1,"guided_regex":"a+"}`), "m")

@@ -75,8 +75,13 @@ func (p *panel) Check(ctx context.Context, r proto.CheckRequest) (proto.CheckRes
 		}
 		asked[i] = true
 		v, err := p.judges[i].judge.Judge(ctx, r)
-		if ctx.Err() != nil && err != nil {
+		if err != nil && errors.Is(ctx.Err(), context.Canceled) {
 			p.release(i)
+			return v, err
+		}
+		if err != nil && ctx.Err() != nil { // all of the time went to this one
+			err = fault.Wrap(err, fault.Timeout, "timeout", "The checking server took too long")
+			p.ended(i, &r, err)
 			return v, err
 		}
 		p.ended(i, &r, err)

@@ -175,3 +175,32 @@ func TestSamplesThatAServerFailsOver(t *testing.T) {
 		t.Errorf("after the second that it asked for: %q, %v", v.Reference, err)
 	}
 }
+
+// late answers when nobody waits any more.
+type late struct{}
+
+func (late) Judge(ctx context.Context, _ proto.CheckRequest) (proto.CheckResponse, error) {
+	<-ctx.Done()
+	return proto.CheckResponse{}, ctx.Err()
+}
+
+// A checking server that hangs is left alone for a while; a caller that leaves
+// says nothing of it.
+func TestACheckingServerThatHangs(t *testing.T) {
+	now := time.Unix(1_700_000_000, 0)
+	p := panelOf(&now)
+	p.add("hangs", late{})
+	gone, leave := context.WithCancel(t.Context())
+	leave()
+	if _, err := p.Check(gone, sampleOf(1, "chat", 0)); !errors.Is(err, context.Canceled) {
+		t.Errorf("the caller left: %v", err)
+	}
+	ended, cancel := context.WithDeadline(t.Context(), time.Now().Add(-time.Second))
+	defer cancel()
+	if _, err := p.Check(ended, sampleOf(1, "chat", 0)); fault.KindOf(err) != fault.Timeout {
+		t.Errorf("no time left: %v", err)
+	}
+	if _, err := p.Check(t.Context(), sampleOf(2, "chat", 0)); fault.KindOf(err) != fault.Unavailable {
+		t.Errorf("it is asked again at once: %v", err)
+	}
+}

@@ -56,12 +56,17 @@ type Speed struct {
 	Steepness float64 `yaml:"steepness"` // how fast the factor falls beyond Mean, > 0
 }
 
+// TemplateDate is the day that chat templates are told which put one into their
+// prompt (Llama 3.1 and later): the templates' own default. Miners and references
+// ask their servers for it, or they would read another prompt each day.
+const TemplateDate = "26 Jul 2024"
+
 // Model pins what miners must run; what is not pinned cannot be checked.
 type Model struct {
 	Name         string `yaml:"name"`          // as its publisher calls it
 	Revision     string `yaml:"revision"`      // of its weights
 	Quantisation string `yaml:"quantisation"`  // "none", "fp8", "q4_1", …
-	Template     string `yaml:"template"`      // chat template: "vision-ref", "chatml", "llama3", …; "" without one
+	Template     string `yaml:"template"`      // chat template: "vision-ref", "chatml", "llama3.1", …; "" without one
 	EndTokens    []int  `yaml:"end_tokens"`    // ids that end an answer
 	TokenIDs     bool   `yaml:"token_ids"`     // answers must show their token ids: without, their quality is 0
 	Images       bool   `yaml:"images"`        // a text or embedding model takes pictures in its input

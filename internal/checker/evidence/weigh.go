@@ -34,13 +34,18 @@ const Guilty = 1e300
 // most is the most that likelihoods prove of one response: less than a proof.
 const most = 1e250
 
-// ManyIDs is the one guilt that is not a proof: tokens that came all at once.
-// An honest server that hung for a second does it too, in at most one response of a thousand.
-const ManyIDs = "many-ids"
+// Guilt that is not a proof, for honest servers may do it too, if in at most one
+// response of a thousand: a few in a row convict.
+const (
+	ManyIDs   = "many-ids"   // tokens came all at once: a server that hung for a second
+	PromptIDs = "prompt-ids" // another prompt was read: a template that says the day, or of another release
+	Refused   = "refused"    // the reference refuses what was written: it may have a bug there
+)
 
 // guilt is the evidence of a failed test.
 func guilt(test string) float64 {
-	if test == ManyIDs {
+	switch test {
+	case ManyIDs, PromptIDs, Refused:
 		return 1000
 	}
 	return Guilty
