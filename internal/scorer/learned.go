@@ -12,7 +12,8 @@ import (
 
 // What customers wrote may be what probes are made of, if the operator says so
 // (scorer.learn_from_customers). It comes from samples, which wait for a check
-// anyway; it is in memory only, is bounded, and no text is ever asked again as it was.
+// anyway; it is in memory only, is bounded, and no request is ever asked again as it was
+// (parts of it are: see operating.md).
 
 const (
 	learnedPerTask = 1000      // requests that are remembered of one task, the newest
@@ -137,7 +138,7 @@ func (s *Scorer) learnFrom(sample *outcome.Sample) {
 // makeUp makes up a request: out of what customers wrote, if there is enough and
 // it may be used, or else by the kind.
 func (s *Scorer) makeUp(r *rand.Rand, kind task.Kind, t *task.Task, miner hotkey.ID) task.Request {
-	if body, others := s.learned.draw(r, t.Name, miner); body != nil {
+	if body, others := s.learned.draw(r, t.Name, miner); len(others) > 0 { // alone it would be asked again as it was
 		if request, err := kind.Parse(task.Mutated(r, body, others), t); err == nil {
 			return request
 		}
