@@ -187,7 +187,7 @@ func (f *field) begin(s *Seat, q *query, anyway bool) bool {
 		s.record.inFlight.Add(-1)
 		return false
 	}
-	s.preempt(n)
+	s.preempt(n, q.now)
 	s.record.rhythm.beat(q.now)
 	f.usual.load.Add(1)
 	return true
@@ -293,11 +293,12 @@ func (b *Board) Ended(p Begun, o outcome.Outcome, retryAfter time.Duration) {
 }
 
 // Overloaded says whether a 429 to a request just acquired would be our doing:
-// the miner has more of our requests than it declared slots, or they use up its
-// capacity without this one.
-func (b *Board) Overloaded(task string, s *Seat) bool {
+// the miner has more of our requests than it declared slots, with those that
+// were broken off just now, or they use up its capacity without this one.
+func (b *Board) Overloaded(task string, s *Seat, now time.Time) bool {
 	f := b.now.Load().fields[task]
-	return f != nil && s.spent(f.usual) || s.Slots > 0 && s.InFlight()+s.bursting() > s.Slots
+	return f != nil && s.spent(f.usual) ||
+		s.Slots > 0 && s.InFlight()+s.bursting()+s.record.bursts.lingering(now.UnixNano()) > s.Slots
 }
 
 // Replay learns from an outcome of the past, after a restart: it touches no load.

@@ -421,12 +421,12 @@ func TestOverloaded(t *testing.T) {
 		return s
 	}
 	s := take()
-	if b.Overloaded(chat, s) {
+	if b.Overloaded(chat, s, t0) {
 		t.Error("one request is too much for an idle miner")
 	}
 	b.Release(s, ended(id(0), outcome.OK, t0, time.Second, 60), 0)
 	s, other := take(), take() // 60 are used, and each probably uses 60 more
-	if !b.Overloaded(chat, s) {
+	if !b.Overloaded(chat, s, t0) {
 		t.Error("60 of 100 are used, 60 more are under way: the next is too much")
 	}
 	if p, ok := b.TryBegin(chat, id(0), false); !p.Spent || !ok {

@@ -3,6 +3,7 @@ package dispatch
 import (
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"vision/internal/hotkey"
 	"vision/internal/outcome"
@@ -18,11 +19,28 @@ func kept(slots int64) int64 { return min(max(slots/16, 1), slots/2) }
 // is picked, and one that begins and leaves fewer slots than are kept for the next
 // breaks one of them off, at once. So a customer's request finds a slot that
 // is free already, while the one that was broken off makes room for another.
+// A miner takes a moment to notice that, and until then serves it all the same.
 type bursts struct {
-	n  atomic.Int64 // of list; read without the lock
-	mu sync.Mutex   // guards list
+	n        atomic.Int64 // of list; read without the lock
+	breaking atomic.Int64 // broken off, and not ended yet
+	broken   atomic.Int64 // broken off since a time when none had been for a while
+	brokeAt  atomic.Int64 // when the last was broken off or ended so, Unix nanoseconds
+	mu       sync.Mutex   // guards list; held where the counts above change
 	// The newest is last, and the first to be broken off: it has cost the miner least.
 	list []*Burst
+}
+
+// lingers is for how long a miner may still be serving what was broken off.
+const lingers = time.Second
+
+// lingering is how many requests that were broken off a miner may still be
+// serving at a time in Unix nanoseconds: never fewer than it does.
+func (l *bursts) lingering(now int64) int64 {
+	n := l.breaking.Load()
+	if now-l.brokeAt.Load() < int64(lingers) {
+		n = max(n, l.broken.Load())
+	}
+	return n
 }
 
 // Burst is one of the validator's own requests under way that a beacon asked for.
@@ -83,7 +101,12 @@ func (b *Board) BeginBurst(task string, miner hotkey.ID, stop func()) (p *Burst,
 func (b *Board) EndedBurst(p *Burst, o outcome.Outcome) {
 	list := &p.record.bursts
 	list.mu.Lock()
-	list.remove(p)
+	if p.Preempted() {
+		list.breaking.Add(-1)
+		list.brokeAt.Store(max(list.brokeAt.Load(), o.End().UnixNano()))
+	} else {
+		list.remove(p)
+	}
 	list.mu.Unlock()
 	b.charge(p.record, &o)
 }
@@ -100,8 +123,8 @@ func (l *bursts) remove(p *Burst) {
 }
 
 // preempt breaks off a burst's request if a customer's, which has just begun as
-// one of n under way, leaves fewer slots than are kept.
-func (s *Seat) preempt(n int64) {
+// one of n under way, leaves fewer slots than are kept. now is in Unix nanoseconds.
+func (s *Seat) preempt(n, now int64) {
 	l := &s.record.bursts
 	if l.n.Load() == 0 {
 		return
@@ -111,6 +134,12 @@ func (s *Seat) preempt(n int64) {
 	if m := len(l.list); m > 0 && (s.Slots == 0 || n+int64(m) > s.Slots-kept(s.Slots)) {
 		last = l.list[m-1]
 		last.preempted.Store(true)
+		if l.lingering(now) == 0 {
+			l.broken.Store(0)
+		}
+		l.breaking.Add(1)
+		l.broken.Add(1)
+		l.brokeAt.Store(max(l.brokeAt.Load(), now))
 		l.remove(last)
 	}
 	l.mu.Unlock()

@@ -131,13 +131,61 @@ func TestProbesWaitForABurst(t *testing.T) {
 func TestRefusingACustomerDuringABurstIsOurDoing(t *testing.T) {
 	b := board(contenders(1, 1e6, 2))
 	s, _ := b.Acquire(chat, true, t0, 1, 2, nil)
-	if b.Overloaded(chat, s) {
+	if b.Overloaded(chat, s, t0) {
 		t.Fatal("overloaded by one request of two")
 	}
 	burst(t, b, 0)
 	began(b, id(0))
 	if _, ok := b.BeginBurst(chat, id(0), func() {}); ok {
 		t.Fatal("a burst where customers take all slots")
+	}
+}
+
+// A miner goes on with what was broken off until it notices.
+func TestRefusingACustomerJustAfterAPreemptionIsOurDoing(t *testing.T) {
+	at := func(d time.Duration) time.Time { return t0.Add(d) }
+	for _, slots := range []int{1, 2, 64} {
+		b := board(contenders(1, 1e6, slots))
+		begun, stopped := burst(t, b, 0)
+		var s *Seat
+		for i := range slots {
+			if s, _ = b.Acquire(chat, true, t0, 1, 2, nil); s == nil {
+				t.Fatalf("%d slots: customer %d found no slot", slots, i+1)
+			}
+			under := i + 1 + len(begun) // at the miner, which has noticed nothing
+			if got := b.Overloaded(chat, s, t0); got != (under > slots) {
+				t.Errorf("%d slots: overloaded is %v with %d requests at the miner", slots, got, under)
+			}
+		}
+		if *stopped != len(begun) {
+			t.Fatalf("%d slots: %d of %d were broken off", slots, *stopped, len(begun))
+		}
+		if !b.Overloaded(chat, s, at(time.Minute)) {
+			t.Errorf("%d slots: what is still breaking off a minute later does not count", slots)
+		}
+		for _, p := range begun {
+			b.EndedBurst(p, outcome.Outcome{Task: chat, Miner: id(0), Status: outcome.Canceled, Start: t0, Total: 10 * time.Second})
+		}
+		for after, want := range map[time.Duration]bool{10 * time.Second: true, 10*time.Second + lingers - 1: true, 10*time.Second + lingers: false} {
+			if got := b.Overloaded(chat, s, at(after)); got != want {
+				t.Errorf("%d slots: %v after the start, overloaded is %v", slots, after, got)
+			}
+		}
+	}
+}
+
+// What was broken off long ago is not counted to what is broken off now.
+func TestOnlyTheLastPreemptionsLinger(t *testing.T) {
+	b := board(contenders(1, 1e6, 1))
+	for i := range 3 {
+		now := t0.Add(time.Duration(i) * time.Minute)
+		begun, _ := burst(t, b, 0)
+		s, _ := b.Acquire(chat, true, now, 1, 2, nil)
+		if n := s.record.bursts.lingering(now.UnixNano()); n != 1 {
+			t.Errorf("preemption %d: %d requests linger, want 1", i+1, n)
+		}
+		b.EndedBurst(begun[0], outcome.Outcome{Task: chat, Miner: id(0), Status: outcome.Canceled, Start: now})
+		b.Release(s, ended(id(0), outcome.OK, now, time.Second, 1), 0)
 	}
 }
 

@@ -100,7 +100,7 @@ func (x *exchange) try(ctx context.Context, seat *dispatch.Seat, d deadlines, ca
 	defer func() { // a panic of the relay's must not keep the slot
 		g.Board.Release(seat, answer.Outcome, answer.RetryAfter)
 	}()
-	overloaded := g.Board.Overloaded(call.Task.Name, seat)
+	overloaded := g.Board.Overloaded(call.Task.Name, seat, g.Now())
 	if r == nil {
 		*answer = g.Relay.Do(ctx, *call, x)
 	} else {
