@@ -242,6 +242,39 @@ func TestAClosingThatTookEffectIsNotRepeated(t *testing.T) {
 	})
 }
 
+// What is known goes on from what was written, not from what a try made of it
+// that came after the checks were marked as taken in.
+func TestAClosingThatTookEffectIsWhatIsKnown(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, 5*time.Minute, "a")
+		failed := false
+		w.store.fail = func(method string) (error, error) {
+			if method == "FinishPeriod" && !failed {
+				failed = true
+				return nil, errBroken
+			}
+			return nil, nil
+		}
+		w.start(hardened(w))
+		w.until(8 * time.Minute)
+		if n := len(w.store.closings); n != 2 || len(w.store.closings[0].Folded) == 0 || len(w.store.closings[1].Folded) >= len(w.store.closings[0].Folded) {
+			t.Fatalf("the period was closed %d times, or no check was folded only the first time", n)
+		}
+		got, err := written(*w.s.known.Load())
+		if err != nil {
+			t.Fatal(err)
+		}
+		want, _ := w.store.States(t.Context(), "vision7")
+		for i := range want {
+			want[i].Period = 0
+		}
+		if diff := cmp.Diff(want, got); diff != "" || len(want) == 0 {
+			t.Errorf("what is known is not what was written:\n%s", diff)
+		}
+		w.stop()
+	})
+}
+
 func TestChangingTheMechanismGoesOnFromWhatIsKept(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, 5*time.Minute, "a", "b")

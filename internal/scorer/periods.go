@@ -221,9 +221,13 @@ func (s *Scorer) finish(ctx context.Context, b *book) error {
 			return err
 		}
 		err = s.c.Store.FinishPeriod(ctx, b.ID, c)
-		if err == nil || fault.KindOf(err) == fault.NotFound { // or an earlier try took effect
+		if fault.KindOf(err) == fault.NotFound {
+			// An earlier try took effect. The checks that it folded were not read
+			// again, so that what it wrote is not what this one came to.
+			k, _, err = recall(ctx, s.c.Store, s.c.Mechanism)
+		}
+		if err == nil {
 			s.known.Store(&k)
-			return nil
 		}
 		return err
 	})
