@@ -12,6 +12,7 @@ import (
 	"text/tabwriter"
 	"time"
 
+	"vision/internal/fault"
 	"vision/internal/hotkey"
 	"vision/internal/report"
 	"vision/internal/score"
@@ -145,14 +146,14 @@ func readReport(ctx context.Context, where dataFlags, url, file string) (report.
 			return report.Report{}, err
 		}
 		defer st.Close()
-		list, err := st.Reports(ctx)
+		kept, err := st.OwnReport(ctx, true)
+		if fault.KindOf(err) == fault.NotFound {
+			return report.Report{}, fmt.Errorf("there is no report yet: the first comes when a period was scored")
+		}
 		if err != nil {
 			return report.Report{}, err
 		}
-		if len(list) == 0 || !list[0].Own {
-			return report.Report{}, fmt.Errorf("there is no report yet: the first comes when a period was scored")
-		}
-		body = list[0].Body
+		body = kept.Body
 	}
 	if err != nil {
 		return report.Report{}, err

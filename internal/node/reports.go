@@ -1,12 +1,14 @@
 package node
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"net/http"
+	"strconv"
 	"strings"
 	"time"
 
@@ -18,7 +20,6 @@ import (
 	"vision/internal/proto"
 	"vision/internal/report"
 	"vision/internal/scorer"
-	"vision/internal/store"
 )
 
 // ReportConfig is how validators learn of one another's reports. They are public:
@@ -53,14 +54,24 @@ func (c ReportConfig) check(report func(field, format string, args ...any)) {
 	}
 }
 
+// checkOthers reports peers that are the validator itself, whose own report
+// what they serve would replace.
+func (c ReportConfig) checkOthers(self hotkey.ID, report func(field, format string, args ...any)) {
+	for i, p := range c.Peers {
+		if p.Hotkey == self {
+			report(fmt.Sprintf("reports.peers[%d].hotkey", i), "is this validator's own: name others only")
+		}
+	}
+}
+
 // explainPath is followed by a hotkey.
 const explainPath = "/v1/vision/explain/"
 
 // reportPages serves the last report and what follows from it for each miner,
 // to everybody, beside other pages.
 type reportPages struct {
-	store store.Store
-	next  gateway.Pages // nil: nothing else
+	last *scorer.Explainer
+	next gateway.Pages // nil: nothing else
 }
 
 // Has implements gateway.Pages.
@@ -81,18 +92,15 @@ func (p reportPages) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 }
 
 func (p reportPages) report(w http.ResponseWriter, r *http.Request) {
-	list, err := p.store.Reports(r.Context())
-	if err == nil && (len(list) == 0 || !list[0].Own) {
-		err = fault.New(fault.NotFound, "no_report", "There is no report yet: the first comes when a period was scored.")
-	}
+	kept, err := p.last.Report(r.Context())
 	if err != nil {
 		fail(w, err)
 		return
 	}
 	w.Header().Set("Content-Type", "application/json")
 	w.Header().Set("Cache-Control", "no-cache")
-	w.Header().Set("Etag", fmt.Sprintf(`"%d-%d"`, list[0].Period, list[0].At.UnixNano()))
-	http.ServeContent(w, r, "", time.Time{}, strings.NewReader(string(list[0].Body)))
+	w.Header().Set("Etag", fmt.Sprintf(`"%d-%d"`, kept.Period, kept.At.UnixNano()))
+	http.ServeContent(w, r, "", time.Time{}, bytes.NewReader(kept.Body))
 }
 
 func (p reportPages) explain(w http.ResponseWriter, r *http.Request) {
@@ -101,7 +109,7 @@ func (p reportPages) explain(w http.ResponseWriter, r *http.Request) {
 		fail(w, fault.New(fault.Invalid, "invalid_hotkey", "The path ends in no hotkey: %v.", err))
 		return
 	}
-	e, err := scorer.Explain(r.Context(), p.store, id)
+	e, err := p.last.Explain(r.Context(), id)
 	if err != nil {
 		fail(w, err)
 		return
@@ -114,23 +122,29 @@ func (p reportPages) explain(w http.ResponseWriter, r *http.Request) {
 // fail answers with an error as the API does. What went wrong inside is nobody's business.
 func fail(w http.ResponseWriter, err error) {
 	status, code, message := http.StatusInternalServerError, "internal_error", "Something went wrong here. Try again later."
+	kind := "invalid_request_error"
 	var f *fault.Error
-	if errors.As(err, &f) && (f.Kind == fault.NotFound || f.Kind == fault.Invalid) {
-		status, code, message = http.StatusNotFound, f.Code, f.Message
-		if f.Kind == fault.Invalid {
-			status = http.StatusBadRequest
+	if errors.As(err, &f) {
+		switch f.Kind {
+		case fault.NotFound:
+			status, code, message = http.StatusNotFound, f.Code, f.Message
+		case fault.Invalid:
+			status, code, message = http.StatusBadRequest, f.Code, f.Message
+		case fault.Unavailable:
+			status, code, message, kind = http.StatusServiceUnavailable, f.Code, f.Message, "service_unavailable_error"
+			w.Header().Set("Retry-After", strconv.Itoa(int(max(f.RetryAfter.Seconds(), 1))))
 		}
 	}
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(status)
-	_ = json.NewEncoder(w).Encode(map[string]any{"error": map[string]any{"message": message, "type": "invalid_request_error", "code": code, "param": nil}})
+	_ = json.NewEncoder(w).Encode(map[string]any{"error": map[string]any{"message": message, "type": kind, "code": code, "param": nil}})
 }
 
 // addReports lets other validators fetch this one's reports, and fetches theirs.
 func (v *Validator) addReports() {
 	if v.config.Reports.Listen != "" {
 		everybody := func(hotkey.ID) error { return nil }
-		v.reports = v.serveTLS("reports", v.config.Reports.Listen, reportPages{store: v.store}, everybody)
+		v.reports = v.serveTLS("reports", v.config.Reports.Listen, reportPages{last: v.explainer}, everybody)
 	}
 	if len(v.config.Reports.Peers) > 0 {
 		v.group.Add(daemon.Component{Name: "other validators' reports", Serve: v.followReports})

@@ -7,6 +7,8 @@ import (
 	"net/http/httptest"
 	"path/filepath"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -60,7 +62,7 @@ func reporting(t *testing.T, signer, miner *hotkey.Key) *sqlite.Store {
 
 func TestReportsAndExplanationsAreServed(t *testing.T) {
 	signer, miner := hotkey.FromSeed([32]byte{1}), hotkey.FromSeed([32]byte{2})
-	pages := reportPages{store: reporting(t, signer, miner)}
+	pages := reportPages{last: scorer.NewExplainer(reporting(t, signer, miner))}
 	get := func(path string) *httptest.ResponseRecorder {
 		if !pages.Has(path) {
 			t.Fatalf("%s is not served", path)
@@ -88,9 +90,87 @@ func TestReportsAndExplanationsAreServed(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer empty.Close()
-	pages.store = empty
+	pages.last = scorer.NewExplainer(empty)
 	if w := get(proto.ReportPath); w.Code != 404 {
 		t.Errorf("without a report: status %d", w.Code)
+	}
+}
+
+// crowded is a store where whoever explains waits, once the report is read.
+type crowded struct {
+	*sqlite.Store
+	bodies  atomic.Int32 // reports that were read whole
+	waiting chan struct{}
+	open    chan struct{}
+}
+
+func (c *crowded) OwnReport(ctx context.Context, body bool) (period.Report, error) {
+	if body {
+		c.bodies.Add(1)
+	}
+	return c.Store.OwnReport(ctx, body)
+}
+
+func (c *crowded) LastBursts(ctx context.Context, miner hotkey.ID, task string, limit int) ([]period.Burst, error) {
+	c.waiting <- struct{}{}
+	<-c.open
+	return c.Store.LastBursts(ctx, miner, task, limit)
+}
+
+// Everybody may ask, so that what it costs is bounded: the report is read once,
+// and two explanations are worked out at a time.
+func TestExplanationsAreBounded(t *testing.T) {
+	signer, miner := hotkey.FromSeed([32]byte{1}), hotkey.FromSeed([32]byte{2})
+	st := &crowded{Store: reporting(t, signer, miner), waiting: make(chan struct{}), open: make(chan struct{})}
+	pages := reportPages{last: scorer.NewExplainer(st)}
+	get := func(path string) *httptest.ResponseRecorder {
+		w := httptest.NewRecorder()
+		pages.ServeHTTP(w, httptest.NewRequest(http.MethodGet, path, nil))
+		return w
+	}
+	path := explainPath + miner.ID().String()
+	var all sync.WaitGroup
+	for range 2 {
+		all.Go(func() {
+			if w := get(path); w.Code != 200 {
+				t.Errorf("status %d: %s", w.Code, w.Body)
+			}
+		})
+	}
+	<-st.waiting
+	<-st.waiting
+	if w := get(path); w.Code != 503 || w.Header().Get("Retry-After") == "" || !strings.Contains(w.Body.String(), `"message"`) {
+		t.Errorf("a third at a time: status %d, %v: %s", w.Code, w.Header(), w.Body)
+	}
+	if w := get(proto.ReportPath); w.Code != 200 {
+		t.Errorf("the report: status %d: %s", w.Code, w.Body)
+	}
+	close(st.open)
+	all.Wait()
+	if n := st.bodies.Load(); n != 1 {
+		t.Errorf("the report was read %d times", n)
+	}
+	// A newer one is read.
+	list, err := st.Reports(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	list[0].At = list[0].At.Add(time.Second)
+	if err := st.SaveReport(t.Context(), list[0]); err != nil {
+		t.Fatal(err)
+	}
+	if w := get(proto.ReportPath); w.Code != 200 || st.bodies.Load() != 2 {
+		t.Errorf("after a newer report: status %d, %d were read", w.Code, st.bodies.Load())
+	}
+}
+
+func TestAValidatorIsNotItsOwnPeer(t *testing.T) {
+	self, other := hotkey.FromSeed([32]byte{1}).ID(), hotkey.FromSeed([32]byte{2}).ID()
+	var fields []string
+	c := ReportConfig{Peers: []ReportPeer{{Hotkey: other}, {Hotkey: self}}}
+	c.checkOthers(self, func(field, _ string, _ ...any) { fields = append(fields, field) })
+	if len(fields) != 1 || fields[0] != "reports.peers[1].hotkey" {
+		t.Errorf("mistakes in %v", fields)
 	}
 }
 

@@ -34,13 +34,14 @@ func DatabaseFile(data string) string { return filepath.Join(data, "validator.db
 // Validator is a running validator, or the part of one that its roles name.
 type Validator struct {
 	*base
-	config  ValidatorConfig
-	store   store.Store
-	relay   *relay.Client
-	board   *dispatch.Board
-	rates   sampling.Table
-	prompts prompts
-	clients *transport.Clients
+	config    ValidatorConfig
+	store     store.Store
+	relay     *relay.Client
+	board     *dispatch.Board
+	rates     sampling.Table
+	prompts   prompts
+	explainer *scorer.Explainer
+	clients   *transport.Clients
 
 	customers *listening // nil without the gateway
 	admin     *listening // nil without the admin API
@@ -52,6 +53,9 @@ type Validator struct {
 // listeners, runs the roles and closes the database.
 func NewValidator(ctx context.Context, c ValidatorConfig, p Parts) (*Validator, error) {
 	if err := mistakes(c.Check); err != nil {
+		return nil, err
+	}
+	if err := mistakes(func(report func(field, format string, args ...any)) { c.Reports.checkOthers(p.Key.ID(), report) }); err != nil {
 		return nil, err
 	}
 	b, err := newBase(ctx, p, c.Ops)
@@ -76,7 +80,7 @@ func (v *Validator) openStore(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	v.store = st
+	v.store, v.explainer = st, scorer.NewExplainer(st)
 	v.group.Add(daemon.Component{Name: "store", Stop: func(context.Context) error { return st.Close() }})
 	return nil
 }
@@ -223,7 +227,7 @@ func (v *Validator) keepPurses(ctx context.Context, purses *ledger.Purses) error
 func (v *Validator) pages() (gateway.Pages, error) {
 	page := v.config.Gateway.Page
 	if !page.Show {
-		return reportPages{store: v.store}, nil
+		return reportPages{last: v.explainer}, nil
 	}
 	pages, err := dashboard.New(dashboard.Config{
 		Catalogue: v.Catalogue.Catalogue,
@@ -232,7 +236,7 @@ func (v *Validator) pages() (gateway.Pages, error) {
 		Notice:    page.Notice,
 		Quiet:     !page.Live,
 	})
-	return reportPages{v.store, pages}, err
+	return reportPages{v.explainer, pages}, err
 }
 
 func (v *Validator) addScorer(ctx context.Context, judges *panel) error {

@@ -23,6 +23,7 @@ type Evidence interface {
 	Bursts(ctx context.Context, period int64) ([]period.Burst, error)
 	LastBursts(ctx context.Context, miner hotkey.ID, task string, limit int) ([]period.Burst, error)
 	Reports(ctx context.Context) ([]period.Report, error)
+	OwnReport(ctx context.Context, body bool) (period.Report, error)
 	Checks(ctx context.Context, miner hotkey.ID, task string, limit int) ([]outcome.Check, error)
 	Judgements(ctx context.Context) ([]outcome.Judgement, error)
 	Evidence(ctx context.Context, miner hotkey.ID, task string, limit int) ([]outcome.Evidence, error)

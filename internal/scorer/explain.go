@@ -57,18 +57,12 @@ const mostBeacons = 20
 // Explain turns a miner's state into sentences. A miner that the last report
 // does not know is a fault of kind NotFound, as is there being no report.
 func Explain(ctx context.Context, st Evidence, id hotkey.ID) (Explanation, error) {
-	r, err := ownReport(ctx, st)
-	if err != nil {
-		return Explanation{}, err
-	}
-	m, err := r.Rules()
-	if err != nil {
-		return Explanation{}, err
-	}
-	out, err := r.Outcome()
-	if err != nil {
-		return Explanation{}, err
-	}
+	return NewExplainer(st).Explain(ctx, id)
+}
+
+// explain explains a miner by a report that was read.
+func (l *last) explain(ctx context.Context, st Evidence, id hotkey.ID) (Explanation, error) {
+	r, m, out := &l.report, l.rules, l.outcome
 	of, ok := out.Explain(id)
 	if !ok {
 		return Explanation{}, fault.New(fault.NotFound, "miner_not_found", "nothing is known of miner %s: it has not contended yet, or not lately", id)
@@ -94,7 +88,7 @@ func Explain(ctx context.Context, st Evidence, id hotkey.ID) (Explanation, error
 		if h := f.Hardened; h != nil && h.Slashed && i == 0 {
 			e.say("It was found to cheat, and earns nothing on any task until period %d is over. This is period %d.", h.SlashedUntil, r.Period)
 		}
-		t, err := explainTask(ctx, st, m, &r, f)
+		t, err := explainTask(ctx, st, m, r, f)
 		if err != nil {
 			return e, err
 		}
@@ -161,6 +155,13 @@ func explainTask(ctx context.Context, st Evidence, m score.Mechanism, r *report.
 	}
 	at := map[int64]time.Time{}
 	lost := 0
+	by, late := m.(deadliner)
+	var offer score.Offer
+	var state score.State
+	if late = late && len(bursts) > 0; late {
+		offer, state, err = contenderIn(r, m, f)
+		late = err == nil
+	}
 	for i := range bursts {
 		b := &bursts[i]
 		if _, known := at[b.Beacon]; !known {
@@ -173,12 +174,10 @@ func explainTask(ctx context.Context, st Evidence, m score.Mechanism, r *report.
 			}
 		}
 		rec := BeaconRecord{At: at[b.Beacon], Asked: b.Asked + b.InFlight, Customers: b.InFlight, Answered: len(b.Answers) + b.InFlight}
-		if by, ok := m.(deadliner); ok {
-			if offer, state, err := contenderIn(r, m, f); err == nil {
-				for _, a := range b.Answers {
-					if limit, err := by.Deadline(state, offer, a.Served); err == nil && a.Elapsed > limit {
-						rec.Late++
-					}
+		if late {
+			for _, a := range b.Answers {
+				if limit, err := by.Deadline(state, offer, a.Served); err == nil && a.Elapsed > limit {
+					rec.Late++
 				}
 			}
 		}

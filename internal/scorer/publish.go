@@ -66,16 +66,23 @@ func (s *Scorer) signed(ctx context.Context, g gathered, out score.Outcome, uids
 	return body, kept, err
 }
 
+// lastReport is this validator's last report as it is kept, without its body if
+// body is false.
+func lastReport(ctx context.Context, st Evidence, body bool) (period.Report, error) {
+	kept, err := st.OwnReport(ctx, body)
+	if fault.KindOf(err) == fault.NotFound {
+		err = fault.New(fault.NotFound, "no_report", "there is no report yet: the first comes when a period was scored")
+	}
+	return kept, err
+}
+
 // ownReport is this validator's last report.
 func ownReport(ctx context.Context, st Evidence) (report.Report, error) {
-	list, err := st.Reports(ctx)
+	kept, err := lastReport(ctx, st, true)
 	if err != nil {
-		return report.Report{}, fmt.Errorf("read the last report: %w", err)
+		return report.Report{}, err
 	}
-	if len(list) == 0 || !list[0].Own {
-		return report.Report{}, fault.New(fault.NotFound, "no_report", "there is no report yet: the first comes when a period was scored")
-	}
-	return report.Read(list[0].Body)
+	return report.Read(kept.Body)
 }
 
 // rulesOf is the mechanism by which the last report was made; vision4 if
@@ -112,6 +119,9 @@ func peersOf(ctx context.Context, st Evidence) ([]PeerReport, error) {
 	}
 	var peers []PeerReport
 	for _, kept := range list[1:] {
+		if kept.Own { // by a hotkey that this validator had
+			continue
+		}
 		r, err := report.Read(kept.Body)
 		if err != nil {
 			continue // it was readable when it was kept, by a program that is no longer this

@@ -460,6 +460,8 @@ func (m *memory) SaveReport(_ context.Context, r period.Report) error {
 		m.reports = append(m.reports, r)
 		slices.SortStableFunc(m.reports, func(a, b period.Report) int {
 			switch {
+			case a.Own && b.Own:
+				return b.At.Compare(a.At)
 			case a.Own == b.Own:
 				return 0
 			case a.Own:
@@ -474,4 +476,17 @@ func (m *memory) SaveReport(_ context.Context, r period.Report) error {
 func (m *memory) Reports(context.Context) (list []period.Report, err error) {
 	err = m.do("Reports", func() error { list = slices.Clone(m.reports); return nil })
 	return list, err
+}
+
+func (m *memory) OwnReport(_ context.Context, body bool) (r period.Report, err error) {
+	err = m.do("OwnReport", func() error {
+		if len(m.reports) == 0 || !m.reports[0].Own {
+			return errNotFound
+		}
+		if r = m.reports[0]; !body {
+			r.Body = nil
+		}
+		return nil
+	})
+	return r, err
 }

@@ -150,8 +150,12 @@ type Store interface {
 	Bursts(ctx context.Context, period int64) ([]period.Burst, error)
 	// SaveReport writes a validator's report in the place of its last, unless that is newer.
 	SaveReport(ctx context.Context, r period.Report) error
-	// Reports lists the newest report of each validator, this one's first.
+	// Reports lists the newest report of each validator, this one's first: of
+	// several hotkeys that it had, the newest.
 	Reports(ctx context.Context) ([]period.Report, error)
+	// OwnReport is this validator's newest report, the first of Reports, without
+	// its Body if body is false; ErrNotFound if there is none.
+	OwnReport(ctx context.Context, body bool) (period.Report, error)
 	// LastBursts lists what came of one contender at the newest beacons, newest first.
 	LastBursts(ctx context.Context, miner hotkey.ID, task string, limit int) ([]period.Burst, error)
 	// Results lists the results of the last n scored periods, newest first,

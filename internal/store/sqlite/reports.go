@@ -34,16 +34,33 @@ func (s *Store) Reports(ctx context.Context) ([]period.Report, error) {
 		return nil, err
 	}
 	defer done()
-	list, err := query(ctx, s.reads, func(rows *sql.Rows) (r period.Report, err error) {
-		var validator sql.RawBytes
-		var at int64
-		err = rows.Scan(&validator, &r.Own, &r.Period, &at, &r.Body)
-		copy(r.Validator[:], validator)
-		r.At = timeAt(at)
-		return r, err
-	}, `SELECT validator, own, period, at, body FROM reports ORDER BY own DESC, validator`)
+	list, err := query(ctx, s.reads, scanReport, `SELECT validator, own, period, at, body FROM reports ORDER BY own DESC, own * at DESC, validator`)
 	if err != nil {
 		return nil, fmt.Errorf("list reports: %w", err)
 	}
 	return list, nil
+}
+
+// OwnReport implements store.Store.
+func (s *Store) OwnReport(ctx context.Context, body bool) (period.Report, error) {
+	done, err := s.reading()
+	if err != nil {
+		return period.Report{}, err
+	}
+	defer done()
+	r, err := one(ctx, s.reads, scanReport, `SELECT validator, own, period, at, CASE WHEN ? THEN body END FROM reports
+		WHERE own ORDER BY at DESC, validator LIMIT 1`, body)
+	if err != nil {
+		return r, fmt.Errorf("read the last report: %w", err)
+	}
+	return r, nil
+}
+
+func scanReport(rows *sql.Rows) (r period.Report, err error) {
+	var validator sql.RawBytes
+	var at int64
+	err = rows.Scan(&validator, &r.Own, &r.Period, &at, &r.Body)
+	copy(r.Validator[:], validator)
+	r.At = timeAt(at)
+	return r, err
 }

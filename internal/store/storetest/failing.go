@@ -190,6 +190,11 @@ func (f *Failing) Reports(ctx context.Context) ([]period.Report, error) {
 	return call(f, "Reports", func() ([]period.Report, error) { return f.next.Reports(ctx) })
 }
 
+// OwnReport implements store.Store.
+func (f *Failing) OwnReport(ctx context.Context, body bool) (period.Report, error) {
+	return call(f, "OwnReport", func() (period.Report, error) { return f.next.OwnReport(ctx, body) })
+}
+
 // SaveBursts implements store.Store.
 func (f *Failing) SaveBursts(ctx context.Context, bursts []period.Burst) error {
 	return do(f, "SaveBursts", func() error { return f.next.SaveBursts(ctx, bursts) })

@@ -5,6 +5,7 @@ import (
 	"testing"
 	"time"
 
+	"vision/internal/fault"
 	"vision/internal/outcome"
 	"vision/internal/period"
 	"vision/internal/score"
@@ -130,6 +131,9 @@ func testBeacons(t *testing.T, db Database) {
 func testReports(t *testing.T, db Database) {
 	s := open(t, db)
 	same(t, "reports of none", must(s.Reports(ctx))(t), []period.Report{})
+	if _, err := s.OwnReport(ctx, true); fault.KindOf(err) != fault.NotFound {
+		t.Errorf("the own report of none: %v", err)
+	}
 	own := period.Report{Validator: miner(9), Own: true, Period: 3, At: t0, Body: []byte("one")}
 	other := period.Report{Validator: miner(1), Period: 7, At: t0.Add(time.Hour), Body: []byte("other")}
 	for _, r := range []period.Report{own, other} {
@@ -149,4 +153,19 @@ func testReports(t *testing.T, db Database) {
 		t.Error("a report that is too large was accepted")
 	}
 	same(t, "reports", must(s.Reports(ctx))(t), []period.Report{own, other})
+	same(t, "the own report", must(s.OwnReport(ctx, true))(t), own)
+
+	// The validator changes its hotkey, and then back.
+	next := period.Report{Validator: miner(8), Own: true, Period: 5, At: own.At.Add(time.Minute), Body: []byte("three")}
+	if err := s.SaveReport(ctx, next); err != nil {
+		t.Fatal(err)
+	}
+	same(t, "reports after a change of hotkey", must(s.Reports(ctx))(t), []period.Report{next, own, other})
+	own.Period, own.At = 6, next.At.Add(time.Minute)
+	if err := s.SaveReport(ctx, own); err != nil {
+		t.Fatal(err)
+	}
+	same(t, "reports after the change was undone", must(s.Reports(ctx))(t), []period.Report{own, next, other})
+	own.Body = nil
+	same(t, "the own report without its body", must(s.OwnReport(ctx, false))(t), own)
 }
