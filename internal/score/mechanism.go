@@ -95,7 +95,7 @@ type Closed struct {
 	Number int64  // of the period, ascending; a state takes each once
 	Counts Counts // of all requests that ended in it, but for those of beacons
 	Offer  Offer  // what the contender offered in it; zero if it did not contend, though it could have
-	Missed int    // beacons of the period at which it could not be asked for having offered nothing
+	Missed int    // beacons of the period that asked others on the task, and could not ask it for having offered nothing
 }
 
 // Task is one task, and all who contend on it.

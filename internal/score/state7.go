@@ -82,6 +82,14 @@ func asState7(s State) (*state7, error) {
 // slashed says whether the period that follows the newest one that closed is one for which the miner is slashed.
 func (s *state7) slashed() bool { return s.number < s.slashedUntil }
 
+// Forgettable says whether nothing is lost if a miner that has left the network is known no more: it
+// begins anew when it comes back, as it could under another hotkey. It is not so for one that is slashed, or would
+// be slashed for longer the next time, or that has been convicted in the period under way.
+func (Vision7) Forgettable(known State) bool {
+	s, err := asState7(known)
+	return err == nil && !s.slashed() && s.slashings == 0 && !s.pending.convicted
+}
+
 const format7 = 7 // the first byte of a state of vision7
 
 func (s *state7) floats() []*float64 {

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"slices"
 
+	"vision/internal/chain"
 	"vision/internal/outcome"
 	"vision/internal/period"
 	"vision/internal/score"
@@ -48,8 +49,13 @@ func recall(ctx context.Context, st Evidence, m score.Mechanism) (k known, newes
 	last := int64(0)
 	k = known{}
 	for i := range saved {
+		last = max(last, saved[i].Period)
+	}
+	for i := range saved {
 		s := &saved[i]
-		last = max(last, s.Period)
+		if s.Period < last { // each closing writes all, so this one was forgotten since
+			continue
+		}
 		if k[outcome.Pair{Miner: s.Miner, Task: s.Task}], err = m.Decode(s.Bytes); err != nil {
 			return nil, nil, fmt.Errorf("read what is remembered of %s on %s: %w", s.Miner, s.Task, err)
 		}
@@ -59,6 +65,12 @@ func recall(ctx context.Context, st Evidence, m score.Mechanism) (k known, newes
 	}
 	k, err = rebuild(ctx, st, m, results)
 	return k, newest, err
+}
+
+// forgetter is a mechanism that says whose state may be dropped once the miner
+// has left the network. Other states are kept for good.
+type forgetter interface {
+	Forgettable(known score.State) bool
 }
 
 // recaller is a mechanism that looks at periods and checks themselves, as vision4
@@ -188,15 +200,12 @@ func answerSeen(o *outcome.Outcome, speed score.Speed) (a score.Answer, ok bool)
 // was remembered, from the answers in the order in which they were written
 // down, from beacons and from checks in theirs. It depends on what is in the store
 // alone, so whoever is killed before it is written comes to the same again.
-// It also gives all states.
+// It also gives all states, but for those of miners that left the network and
+// may be forgotten.
 func (s *Scorer) closing(ctx context.Context, b *book) (c period.Closing, k known, err error) {
 	bursts, err := s.c.Store.Bursts(ctx, b.ID)
 	if err != nil {
 		return c, nil, fmt.Errorf("read what came of beacons: %w", err)
-	}
-	beacons, err := s.c.Store.Beacons(ctx, b.ID)
-	if err != nil {
-		return c, nil, fmt.Errorf("read the period's beacons: %w", err)
 	}
 	checks, err := s.c.Store.UnfoldedChecks(ctx, mostUnfolded)
 	if err != nil {
@@ -241,15 +250,17 @@ func (s *Scorer) closing(ctx context.Context, b *book) (c period.Closing, k know
 		p := pairOf(&r.Contender)
 		k[p] = fold(m, k[p], score.Observation{Closed: &score.Closed{Number: b.ID, Counts: r.Counts, Offer: offers[p]}}, &errs)
 	}
-	// Who is remembered and offered nothing has missed the beacons. Where nobody
-	// offered anything, it was rather we who heard nobody.
+	// Who is remembered and offered nothing has missed the beacons that others had
+	// on the task. Where nobody offered anything, it was rather we who heard nobody.
 	if len(c.Results) > 0 {
+		held := heldOn(bursts)
 		for p := range before {
 			if _, contended := offers[p]; !contended {
-				k[p] = fold(m, k[p], score.Observation{Closed: &score.Closed{Number: b.ID, Missed: len(beacons)}}, &errs)
+				k[p] = fold(m, k[p], score.Observation{Closed: &score.Closed{Number: b.ID, Missed: held[p.Task]}}, &errs)
 			}
 		}
 	}
+	forget(k, m, s.neurons.Load(), offers)
 	if err := errors.Join(errs...); err != nil {
 		s.log.Error("a bug: observations that the mechanism does not take", "period", b.ID, "err", err)
 	}
@@ -257,6 +268,39 @@ func (s *Scorer) closing(ctx context.Context, b *book) (c period.Closing, k know
 		return c, nil, err
 	}
 	return c, k, nil
+}
+
+// heldOn counts the beacons of a period that asked anybody for anything, by task.
+func heldOn(bursts []period.Burst) map[string]int {
+	type one struct {
+		task   string
+		beacon int64
+	}
+	seen := map[one]bool{}
+	held := map[string]int{}
+	for i := range bursts {
+		if b := (one{bursts[i].Task, bursts[i].Beacon}); !seen[b] {
+			seen[b] = true
+			held[b.task]++
+		}
+	}
+	return held
+}
+
+// forget drops the states of miners that are not on the ledger any more, if the
+// mechanism loses nothing by it. Without a snapshot nobody has left, nor has
+// who contended in the period that closes.
+func forget(k known, m score.Mechanism, snap *chain.Snapshot, contended map[outcome.Pair]score.Offer) {
+	f, ok := m.(forgetter)
+	if !ok || snap == nil {
+		return
+	}
+	for p, st := range k {
+		_, here := snap.ByHotkey(p.Miner)
+		if _, did := contended[p]; !here && !did && f.Forgettable(st) {
+			delete(k, p)
+		}
+	}
 }
 
 // written are states as they are kept, by miner and task. What is not known

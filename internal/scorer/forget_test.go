@@ -1,0 +1,79 @@
+package scorer
+
+import (
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"vision/internal/outcome"
+	"vision/internal/period"
+	"vision/internal/score"
+)
+
+// Miners that have left the network are forgotten, but for what must be
+// remembered of them when they come back.
+func TestWhoLeftIsForgotten(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, 5*time.Minute, "stays", "leaves", "cheats")
+		w.start(hardened(w))
+		w.until(7 * time.Minute)
+		// It is found to cheat at the end of the second period, and both leave in it.
+		w.store.mu.Lock()
+		w.store.checks = append(w.store.checks, outcome.Check{Sample: 1 << 40, Miner: key("cheats").ID(), Task: chat, At: time.Now(), Failed: true, Convicted: true, Work: 1})
+		w.store.mu.Unlock()
+		w.mu.Lock()
+		w.ids = w.ids[:1]
+		w.mu.Unlock()
+		knows := func() (names []string) {
+			k, _, err := recall(t.Context(), w.store, w.s.c.Mechanism)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, name := range []string{"stays", "leaves", "cheats"} {
+				p := outcome.Pair{Miner: key(name).ID(), Task: chat}
+				if (k[p] != nil) != ((*w.s.known.Load())[p] != nil) {
+					t.Errorf("what is kept of %s is not what is known", name)
+				}
+				if k[p] != nil {
+					names = append(names, name)
+				}
+			}
+			return names
+		}
+		w.until(12 * time.Minute)
+		if got := knows(); len(got) != 3 {
+			t.Errorf("after the period in which they left, %v are known", got)
+		}
+		w.until(17 * time.Minute)
+		if got := knows(); len(got) != 2 || got[1] != "cheats" {
+			t.Errorf("a period later, %v are known", got)
+		}
+		w.stop()
+	})
+}
+
+func TestNobodyIsForgottenWithoutASnapshot(t *testing.T) {
+	m, err := score.Named("vision7", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	st, err := m.Observe(nil, score.Observation{Closed: &score.Closed{Number: 1}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	k := known{outcome.Pair{Miner: key("a").ID(), Task: chat}: st}
+	if forget(k, m, nil, nil); len(k) != 1 {
+		t.Error("a miner is forgotten while the ledger is silent")
+	}
+}
+
+// A beacon that asked nobody on a task is missed by nobody there.
+func TestBeaconsHeldOnATask(t *testing.T) {
+	held := heldOn([]period.Burst{
+		{Beacon: 1, Task: chat, Miner: key("a").ID()}, {Beacon: 1, Task: chat, Miner: key("b").ID()},
+		{Beacon: 2, Task: "embed"}, {Beacon: 3, Task: chat},
+	})
+	if len(held) != 2 || held[chat] != 2 || held["embed"] != 1 {
+		t.Errorf("%v", held)
+	}
+}
