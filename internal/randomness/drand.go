@@ -121,7 +121,6 @@ func (d *Drand) Next(ctx context.Context, after beacon.Round) (beacon.Round, err
 		if ctx.Err() != nil {
 			return beacon.Round{}, ctx.Err()
 		}
-		d.next = (d.next + 1) % len(d.urls)
 		sleep(ctx, d.chain.Period/10)
 	}
 	if last == nil { // a round that was missed: ask once
@@ -130,8 +129,14 @@ func (d *Drand) Next(ctx context.Context, after beacon.Round) (beacon.Round, err
 	return beacon.Round{}, last
 }
 
-// fetch reads and verifies one round from one server.
+// fetch reads and verifies one round from one server. If that fails, another
+// server is the next to ask.
 func (d *Drand) fetch(ctx context.Context, round uint64) (r beacon.Round, err error) {
+	defer func() {
+		if err != nil {
+			d.next = (d.next + 1) % len(d.urls)
+		}
+	}()
 	ctx, cancel := context.WithTimeout(ctx, fetchWithin)
 	defer cancel()
 	url := fmt.Sprintf("%s/%s/public/%d", d.urls[d.next], d.chain.Hash, round)

@@ -144,6 +144,30 @@ func TestRoundsComeInOrderAsTheyAreDue(t *testing.T) {
 	})
 }
 
+// A round that was missed is asked for once at a time, each time of another server.
+func TestAMissedRoundIsAskedOfEveryServer(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		net := imitate(t)
+		d, err := NewDrand(net.chain, []string{"http://young", "http://old"}, &http.Client{Transport: serving(func(host string, round uint64) (int, string) {
+			if host == "young" && round < 50 {
+				return 404, "" // it keeps no more
+			}
+			return 200, net.answer(round)
+		})}, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(99 * net.chain.Period)
+		after := beacon.Round{Source: net.chain.Name, Number: 10}
+		if r, err := d.Next(t.Context(), after); err == nil {
+			t.Fatalf("a server that does not keep it gives round %d", r.Number)
+		}
+		if r, err := d.Next(t.Context(), after); err != nil || r.Number != 11 {
+			t.Errorf("the other server was not asked: %+v, %v", r, err)
+		}
+	})
+}
+
 func TestDrandOverARealSocket(t *testing.T) {
 	net := imitate(t)
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

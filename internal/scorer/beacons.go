@@ -85,14 +85,13 @@ func (s *Scorer) beacon(ctx context.Context, call beacon.Call, window time.Durat
 		return
 	}
 	s.beaconStats(func(st *Stats) { st.Beacons++ })
-	now := s.c.Now()
 	var asked []*burst
 	for _, t := range bursts {
-		t.at, t.until = now, now.Add(window)
 		n, ok := s.roomFor(t)
 		if !ok {
 			continue
 		}
+		t.until = t.at.Add(window)
 		asked = append(asked, t)
 		s.watched.add(t) // before any customer's request of this instant can end
 		for range n {
@@ -159,8 +158,8 @@ func common(seed [32]byte, n *contender) float64 {
 	return float64(binary.BigEndian.Uint64(mac.Sum(nil))>>11) / (1 << 53)
 }
 
-// roomFor is how many requests a contender is to be sent now. ok is false if
-// a bound of ours leaves less than is due, or there is nothing to be seen.
+// roomFor is how many requests a contender is to be sent now, and what now is. ok is
+// false if a bound of ours leaves less than is due, or there is nothing to be seen.
 func (s *Scorer) roomFor(t *burst) (n int, ok bool) {
 	n = t.want
 	if s.c.Board != nil {
@@ -173,6 +172,9 @@ func (s *Scorer) roomFor(t *burst) (n int, ok bool) {
 	} else if slots := t.contender.Slots; slots > 0 {
 		n = min(n, slots)
 	}
+	// Not before customers' requests were counted: each of them is waited for, and
+	// its end is only noticed if it began by this time.
+	t.at = s.c.Now()
 	if s.atOnce.Add(int64(n)) > int64(s.c.BurstAtOnce) {
 		s.atOnce.Add(-int64(n))
 		s.beaconStats(func(st *Stats) { st.Crowded++ })

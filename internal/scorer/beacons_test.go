@@ -335,6 +335,36 @@ func TestCustomersAtTheInstantCount(t *testing.T) {
 	})
 }
 
+// One that begins while the beacon looks who is there is counted, so that its end
+// has to be as well.
+func TestACustomerThatComesWithTheBeaconIsNotWaitedForInVain(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, 10*time.Minute, "a")
+		var begun time.Time
+		w.customers = 1
+		w.begins = func() {
+			time.Sleep(time.Millisecond)
+			begun = time.Now()
+			time.Sleep(time.Millisecond)
+		}
+		s, err := New(w.config())
+		if err != nil {
+			t.Fatal(err)
+		}
+		b := &burst{contender: period.Contender{Miner: key("a").ID(), Task: chat}, want: 3}
+		if n, ok := s.roomFor(b); n != 2 || !ok {
+			t.Fatalf("%d are sent, %v", n, ok)
+		}
+		s.watched.add(b)
+		s.watched.see(&outcome.Outcome{Task: chat, Miner: key("a").ID(), Work: 60, Start: begun, Total: time.Second})
+		select {
+		case <-b.all:
+		default:
+			t.Error("all customers' requests have ended, and they are waited for")
+		}
+	})
+}
+
 // A request that a customer's took the place of is not held against the miner.
 func TestAPreemptedRequestCountsForNobody(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

@@ -77,6 +77,7 @@ type world struct {
 	full      bool              // customers' requests take all slots
 	spent     bool              // the miners' capacities are used up
 	customers int               // their requests under way at each miner
+	begins    func()            // called while a beacon looks who is; nil: nothing
 	addr      string            // where all miners listen
 
 	cancel context.CancelFunc
@@ -212,6 +213,9 @@ func (w *world) Ended(_ dispatch.Begun, o outcome.Outcome, _ time.Duration) {
 }
 
 func (w *world) Room(_ string, miner hotkey.ID) (dispatch.Room, bool) {
+	if w.begins != nil {
+		w.begins()
+	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	return dispatch.Room{Customers: w.customers, Free: 1000}, true
