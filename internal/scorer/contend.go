@@ -32,7 +32,9 @@ func (b *book) contend(n chain.Neuron, declared proto.Capacities, c *task.Catalo
 				Slots: d.Slots, PerSlot: score.PerSlot(length, t.Speed.Mean), Length: length, Speed: speedOf(t),
 			}
 		}
-		// A plan is for all of the period, and what counts is the offer for what is left.
+		// A plan is for all of the period, and what counts is the offer for what is left:
+		// beacons move a credit towards that part of it, as those missed before would. Were they
+		// to show all, who is away for half of each period would be paid as if it never were.
 		plan := b.mechanism.Plan(b.remembered(n.Hotkey, t.Name), offer(length), draw)
 		counts := offer(min(left, length))
 		list = append(list, period.Contender{

@@ -135,7 +135,8 @@ type Store interface {
 	// of a contender that StartPeriod or JoinPeriod wrote, whose fields stay as
 	// they were then.
 	FinishPeriod(ctx context.Context, id int64, c period.Closing) error
-	// States lists the newest state of every contender that a mechanism remembers, by miner and task.
+	// States lists the newest state of every contender that a mechanism remembers, by miner and task. One
+	// that later closings left out stays as it was until its period is pruned.
 	States(ctx context.Context, mechanism string) ([]period.State, error)
 	// UnfoldedChecks lists checks that no closed period's states have taken in, oldest first.
 	UnfoldedChecks(ctx context.Context, limit int) ([]outcome.Check, error)
