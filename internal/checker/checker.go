@@ -380,6 +380,7 @@ func (v verdict) response(o *outcome.Outcome) (proto.CheckResponse, error) {
 		Test:    v.test,
 		Detail:  v.detail,
 		E:       min(v.e, 1e300),
+		Copy:    v.copy,
 	}, nil
 }
 

@@ -12,10 +12,12 @@ import (
 
 // copies remembers what miners wrote to which prompt, for test E: a miner that
 // gives one answer to a prompt under several seeds has kept it. What other
-// miners wrote says nothing here, for who copied from whom is not known.
+// miners wrote is no evidence, for who copied from whom is not known: see
+// coincidence.go.
 type copies struct {
-	mu   sync.Mutex
-	seen map[copyKey]*wrote // guarded by mu; at most mostCopies
+	mu    sync.Mutex             // guards the rest
+	seen  map[copyKey]*wrote     // at most mostCopies
+	known map[[32]byte][]*marked // by prompt; at most mostCopies prompts, and mostMarked of each
 }
 
 // mostCopies is how many answers are remembered: some hundred bytes and 12 for each token.
@@ -34,35 +36,45 @@ type wrote struct {
 	logprobs []float64 // the most of each under the request's own distribution
 }
 
-func newCopies() *copies { return &copies{seen: map[copyKey]*wrote{}} }
+func newCopies() *copies {
+	return &copies{seen: map[copyKey]*wrote{}, known: map[[32]byte][]*marked{}}
+}
 
-// copied gives test E's part, if the miner has answered the prompt before, and
-// remembers the answer otherwise.
-func (s *sample) copied(r *evidence.Response) []evidence.Part {
+// wrote is the answer as it is to be remembered, and the hash of what it answers;
+// nil if the answer is none that can be compared with others.
+func (s *sample) wrote(r *evidence.Response) (now *wrote, prompt [32]byte) {
 	if s.copies == nil || r.Temperature < evidence.LowestTemperature || !r.IDs || len(r.Positions) == 0 || s.outcome.Miner.IsZero() {
-		return nil
+		return nil, prompt
 	}
 	var members map[string]json.RawMessage
 	if json.Unmarshal(s.request, &members) != nil {
-		return nil
+		return nil, prompt
 	}
 	seed := string(members["seed"])
 	delete(members, "seed")
 	bare, err := json.Marshal(members) // names in order
 	if err != nil {
-		return nil
+		return nil, prompt
 	}
-	key := copyKey{s.outcome.Miner, sha256.Sum256(bare)}
-	now := &wrote{sample: s.id, seed: seed}
+	now = &wrote{sample: s.id, seed: seed}
 	for i := range r.Positions {
 		p := &r.Positions[i]
 		if p.Contrast == nil && !r.Redraw {
-			return nil // how likely it is is not known
+			return nil, prompt // how likely it is is not known
 		}
 		now.tokens = append(now.tokens, int32(p.Token))
 		now.logprobs = append(now.logprobs, p.Most)
 	}
-	before := s.copies.put(key, now)
+	return now, sha256.Sum256(bare)
+}
+
+// copied gives test E's part, if the miner has answered the prompt before, and
+// remembers the answer otherwise.
+func (s *sample) copied(r *evidence.Response, now *wrote, prompt [32]byte) []evidence.Part {
+	if now == nil {
+		return nil
+	}
+	before := s.copies.put(copyKey{s.outcome.Miner, prompt}, now)
 	if before == nil {
 		return nil
 	}

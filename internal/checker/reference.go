@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"vision/internal/checker/evidence"
+	"vision/internal/outcome"
 	"vision/internal/task"
 )
 
@@ -98,6 +99,7 @@ type verdict struct {
 	test    string
 	detail  string
 	e       float64
+	copy    outcome.Copy // zero: none
 }
 
 // judge judges one kind of evidence.

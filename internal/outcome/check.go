@@ -32,6 +32,8 @@ type Check struct {
 	Weak      bool // what the miner declares of its server rules out a stronger test
 	Abandoned bool // the answer was broken off by us or by its reader: it is judged as far as it came
 
+	Copy Copy `json:",omitzero"` // what another miner wrote too; the store keeps it apart from the check
+
 	// What follows for the miner on the task, given by the store.
 
 	Number    int64              // of the pair's checks, counted from 1; 0 in checks of before there was judgement

@@ -121,4 +121,8 @@ type CheckResponse struct {
 
 	Reference string `json:"reference,omitempty"` // what judged it, for people
 	Weak      bool   `json:"weak,omitempty"`      // what the miner declares of its server rules out a stronger test of its answers
+
+	// Copy is what another miner wrote under another seed, word for word the same;
+	// zero: nothing that is known. It speaks against neither of both.
+	Copy outcome.Copy `json:"copy,omitzero"`
 }

@@ -43,6 +43,7 @@ type memory struct {
 
 	judgements map[outcome.Pair]judgement.State
 	evidence   []outcome.Evidence
+	copies     []outcome.Copied
 
 	fail func(method string) (before, after error)
 }
@@ -156,10 +157,25 @@ func (m *memory) SaveCheck(_ context.Context, c outcome.Check, rules judgement.R
 			m.evidence = append(m.evidence, outcome.Evidence{Check: c, Sample: m.samples[c.Sample].Sample, Proves: c.Convicted})
 		}
 		delete(m.samples, c.Sample)
+		if !c.Copy.IsZero() {
+			m.copies = append(m.copies, outcome.Copied{Sample: c.Sample, Task: c.Task, Miner: c.Miner, At: c.At, Copy: c.Copy})
+		}
 		m.checks = append(m.checks, c)
 		return nil
 	})
 	return change, err
+}
+
+func (m *memory) Copies(_ context.Context, miner hotkey.ID, limit int) (list []outcome.Copied, err error) {
+	err = m.do("Copies", func() error {
+		for _, c := range slices.Backward(m.copies) {
+			if (miner.IsZero() || c.Miner == miner || c.Other == miner) && len(list) < limit {
+				list = append(list, c)
+			}
+		}
+		return nil
+	})
+	return list, err
 }
 
 func (m *memory) Judgements(context.Context) (list []outcome.Judgement, err error) {

@@ -64,6 +64,8 @@ const (
 	// MaxEvidenceBytes the most that all have together, of all miners.
 	MaxEvidenceBody  = 1 << 20
 	MaxEvidenceBytes = 256 << 20
+	// MaxCopies is how many answers are kept at most, the newest, that were the same as another miner's.
+	MaxCopies = 10_000
 )
 
 // Numbered is an outcome with its place in the order of writing.
@@ -98,7 +100,7 @@ type Store interface {
 	// SaveCheck writes a verdict and what follows from it for the miner by the
 	// rules, and drops the sample's bytes or keeps them as evidence, all at
 	// once and once: a second verdict on a sample is ErrNotFound. What the check says of what
-	// follows is overwritten, and its quality is at most what the judgement leaves. Evidence against a miner is kept within the bounds below;
+	// follows is overwritten, and its quality is at most what the judgement leaves. Its Copy is for Copies to list, not for Checks. Evidence against a miner is kept within the bounds below;
 	// what convicted it longest.
 	SaveCheck(ctx context.Context, c outcome.Check, rules judgement.Rules) (judgement.Change, error)
 	// Judgements lists what is known of all miners on all tasks, by miner and task.
@@ -106,6 +108,9 @@ type Store interface {
 	// Evidence lists what is kept that speaks against a miner on a task: first what
 	// convicted it, then the rest, each newest first.
 	Evidence(ctx context.Context, miner hotkey.ID, task string, limit int) ([]outcome.Evidence, error)
+	// Copies lists the newest answers of which a check said that another miner wrote the
+	// same, in which the miner (zero: any) is one of both, newest first. MaxCopies are kept at most.
+	Copies(ctx context.Context, miner hotkey.ID, limit int) ([]outcome.Copied, error)
 	// DropSample drops a claimed sample that no checker can ever judge; ErrNotFound
 	// if it is gone.
 	DropSample(ctx context.Context, id int64) error
@@ -184,7 +189,7 @@ type Store interface {
 	// first time: seeds and draws must survive restarts.
 	Secret(ctx context.Context, name string) ([32]byte, error)
 
-	// Prune drops outcomes, with their features, checks and periods, with
+	// Prune drops outcomes, with their features, checks, copies and periods, with
 	// their weights, that ended before t, claims that expired before t,
 	// evidence of before t that convicted nobody, and judgements without a check since t
 	// of miners that were never convicted.

@@ -42,6 +42,9 @@ func (s *Store) SaveCheck(ctx context.Context, c outcome.Check, rules judgement.
 		if err := keepEvidence(ctx, conn, &c, change); err != nil {
 			return err
 		}
+		if err := keepCopy(ctx, conn, &c); err != nil {
+			return err
+		}
 		if err := changed(ctx, conn, `DELETE FROM sample_bodies WHERE id = ?`, c.Sample); err != nil {
 			return err
 		}

@@ -34,6 +34,9 @@ func TestQueryPlans(t *testing.T) {
 		"a judgement":         {oneJudgement, []any{[]byte{1}, "a"}, "SEARCH judgements USING PRIMARY KEY (miner=? AND task=?)"},
 		"places":              {movePlaces, []any{[]byte{1}, "a", 5}, "SEARCH samples USING INDEX samples_pair (miner=? AND task=?)"},
 		"Evidence":            {pairEvidence, []any{[]byte{1}, "a", 1, 5}, "SEARCH evidence USING INDEX evidence_pair (miner=? AND task=? AND proves=?)"},
+		"Copies":              {allCopies, []any{5}, "SCAN copies USING INDEX copies_at"}, // from its end, in order
+		"a miner's Copies":    {minerCopies, []any{[]byte{1}, 5}, "SEARCH copies USING INDEX copies_miner (miner=?)"},
+		"copies of a miner's": {otherCopies, []any{[]byte{1}, 5}, "SEARCH copies USING INDEX copies_other (other=?)"},
 		"evidence's size":     {evidenceSize, nil, "SCAN evidence USING COVERING INDEX evidence_age"}, // a few thousand rows at most of a network of 256 miners
 		"the oldest evidence": {`SELECT sample FROM evidence INDEXED BY evidence_age WHERE size > 0 ORDER BY proves, at LIMIT 1`, nil, "SCAN evidence USING COVERING INDEX evidence_age"},
 	} {

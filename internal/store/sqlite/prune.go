@@ -24,6 +24,7 @@ func (s *Store) Prune(ctx context.Context, t time.Time) error {
 		{"outcomes", "seq", "start + total + blocked"},
 		{"features", "id", "at"},
 		{"checks", "sample", "at"},
+		{"copies", "sample", "at"},
 		{"claims", "id", "expires"},
 	} {
 		if err := s.pruneRows(ctx, p.table, p.key, p.when, before); err != nil {

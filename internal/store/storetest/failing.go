@@ -125,6 +125,10 @@ func (f *Failing) Evidence(ctx context.Context, miner hotkey.ID, task string, li
 	return call(f, "Evidence", func() ([]outcome.Evidence, error) { return f.next.Evidence(ctx, miner, task, limit) })
 }
 
+func (f *Failing) Copies(ctx context.Context, miner hotkey.ID, limit int) ([]outcome.Copied, error) {
+	return call(f, "Copies", func() ([]outcome.Copied, error) { return f.next.Copies(ctx, miner, limit) })
+}
+
 func (f *Failing) DropSample(ctx context.Context, id int64) error {
 	return do(f, "DropSample", func() error { return f.next.DropSample(ctx, id) })
 }

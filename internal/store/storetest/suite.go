@@ -44,6 +44,7 @@ func Run(t *testing.T, create func(t *testing.T) Database) {
 		"WeakDeclaration":   testWeakDeclaration,
 		"WatchedFirst":      testWatchedFirst,
 		"Evidence":          testEvidence,
+		"Copies":            testCopies,
 		"Periods":           testPeriods,
 		"JoinPeriod":        testJoinPeriod,
 		"FinishPeriodOnce":  testFinishPeriodOnce,
