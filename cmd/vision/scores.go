@@ -6,6 +6,7 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"math"
 	"os"
 	"text/tabwriter"
 	"time"
@@ -131,6 +132,7 @@ func printMiner(out io.Writer, r scorer.Report) error {
 				return err
 			}
 			printJudgement(out, c.Judgement)
+			printAlike(out, c.Alike)
 			printEvidence(out, c)
 		}
 	}
@@ -180,6 +182,20 @@ func standing(c scorer.ContenderReport) string {
 		return "-"
 	}
 	return c.Judgement.Standing.String()
+}
+
+// printAlike shows whose answers the miner's were, which is evidence against neither.
+func printAlike(out io.Writer, list []scorer.AlikeReport) {
+	const most = 10
+	for i, a := range list {
+		if i == most {
+			fmt.Fprintf(out, "  and like %d more\n", len(list)-most)
+			return
+		}
+		exponent := math.Floor(a.Log10P) // a float64 would not hold it
+		fmt.Fprintf(out, "  answered word for word like %s under other seeds %d times, last %s; the least likely (%d tokens, %s and %s) with probability %.1fe%.0f\n",
+			a.Other, a.Times, a.Last.Local().Format(time.DateTime), a.Tokens, a.Request, a.To, math.Pow(10, a.Log10P-exponent), exponent)
+	}
 }
 
 func printJudgement(out io.Writer, j *scorer.Judgement) {

@@ -15,10 +15,11 @@ func watchScorer(r prometheus.Registerer, s *scorer.Scorer) {
 		"skipped": func(s scorer.Stats) int64 { return s.Skipped },
 		"missed":  func(s scorer.Stats) int64 { return s.Missed },
 		"lost":    func(s scorer.Stats) int64 { return s.Lost },
+		"paired":  func(s scorer.Stats) int64 { return s.Paired },
 	} {
 		r.MustRegister(prometheus.NewCounterFunc(prometheus.CounterOpts{
 			Name:        "vision_scorer_probes_total",
-			Help:        "Probes: sent; covered by customers' requests; skipped because too many were under way; missed while down; lost to a failing store.",
+			Help:        "Probes: sent; covered by customers' requests; skipped because too many were under way; missed while down; lost to a failing store; paired, those of them asked of a second miner at the same instant.",
 			ConstLabels: prometheus.Labels{"fate": name},
 		}, func() float64 { return float64(of(s.Stats())) }))
 	}

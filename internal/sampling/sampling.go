@@ -27,7 +27,7 @@ import (
 type Config struct {
 	Min     float64 // rate of a pair with evidence enough, (0, 1]
 	Enough  int     // checks of a pair, within the window that the caller counts, from which on the rate is Min; >= 1
-	Watched float64 // least rate of a pair that is watched, (0, 1]; a convicted one has a fifth of it
+	Watched float64 // least rate of a pair that is watched, or whose answers are like another miner's, (0, 1]; a convicted one has a fifth of it
 	Weak    float64 // least rate of a pair whose declaration rules out the strongest test, (0, 1]
 	Backlog int     // samples waiting at which every rate is halved; >= 1
 	Most    int     // samples waiting at which nothing more is kept; > Backlog
@@ -64,6 +64,7 @@ type Known struct {
 	Checks   int                // within the window that the caller counts
 	Standing judgement.Standing //
 	Weak     bool               // what the miner declares of its server rules out the strongest test
+	Alike    bool               // an answer of its was another miner's word for word lately: checked as a watched one's, which costs an honest miner nothing
 }
 
 // Rate is the chance, [Min, 1], that an answer of a pair is kept while no check
@@ -83,6 +84,9 @@ func (c Config) Rate(k Known) float64 {
 	}
 	if k.Weak {
 		rate = max(rate, c.Weak)
+	}
+	if k.Alike {
+		rate = max(rate, c.Watched)
 	}
 	return min(max(rate, c.Min), 1)
 }

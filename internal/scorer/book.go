@@ -48,6 +48,7 @@ type counted struct {
 type contender struct {
 	period.Contender
 	schedule score.Schedule
+	joined   int32          // times that it was asked what another was asked, at the other's turn
 	passed   int32          // number of the last turn of the schedule that has come
 	bursts   []period.Burst // what came of it at the period's beacons
 	counted

@@ -37,6 +37,9 @@ func (s *Scorer) judge(ctx context.Context, sample *outcome.Sample) (outcome.Che
 			return outcome.Check{}, fmt.Errorf("judge it again: %w", err)
 		}
 		again = fmt.Sprintf("%s: %s, quality %.3g, E %.3g", second.Reference, second.Test, second.Quality, second.E)
+		if v.Copy.IsZero() {
+			v.Copy = second.Copy
+		}
 		v.Quality, v.E, v.Work = max(v.Quality, second.Quality), min(v.E, second.E), max(v.Work, second.Work)
 	}
 	work := min(v.Work, o.Work)
@@ -48,7 +51,7 @@ func (s *Scorer) judge(ctx context.Context, sample *outcome.Sample) (outcome.Che
 		Sample: sample.ID, Task: o.Task, Miner: o.Miner, Source: o.Source, At: s.c.Now(),
 		Quality: v.Quality, Speed: speed, Untimed: untimed, Work: work, Test: v.Test, Detail: v.Detail, E: v.E,
 		Reference: v.Reference, Again: again, Failed: v.E >= judgement.Failing || v.Quality < 0.5,
-		Weak: v.Weak, Abandoned: o.Status != outcome.OK,
+		Weak: v.Weak, Abandoned: o.Status != outcome.OK, Copy: v.Copy,
 	}, nil
 }
 
@@ -62,6 +65,11 @@ func (s *Scorer) askChecker(ctx context.Context, r proto.CheckRequest) (proto.Ch
 	}
 	if !(v.Quality >= 0 && v.Quality <= 1) || v.Work < 0 || !(v.E >= 0) || math.IsInf(v.E, 0) {
 		return v, fmt.Errorf("the checker's verdict is out of range: quality %v, work %d, e %v", v.Quality, v.Work, v.E)
+	}
+	if !v.Copy.IsZero() {
+		if err := v.Copy.Validate(r.Sample.Outcome.Miner); err != nil || v.Copy.Request != r.Sample.Outcome.Request {
+			return v, fmt.Errorf("the checker's verdict names a copy that cannot be: %+v", v.Copy)
+		}
 	}
 	return v, nil
 }

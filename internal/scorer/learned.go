@@ -3,6 +3,7 @@ package scorer
 import (
 	"bytes"
 	"math/rand/v2"
+	"slices"
 	"sync"
 
 	"vision/internal/hotkey"
@@ -81,11 +82,11 @@ func (l *learned) add(sample int64, miner hotkey.ID, name string, body []byte) {
 	r.next = (r.next + 1) % learnedPerTask
 }
 
-// draw gives a request of the task for a miner that others were asked, used as
+// draw gives a request of the task for miners that others were asked, used as
 // little as any, and others of the same application that it may be crossed with; nil where
 // there are too few, or it is the turn of what is made up: few are asked rarely, or
 // they would come again too soon.
-func (l *learned) draw(r *rand.Rand, name string, miner hotkey.ID) (body []byte, others [][]byte) {
+func (l *learned) draw(r *rand.Rand, name string, miners ...hotkey.ID) (body []byte, others [][]byte) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	known := l.tasks[name]
@@ -94,7 +95,7 @@ func (l *learned) draw(r *rand.Rand, name string, miner hotkey.ID) (body []byte,
 	}
 	var least *request
 	for range 16 { // nearly the least used, at little cost
-		if one := &known.list[r.IntN(len(known.list))]; one.miner != miner && (least == nil || one.used < least.used) {
+		if one := &known.list[r.IntN(len(known.list))]; !slices.Contains(miners, one.miner) && (least == nil || one.used < least.used) {
 			least = one
 		}
 	}
@@ -103,7 +104,7 @@ func (l *learned) draw(r *rand.Rand, name string, miner hotkey.ID) (body []byte,
 	}
 	least.used++
 	for _, i := range r.Perm(len(known.list)) {
-		if one := &known.list[i]; one != least && one.miner != miner && one.like == least.like {
+		if one := &known.list[i]; one != least && !slices.Contains(miners, one.miner) && one.like == least.like {
 			if others = append(others, one.body); len(others) == learnedOthers {
 				break
 			}
@@ -137,8 +138,8 @@ func (s *Scorer) learnFrom(sample *outcome.Sample) {
 
 // makeUp makes up a request: out of what customers wrote, if there is enough and
 // it may be used, or else by the kind.
-func (s *Scorer) makeUp(r *rand.Rand, kind task.Kind, t *task.Task, miner hotkey.ID) task.Request {
-	if body, others := s.learned.draw(r, t.Name, miner); len(others) > 0 { // alone it would be asked again as it was
+func (s *Scorer) makeUp(r *rand.Rand, kind task.Kind, t *task.Task, miners ...hotkey.ID) task.Request {
+	if body, others := s.learned.draw(r, t.Name, miners...); len(others) > 0 { // alone it would be asked again as it was
 		if request, err := kind.Parse(task.Mutated(r, body, others), t); err == nil {
 			return request
 		}

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"vision/internal/dispatch"
+	"vision/internal/hotkey"
 	"vision/internal/outcome"
 	"vision/internal/period"
 	"vision/internal/relay"
@@ -48,7 +49,8 @@ func (s *Scorer) probe(ctx context.Context, b *book) {
 }
 
 // ask makes up a request as a customer could have sent it, has it relayed as
-// theirs are, and writes down what came of it.
+// theirs are, and writes down what came of it. Now and then it is asked of
+// another contender too: see pairs.go.
 func (s *Scorer) ask(ctx context.Context, b *book, t turn) {
 	tk, ok := s.c.Catalogue().Lookup(t.Task)
 	if !ok {
@@ -67,7 +69,24 @@ func (s *Scorer) ask(ctx context.Context, b *book, t turn) {
 			return
 		}
 	}
-	call := s.made(outcome.Synthetic, b.seed("probe", t.Miner, t.Task, t.Number), tk, kind, relay.Peer{Miner: t.Miner, Addr: s.addrOf(t.Contender)})
+	seed, peer := b.seed("probe", t.Miner, t.Task, t.Number), relay.Peer{Miner: t.Miner, Addr: s.addrOf(t.Contender)}
+	var call relay.Call
+	if c, also := s.companion(b, t, kind); also {
+		call = s.made(outcome.Synthetic, seed, tk, kind, peer, c.Miner)
+		if other, ok := s.paired(b, c, &call); ok {
+			s.probes.Go(func() {
+				defer func() { <-s.free }()
+				s.send(ctx, b, other.call, other.begun)
+			})
+		}
+	} else {
+		call = s.made(outcome.Synthetic, seed, tk, kind, peer)
+	}
+	s.send(ctx, b, call, begun)
+}
+
+// send has a probe relayed and writes down what came of it.
+func (s *Scorer) send(ctx context.Context, b *book, call relay.Call, begun dispatch.Begun) {
 	b.note(func(st *Stats) { st.Sent++ })
 	answer := s.relayed(ctx, call)
 	relay.Excuse(&answer, begun.Spent, call.Request)
@@ -83,9 +102,14 @@ func (s *Scorer) ask(ctx context.Context, b *book, t turn) {
 	}
 }
 
-// made makes up a request as a customer could send it.
-func (s *Scorer) made(source outcome.Source, seed [32]byte, tk *task.Task, kind task.Kind, peer relay.Peer) relay.Call {
-	request := s.makeUp(rand.New(rand.NewChaCha8(seed)), kind, tk, peer.Miner)
+// made makes up a request as a customer could send it. It is new to the miner, and
+// to others who will be asked too.
+func (s *Scorer) made(source outcome.Source, seed [32]byte, tk *task.Task, kind task.Kind, peer relay.Peer, also ...hotkey.ID) relay.Call {
+	return s.callOf(source, s.makeUp(rand.New(rand.NewChaCha8(seed)), kind, tk, append(also, peer.Miner)...), tk, kind, peer)
+}
+
+// callOf is the call for a request, under an id and so a seed of its own.
+func (s *Scorer) callOf(source outcome.Source, request task.Request, tk *task.Task, kind task.Kind, peer relay.Peer) relay.Call {
 	now := s.c.Now()
 	id := outcome.NewID(now, rand.Uint64(), rand.Uint64())
 	first, total := tk.Allowance(kind, request)

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"time"
 
+	"vision/internal/hotkey"
 	"vision/internal/outcome"
 	"vision/internal/sampling"
 )
@@ -13,6 +14,7 @@ import (
 type RateSource interface {
 	CheckCounts(ctx context.Context, since time.Time) (map[outcome.Pair]int, error)
 	Judgements(ctx context.Context) ([]outcome.Judgement, error)
+	Copies(ctx context.Context, miner hotkey.ID, limit int) ([]outcome.Copied, error)
 	Pending(ctx context.Context) (int, error)
 }
 
@@ -23,10 +25,31 @@ func RefreshRates(ctx context.Context, st RateSource, table *sampling.Table, c s
 	if err != nil {
 		return fmt.Errorf("read what is known of miners: %w", err)
 	}
-	return refresh(ctx, st, table, c, since, list)
+	copies, err := lately(ctx, st, since)
+	if err != nil {
+		return err
+	}
+	return refresh(ctx, st, table, c, since, list, copies)
 }
 
-func refresh(ctx context.Context, st RateSource, table *sampling.Table, c sampling.Config, since time.Time, list []outcome.Judgement) error {
+// mostLately is how many of the newest copies are looked at.
+const mostLately = 1000
+
+// lately are the answers since a time that were the same as another miner's.
+func lately(ctx context.Context, st RateSource, since time.Time) ([]outcome.Copied, error) {
+	list, err := st.Copies(ctx, hotkey.ID{}, mostLately)
+	if err != nil {
+		return nil, fmt.Errorf("read which answers were alike: %w", err)
+	}
+	for i := range list { // newest first
+		if list[i].At.Before(since) {
+			return list[:i], nil
+		}
+	}
+	return list, nil
+}
+
+func refresh(ctx context.Context, st RateSource, table *sampling.Table, c sampling.Config, since time.Time, list []outcome.Judgement, copies []outcome.Copied) error {
 	counts, err := st.CheckCounts(ctx, since)
 	if err != nil {
 		return fmt.Errorf("count checks: %w", err)
@@ -40,6 +63,14 @@ func refresh(ctx context.Context, st RateSource, table *sampling.Table, c sampli
 		k := known[pair]
 		k.Standing, k.Weak = j.State.Standing, j.Weak
 		known[pair] = k
+	}
+	for _, alike := range copies {
+		for _, miner := range []hotkey.ID{alike.Miner, alike.Other} {
+			pair := outcome.Pair{Miner: miner, Task: alike.Task}
+			k := known[pair]
+			k.Alike = true
+			known[pair] = k
+		}
 	}
 	table.Set(known, c)
 	return nil
@@ -72,8 +103,13 @@ func (s *Scorer) tune(ctx context.Context) error {
 	for {
 		since := s.c.Now().Add(-RateWindow(s.c.Period))
 		list, err := s.learnStandings(ctx)
+		var copies []outcome.Copied
 		if err == nil {
-			err = refresh(ctx, s.c.Store, s.c.Sampling, s.c.Rates, since, list)
+			copies, err = lately(ctx, s.c.Store, since)
+		}
+		if err == nil {
+			s.partners.set(copies)
+			err = refresh(ctx, s.c.Store, s.c.Sampling, s.c.Rates, since, list, copies)
 		}
 		if err != nil && ctx.Err() == nil {
 			s.log.Warn("sampling rates stay as they are", "err", err)

@@ -88,6 +88,7 @@ type ContenderReport struct {
 	Quality        QualityReport `json:"quality"`
 	Checks         []CheckReport `json:"checks,omitempty"`    // newest first; only in a report on one miner
 	Judgement      *Judgement    `json:"judgement,omitempty"` // what its checks say of it, all together
+	Alike          []AlikeReport `json:"alike,omitempty"`     // whose answers its were word for word; only in a report on one miner
 	Hardened       *Hardened     `json:"vision7,omitempty"`   // what vision7 has besides
 	Effective      float64       `json:"effective_volume"`
 	Share          float64       `json:"share"`       // of all contenders' effective volume in the task
@@ -252,7 +253,7 @@ func Compose(ctx context.Context, st Evidence, c *task.Catalogue, opts ReportOpt
 	if len(rep.Miners) == 0 {
 		return rep, fault.New(fault.NotFound, "miner_not_found", "nothing is known of miner %s: it has not contended in the newest period", opts.Miner)
 	}
-	return rep, errors.Join(withChecks(ctx, st, &rep.Miners[0]), withEvidence(ctx, st, &rep.Miners[0]))
+	return rep, errors.Join(withChecks(ctx, st, &rep.Miners[0]), withEvidence(ctx, st, &rep.Miners[0]), withCopies(ctx, st, &rep.Miners[0]))
 }
 
 // underWay is the running period with its counts so far, or nil.

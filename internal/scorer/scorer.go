@@ -33,6 +33,7 @@ type Scorer struct {
 
 	standings standings
 	backlog   atomic.Int64
+	partners  partners
 
 	asked     chan struct{} // closed when capacities were first fetched
 	heardOnce sync.Once     // closes asked
@@ -57,6 +58,7 @@ type Stats struct {
 	Covered int64 // probes not needed, for customers' requests had measured as much
 	Skipped int64 // probes left out because as many as allowed were under way, or customers' requests took the miner's slots
 	Missed  int64 // probes left out because their instant had passed when we got to them
+	Paired  int64 // probes asked of a second contender at the same instant
 	Lost    int64 // outcomes that could not be written down
 
 	Beacons       int64 // instants at which contenders were asked all at once
@@ -123,6 +125,6 @@ func (s *Scorer) Stats() Stats {
 }
 
 func (a Stats) plus(b Stats) Stats {
-	return Stats{a.Sent + b.Sent, a.Covered + b.Covered, a.Skipped + b.Skipped, a.Missed + b.Missed, a.Lost + b.Lost,
+	return Stats{a.Sent + b.Sent, a.Covered + b.Covered, a.Skipped + b.Skipped, a.Missed + b.Missed, a.Paired + b.Paired, a.Lost + b.Lost,
 		a.Beacons + b.Beacons, a.BeaconsMissed + b.BeaconsMissed, a.Bursts + b.Bursts, a.Preempted + b.Preempted, a.Capped + b.Capped, a.Crowded + b.Crowded}
 }

@@ -3,6 +3,7 @@ package scorer
 import (
 	"context"
 	"fmt"
+	"math"
 	"sync"
 
 	"vision/internal/judgement"
@@ -35,6 +36,11 @@ func (s *Scorer) judged(c outcome.Check, change judgement.Change) {
 	s.standings.known[outcome.Pair{Miner: c.Miner, Task: c.Task}] = change.After.Standing
 	s.standings.counts[verdictKind{c.Test, c.Failed}]++
 	s.standings.mu.Unlock()
+	if !c.Copy.IsZero() {
+		s.partners.add(outcome.Copied{Task: c.Task, Miner: c.Miner, Copy: c.Copy})
+		s.log.Warn("two miners wrote the same under different seeds", "miner", c.Miner.String(), "other", c.Copy.Other.String(), "task", c.Task,
+			"tokens", c.Copy.Tokens, "log10_probability", c.Copy.LogP/math.Ln10, "request", c.Copy.Request, "other_request", c.Copy.To, "sample", c.Sample)
+	}
 	if change.Standing() {
 		s.log.Warn("a miner's standing changed", "miner", c.Miner.String(), "task", c.Task,
 			"before", change.Before.Standing.String(), "standing", change.After.Standing.String(),
