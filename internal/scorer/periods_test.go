@@ -90,17 +90,22 @@ func TestHonestMinersEarn(t *testing.T) {
 	})
 }
 
-// probesOf runs one world for a period with an outage and gives the probes' offsets.
+// probesOf runs one world for a period with an outage and gives the probes'
+// offsets. They are for vectors: of those for text some have a companion, whose
+// own next one it covers, and none if nobody is up.
 func probesOf(t *testing.T, downFrom, downTo time.Duration) (offsets []time.Duration, result *period.Result) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, 20*time.Minute, "a", "b", "c")
+		for _, m := range w.miners {
+			m.declares = map[string]int64{"embed": 7200}
+		}
 		w.start()
 		if downFrom > 0 {
 			w.until(downFrom)
 			w.stop()
 			// Somebody else's outcomes go on meanwhile.
 			w.until(downTo)
-			w.organic(w.ids[0], chat, outcome.RateLimited, 0)
+			w.organic(w.ids[0], "embed", outcome.RateLimited, 0)
 			w.start()
 		}
 		w.until(21 * time.Minute)
@@ -110,7 +115,7 @@ func probesOf(t *testing.T, downFrom, downTo time.Duration) (offsets []time.Dura
 				offsets = append(offsets, d)
 			}
 		}
-		result = w.store.result(1, w.ids[0], chat)
+		result = w.store.result(1, w.ids[0], "embed")
 		if len(w.store.periods) != 2 {
 			t.Errorf("%d periods, want the first and the next", len(w.store.periods))
 		}
