@@ -192,9 +192,13 @@ func printAlike(out io.Writer, list []scorer.AlikeReport) {
 			fmt.Fprintf(out, "  and like %d more\n", len(list)-most)
 			return
 		}
+		times := fmt.Sprintf("%d times", a.Times)
+		if a.Times == 1 {
+			times = "once"
+		}
 		exponent := math.Floor(a.Log10P) // a float64 would not hold it
-		fmt.Fprintf(out, "  answered word for word like %s under other seeds %d times, last %s; the least likely (%d tokens, %s and %s) with probability %.1fe%.0f\n",
-			a.Other, a.Times, a.Last.Local().Format(time.DateTime), a.Tokens, a.Request, a.To, math.Pow(10, a.Log10P-exponent), exponent)
+		fmt.Fprintf(out, "  answered word for word like %s under other seeds %s, last %s; the least likely (%d tokens, %s and %s) with probability %.1fe%.0f\n",
+			a.Other, times, a.Last.Local().Format(time.DateTime), a.Tokens, a.Request, a.To, math.Pow(10, a.Log10P-exponent), exponent)
 	}
 }
 

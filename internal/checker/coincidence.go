@@ -77,20 +77,22 @@ func hashed(tokens []int32, marks []evidence.Landmark) (list []beginning) {
 	return list
 }
 
-// meet gives what other miners wrote to the prompt under other seeds, and
-// remembers the answer, unless it has no landmarks or is there already.
+// meet gives what other miners wrote to the prompt under other seeds before, and
+// remembers the answer, unless it has no landmarks or is there already: one that
+// is judged again meets whom it met at first, so that two are told of each other once.
 func (c *copies) meet(prompt [32]byte, mine *marked) (others []*marked) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	all := c.known[prompt]
-	again := false
 	for _, o := range all {
-		again = again || o.request == mine.request
+		if o.request == mine.request {
+			return others
+		}
 		if o.miner != mine.miner && o.seed != mine.seed {
 			others = append(others, o)
 		}
 	}
-	if again || len(mine.marks) == 0 || len(all) >= mostMarked {
+	if len(mine.marks) == 0 || len(all) >= mostMarked {
 		return others
 	}
 	if len(all) == 0 && len(c.known) >= mostCopies {

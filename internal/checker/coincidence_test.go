@@ -42,6 +42,7 @@ func TestCoincidencesAcrossMiners(t *testing.T) {
 		"a short text":                  {[]answered{{"a", 1, 10, 10, short}}, answered{"b", 2, 11, 10, short}, 0, ""},
 		"near temperature 0":            {[]answered{{"a", 1, 10, 10, cold}}, answered{"b", 2, 11, 11, cold}, 0, ""},
 		"judged again":                  {[]answered{{"a", 1, 10, 10, long}, {"b", 2, 11, 10, long}}, answered{"b", 2, 11, 10, long}, 1, "a"},
+		"the first, judged again":       {[]answered{{"a", 1, 10, 10, long}, {"b", 2, 11, 10, long}}, answered{"a", 1, 10, 10, long}, 0, ""},
 		"two friends":                   {[]answered{{"a", 1, 10, 10, long}, {"b", 2, 11, 11, long}}, answered{"c", 3, 12, 11, long}, 2, "b"},
 	} {
 		t.Run(name, func(t *testing.T) {
