@@ -10,8 +10,9 @@ import (
 )
 
 // kept is how many of a miner's slots a burst leaves to customers' requests: one
-// in 16, and at least one, unless there is no other.
-func kept(slots int64) int64 { return min(max(slots/16, 1), slots/2) }
+// in 16, so none of fewer. What a burst does not ask for is paid all the same, so it
+// must be little; where none is kept, a customer's request breaks one of the burst off.
+func kept(slots int64) int64 { return slots / 16 }
 
 // bursts are a miner's requests of a beacon that are under way in a task.
 //

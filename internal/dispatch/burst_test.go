@@ -28,7 +28,7 @@ func burst(t *testing.T, b *Board, miner int) (begun []*Burst, stopped *int) {
 
 func TestABurstLeavesSlotsToCustomers(t *testing.T) {
 	for _, c := range []struct{ slots, customers, want int }{
-		{1, 0, 1}, {2, 0, 1}, {4, 0, 3}, {4, 2, 1}, {4, 4, 0}, {64, 0, 60}, {64, 30, 30},
+		{1, 0, 1}, {2, 0, 2}, {4, 0, 4}, {4, 2, 2}, {4, 4, 0}, {15, 0, 15}, {16, 0, 15}, {64, 0, 60}, {64, 30, 30},
 	} {
 		b := board(contenders(1, 1e6, c.slots))
 		for range c.customers {
@@ -112,7 +112,7 @@ func TestABurstHidesNoMinerAndTeachesNothing(t *testing.T) {
 }
 
 func TestProbesWaitForABurst(t *testing.T) {
-	b := board(contenders(1, 1e6, 4))
+	b := board(contenders(1, 1e6, 16))
 	begun, _ := burst(t, b, 0)
 	for range 1 { // the slot that is kept is free
 		if _, ok := b.TryBegin(chat, id(0), false); !ok {
