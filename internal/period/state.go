@@ -42,6 +42,7 @@ type Burst struct {
 	Asked    int // as score.Beacon has it
 	InFlight int
 	Answers  []score.Arrived
+	Slots    int // 0 of those before slots were counted
 }
 
 // Report is a validator's signed report of a period, as package report writes it.

@@ -79,15 +79,17 @@ type Check struct {
 // Beacon is what came of the requests that a contender had under way at a beacon.
 type Beacon struct {
 	Offer    Offer     // as for Burst
-	Asked    int       // requests sent at the beacon's instant, at least 0; what our own side failed to send or to read is left out
+	Asked    int       // requests sent at the beacon, at least 0; what our own side failed to send or to read is left out
 	InFlight int       // customers' requests that were under way then and ended well: they count as asked and as delivered
 	Answers  []Arrived // whole, good answers to what was sent, in any order; at most Asked
+	Slots    int       // requests of Asked that were sent at the instant itself, each followed by another when it was answered; 0: all of them
 }
 
 // Arrived is one answer to a beacon.
 type Arrived struct {
 	Served  int64         // its work, at least 0
 	Elapsed time.Duration // from the instant at which it was sent to its end
+	Of      int           // it shows 1/Of of a slot, as [Divide] says; 0 is 1
 }
 
 // Closed is a period's end.

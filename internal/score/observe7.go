@@ -107,26 +107,31 @@ func (v Vision7) beacon(s *state7, b *Beacon) error {
 		return err
 	}
 	level := v.level(s, b.Offer)
-	asked := b.Asked + b.InFlight
+	asked, slots := b.Asked+b.InFlight, b.slots()+b.InFlight
 	if s.slashed() || asked == 0 || level == 0 || b.Offer.StakeShare == 0 {
 		return nil
 	}
 	pace := v.pace(s, b.Offer)
 	delivered, served, taken := b.InFlight, int64(0), time.Duration(0)
+	inTime := int64(b.InFlight) * slotParts // parts of slots, whole so that no order of the answers matters
 	for _, a := range b.Answers {
 		took := max(0, a.Elapsed-b.Offer.Speed.Overhead)
 		if took.Seconds() > v.deadline(pace, usualWork(b.Offer, a.Served)) {
 			continue
 		}
 		delivered++
+		inTime += slotParts / int64(max(a.Of, 1))
 		served += min(a.Served, mostServed)
 		taken += min(took, mostTaken)
 	}
-	answered := float64(delivered) / float64(asked)
+	answered := 1.0
+	if delivered < asked { // else the parts may be less than the whole by what was rounded down
+		answered = min(1, float64(inTime)/float64(slotParts)/float64(slots))
+	}
 	evidence := float64(level * max(0, answered-float64(v.p.Penalty*(1-answered))))
 
-	// Evidence weighs as much as was asked of what was due, which by chance may be less.
-	learn := float64(v.learning(s) * min(1, float64(asked)/v.due(s, b.Offer)))
+	// Evidence weighs as much as was asked at once of what was due, which by chance may be less.
+	learn := float64(v.learning(s) * min(1, float64(slots)/v.due(s, b.Offer)))
 	s.credited(evidence, learn)
 	if n := delivered - b.InFlight; n > 0 {
 		// Against what is shorter than the slack no slowness can be measured.
@@ -175,22 +180,27 @@ func (s *state7) credited(evidence, learn float64) {
 	s.credit = max(0, s.credit+float64(learn*off))
 }
 
-// mostAsked bounds the requests of a beacon: such many answers' times add up without overflow.
-const mostAsked = 50_000
+// slotParts is a slot in parts; [MostAsked] of it do not overflow.
+const slotParts = int64(1) << 40
+
+// MostAsked bounds the requests of a beacon to one contender: such many answers' times add up without overflow.
+const MostAsked = 50_000
 
 func (b *Beacon) validate() error {
 	if err := b.Offer.validate(); err != nil {
 		return err
 	}
 	switch {
-	case b.Asked < 0 || b.InFlight < 0 || b.Asked > mostAsked || b.InFlight > mostAsked:
+	case b.Asked < 0 || b.InFlight < 0 || b.Asked > MostAsked || b.InFlight > MostAsked:
 		return fmt.Errorf("a beacon that asked %d, with %d in flight", b.Asked, b.InFlight)
 	case len(b.Answers) > b.Asked:
 		return fmt.Errorf("%d answers to a beacon that asked %d", len(b.Answers), b.Asked)
+	case b.Slots < 0 || b.Slots > b.Asked:
+		return fmt.Errorf("a beacon that asked %d of %d slots", b.Asked, b.Slots)
 	}
 	for _, a := range b.Answers {
-		if a.Served < 0 || a.Elapsed < 0 {
-			return fmt.Errorf("an answer of %d units in %v to a beacon", a.Served, a.Elapsed)
+		if a.Served < 0 || a.Elapsed < 0 || a.Of < 0 {
+			return fmt.Errorf("an answer of %d units in %v, one of %d, to a beacon", a.Served, a.Elapsed, a.Of)
 		}
 	}
 	return nil

@@ -68,7 +68,7 @@ func (s *scenario7) beacon(draw float64, wantAsked, answered int, seconds float6
 		for _, units := range units {
 			work = units
 		}
-		b.Answers = append(b.Answers, Arrived{work, time.Duration(math.Round(seconds * 1e9))})
+		b.Answers = append(b.Answers, Arrived{Served: work, Elapsed: time.Duration(math.Round(seconds * 1e9))})
 	}
 	if b.Asked == 0 {
 		return nil // nothing was asked, so there is nothing to observe

@@ -71,7 +71,7 @@ func (v Vision7) Burst(known State, offer Offer, uniform float64) int {
 	all := v.atOnce(s, offer)
 	from, to := float64(offer.StakeBefore*all), float64((offer.StakeBefore+offer.StakeShare)*all)
 	n := math.Ceil(to-uniform) - math.Ceil(from-uniform)
-	return int(min(max(n, 0), mostAsked))
+	return int(min(max(n, 0), MostAsked))
 }
 
 // round gives x rounded down or up, up with the chance of its fraction.

@@ -59,8 +59,10 @@ func genCheck(t *rapid.T) Check {
 
 func genBeacon(t *rapid.T) Beacon {
 	b := Beacon{Offer: genOffer7(t), Asked: rapid.IntRange(0, 20).Draw(t, "asked"), InFlight: rapid.IntRange(0, 5).Draw(t, "in flight")}
+	b.Slots = rapid.IntRange(0, b.Asked).Draw(t, "slots")
 	for range rapid.IntRange(0, b.Asked).Draw(t, "answers") {
-		b.Answers = append(b.Answers, Arrived{rapid.Int64Range(0, 4000).Draw(t, "served"), time.Duration(rapid.Int64Range(0, int64(time.Minute)).Draw(t, "elapsed"))})
+		b.Answers = append(b.Answers, Arrived{Served: rapid.Int64Range(0, 4000).Draw(t, "served"),
+			Elapsed: time.Duration(rapid.Int64Range(0, int64(time.Minute)).Draw(t, "elapsed")), Of: rapid.IntRange(0, 20).Draw(t, "of")})
 	}
 	return b
 }
@@ -310,7 +312,7 @@ func period7(v Vision7, s State, o Offer, number int64) []Observation {
 func beaconOf(v Vision7, s State, o Offer, uniform, answered, pace float64) Beacon {
 	b := Beacon{Offer: o, Asked: v.Burst(s, o, uniform)}
 	for range int(math.Round(float64(b.Asked) * answered)) {
-		b.Answers = append(b.Answers, Arrived{400, o.Speed.Overhead + time.Duration(400*pace*1e9)})
+		b.Answers = append(b.Answers, Arrived{Served: 400, Elapsed: o.Speed.Overhead + time.Duration(400*pace*1e9)})
 	}
 	return b
 }
@@ -408,7 +410,7 @@ func TestVision7IsMonotone(t *testing.T) {
 				}
 			default:
 				for len(b.Answers) < b.Asked {
-					b.Answers = append(b.Answers, Arrived{400, o.Speed.Overhead})
+					b.Answers = append(b.Answers, Arrived{Served: 400, Elapsed: o.Speed.Overhead})
 				}
 			}
 			worse, better = observeAll(t, v, s, Observation{Beacon: &a}), observeAll(t, v, s, Observation{Beacon: &b})
@@ -473,8 +475,8 @@ func TestVision7RefusesWhatCannotBe(t *testing.T) {
 		"stake of NaN":           {known, Observation{Beacon: &Beacon{Offer: bad}}},
 		"a period of 0s":         {known, Observation{Beacon: &Beacon{Offer: timeless}}},
 		"asked -1":               {known, Observation{Beacon: &Beacon{Offer: o, Asked: -1}}},
-		"1 answers to a beacon":  {known, Observation{Beacon: &Beacon{Offer: o, Answers: []Arrived{{1, 1}}}}},
-		"-5 units":               {known, Observation{Beacon: &Beacon{Offer: o, Asked: 1, Answers: []Arrived{{-5, 1}}}}},
+		"1 answers to a beacon":  {known, Observation{Beacon: &Beacon{Offer: o, Answers: []Arrived{{Served: 1, Elapsed: 1}}}}},
+		"-5 units":               {known, Observation{Beacon: &Beacon{Offer: o, Asked: 1, Answers: []Arrived{{Served: -5, Elapsed: 1}}}}},
 		"after period 3 has":     {known, Observation{Closed: &Closed{Number: 3, Offer: o}}},
 		"the end of period 0":    {known, Observation{Closed: &Closed{Offer: o}}},
 		"1 requests, but 0 ok":   {known, Observation{Closed: &Closed{Number: 9, Offer: o, Counts: Counts{Requests: 1}}}},
@@ -528,11 +530,11 @@ func TestVision7CountersDoNotOverflow(t *testing.T) {
 			t.Error(err)
 		}
 	}
-	many := Beacon{Offer: chatOffer(1e9), Asked: mostAsked}
+	many := Beacon{Offer: chatOffer(1e9), Asked: MostAsked}
 	for range many.Asked {
-		many.Answers = append(many.Answers, Arrived{math.MaxInt64, math.MaxInt64})
+		many.Answers = append(many.Answers, Arrived{Served: math.MaxInt64, Elapsed: math.MaxInt64})
 	}
-	if s := observeAll(t, v, nil, Observation{Beacon: &many}); s.(*state7).validate() != nil || s.(*state7).served != mostServed*mostAsked {
+	if s := observeAll(t, v, nil, Observation{Beacon: &many}); s.(*state7).validate() != nil || s.(*state7).served != mostServed*MostAsked {
 		t.Errorf("%+v", s)
 	}
 	many.Asked++

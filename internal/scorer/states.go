@@ -172,7 +172,7 @@ func checkSeen(c *outcome.Check) score.Observation {
 
 // burstSeen is what came of a beacon as a mechanism sees it.
 func burstSeen(b *period.Burst, offer score.Offer) score.Observation {
-	return score.Observation{Beacon: &score.Beacon{Offer: offer, Asked: b.Asked, InFlight: b.InFlight, Answers: b.Answers}}
+	return score.Observation{Beacon: &score.Beacon{Offer: offer, Asked: b.Asked, InFlight: b.InFlight, Answers: b.Answers, Slots: b.Slots}}
 }
 
 // answerSeen is an attempt's end as a mechanism sees it; ok is false for one that

@@ -14,8 +14,11 @@ type burst struct {
 	inFlight  int
 	asked     int
 	offer     score.Offer
-	running   []int32 // requests that have not ended
-	answers   []score.Arrived
+	running   []int32         // requests that have not ended
+	answers   []score.Arrived // Of is the slot until the beacon is closed
+	sent      []int           // requests that count, by slot
+	answered  []int           // of them
+	most      int             // requests to a slot
 	over      bool
 }
 
@@ -87,10 +90,12 @@ func (s *Sim) burstAt(seat int32, b instant) {
 	}
 	id := s.newBurst()
 	k := &s.bursts[id]
-	*k = burst{contender: of, at: s.now, inFlight: int(c.organic), offer: c.offer, running: k.running[:0], answers: k.answers[:0]}
+	*k = burst{contender: of, at: s.now, inFlight: int(c.organic), offer: c.offer, running: k.running[:0], answers: k.answers[:0], sent: k.sent[:0], answered: k.answered[:0], most: c.offer.AtMost(time.Duration(s.world.Window*float64(time.Second)), n)}
 	c.burst = id
-	for range n - k.inFlight {
-		s.sendOne(id)
+	for slot := range max(n-k.inFlight, 0) {
+		k = &s.bursts[id]
+		k.sent, k.answered = append(k.sent, 0), append(k.answered, 0)
+		s.sendOne(id, int32(slot))
 	}
 	if k = &s.bursts[id]; k.pending == 0 && !k.over {
 		s.closeBurst(id)
@@ -98,14 +103,15 @@ func (s *Sim) burstAt(seat int32, b instant) {
 }
 
 // sendOne sends one of a beacon's requests.
-func (s *Sim) sendOne(id int32) {
+func (s *Sim) sendOne(id, slot int32) {
 	k := &s.bursts[id]
 	c := &s.contenders[k.contender]
 	task := int(s.seats[c.seat].task)
 	wish := s.world.draw(s.validators, task)
 	q := s.take()
-	s.requests[q] = request{kind: bursting, validator: c.validator, task: int32(task), units: wish.units, prompt: wish.prompt, repeated: wish.repeated, arrived: s.now, parent: -1, talk: -1, home: -1, burst: id}
+	s.requests[q] = request{kind: bursting, validator: c.validator, task: int32(task), units: wish.units, prompt: wish.prompt, repeated: wish.repeated, arrived: s.now, parent: -1, talk: -1, home: -1, burst: id, slot: slot}
 	k.asked++
+	k.sent[slot]++
 	k.pending++
 	k.running = append(k.running, q)
 	s.tally.probes++
@@ -138,11 +144,12 @@ func (s *Sim) burstEnded(id int32, how score.Kind) {
 	k := &s.bursts[q.burst]
 	k.drop(id)
 	if how == score.OK {
-		k.answers = append(k.answers, score.Arrived{Served: int64(q.served), Elapsed: time.Duration((s.now - q.sent) * float64(time.Second))})
+		k.answers = append(k.answers, score.Arrived{Served: int64(q.served), Elapsed: time.Duration((s.now - q.sent) * float64(time.Second)), Of: int(q.slot)})
+		k.answered[q.slot]++
 	}
 	k.pending--
-	if how == score.OK && s.now < k.at+s.world.Window {
-		s.sendOne(q.burst) // what is answered sooner is asked for again
+	if how == score.OK && s.now < k.at+s.world.Window && k.sent[q.slot] < k.most {
+		s.sendOne(q.burst, q.slot) // what is answered sooner is asked for again
 	}
 	if k.pending == 0 && !k.over && s.now > k.at { // at the instant itself, more may be sent
 		s.closeBurst(q.burst)
@@ -166,7 +173,11 @@ func (s *Sim) closeBurst(id int32) {
 		s.requests[r].burst = -1
 	}
 	c := &s.contenders[k.contender]
-	s.observed = score.Beacon{Offer: k.offer, Asked: k.asked, InFlight: max(k.inFlight, 0), Answers: k.answers}
+	slots := score.Divide(k.sent, k.answered)
+	for i := range k.answers {
+		k.answers[i].Of = k.sent[k.answers[i].Of]
+	}
+	s.observed = score.Beacon{Offer: k.offer, Asked: k.asked, InFlight: max(k.inFlight, 0), Answers: k.answers, Slots: slots}
 	s.observe(c, score.Observation{Beacon: &s.observed})
 	k.over = true
 	c.burst = -1
@@ -196,6 +207,7 @@ func (s *Sim) preempt(of int32) {
 		c.inFlight--
 		k.drop(id)
 		k.asked--
+		k.sent[q.slot]--
 		k.pending--
 		s.release(id)
 		if k.pending == 0 && s.now > k.at {

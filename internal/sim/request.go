@@ -39,6 +39,7 @@ type request struct {
 	talk            int32        // conversation's place, -1: none
 	home            int32        // seat that the conversation was with, -1: none
 	burst           int32        // of bursting requests
+	slot            int32        // of theirs: which of the burst's
 	parent          int32        // request that a miner passed on as this one; -1: none
 }
 

@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"vision/internal/hotkey"
@@ -20,7 +21,7 @@ const (
 	saveState      = `INSERT INTO states VALUES (?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET period = excluded.period, state = excluded.state`
 	allStates      = `SELECT miner, task, period, state FROM states WHERE mechanism = ? ORDER BY miner, task`
 	unfoldedChecks = checkColumns + `INDEXED BY checks_unfolded WHERE folded = 0 ORDER BY at, sample LIMIT ?`
-	burstColumns   = `SELECT beacon, period, miner, task, asked, in_flight, answers FROM bursts `
+	burstColumns   = `SELECT beacon, period, miner, task, asked, in_flight, answers, slots, of FROM bursts `
 	periodBursts   = burstColumns + `INDEXED BY bursts_period WHERE period = ? ORDER BY id`
 	pairBursts     = burstColumns + `INDEXED BY bursts_pair WHERE miner = ? AND task = ? ORDER BY id DESC LIMIT ?`
 )
@@ -123,13 +124,13 @@ func (s *Store) SaveBursts(ctx context.Context, bursts []period.Burst) error {
 	defer done()
 	return s.writer.tx(ctx, "save what came of a beacon", func(ctx context.Context, conn *sql.Conn) error {
 		return conn.Raw(func(raw any) error {
-			insert, err := prepare(ctx, raw, `INSERT INTO bursts (beacon, period, miner, task, asked, in_flight, answers) VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING`, 7)
+			insert, err := prepare(ctx, raw, `INSERT INTO bursts (beacon, period, miner, task, asked, in_flight, answers, slots, of) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING`, 9)
 			if err != nil {
 				return err
 			}
 			for i := range bursts {
 				b := &bursts[i]
-				if _, err := insert.exec(ctx, b.Beacon, b.Period, b.Miner[:], b.Task, int64(b.Asked), int64(b.InFlight), appendAnswers([]byte{}, b.Answers)); err != nil {
+				if _, err := insert.exec(ctx, b.Beacon, b.Period, b.Miner[:], b.Task, int64(b.Asked), int64(b.InFlight), appendAnswers([]byte{}, b.Answers), int64(b.Slots), appendOf([]byte{}, b.Answers)); err != nil {
 					return errors.Join(fmt.Errorf("%s in %s at beacon %d: %w", b.Miner, b.Task, b.Beacon, err), insert.close())
 				}
 			}
@@ -146,10 +147,27 @@ func appendAnswers(b []byte, answers []score.Arrived) []byte {
 	return b
 }
 
-func readAnswers(b []byte) (list []score.Arrived, err error) {
+// appendOf writes of how many requests each answer's slot is made up; nothing if all are of one.
+func appendOf(b []byte, answers []score.Arrived) []byte {
+	if !slices.ContainsFunc(answers, func(a score.Arrived) bool { return a.Of > 1 }) {
+		return b
+	}
+	for _, a := range answers {
+		b = binary.AppendVarint(b, int64(a.Of))
+	}
+	return b
+}
+
+func readAnswers(b, of []byte) (list []score.Arrived, err error) {
 	d := decoder{b: b}
 	for len(d.b) > 0 && d.err == nil {
 		list = append(list, score.Arrived{Served: d.varint(), Elapsed: time.Duration(d.varint())})
+	}
+	if n := (decoder{b: of}); len(of) > 0 {
+		for i := range list {
+			list[i].Of = int(n.varint())
+		}
+		d.err = errors.Join(d.err, n.err)
 	}
 	return list, d.err
 }
@@ -190,12 +208,12 @@ func (s *Store) bursts(ctx context.Context, text string, args ...any) ([]period.
 	}
 	defer done()
 	list, err := query(ctx, s.reads, func(r *sql.Rows) (b period.Burst, err error) {
-		var miner, answers sql.RawBytes
-		if err = r.Scan(&b.Beacon, &b.Period, &miner, &b.Task, &b.Asked, &b.InFlight, &answers); err != nil {
+		var miner, answers, of sql.RawBytes
+		if err = r.Scan(&b.Beacon, &b.Period, &miner, &b.Task, &b.Asked, &b.InFlight, &answers, &b.Slots, &of); err != nil {
 			return b, err
 		}
 		copy(b.Miner[:], miner)
-		b.Answers, err = readAnswers(answers)
+		b.Answers, err = readAnswers(answers, of)
 		return b, err
 	}, text, args...)
 	if err != nil {
