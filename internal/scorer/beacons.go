@@ -80,7 +80,7 @@ func (s *Scorer) beacon(ctx context.Context, call beacon.Call, window time.Durat
 	if b == nil || snap == nil {
 		return
 	}
-	bursts := s.due(b, snap, call)
+	bursts := s.due(b, snap, call, window)
 	if !sleep(ctx, call.At.Sub(s.c.Now())) {
 		return
 	}
@@ -111,7 +111,7 @@ func (s *Scorer) beacon(ctx context.Context, call beacon.Call, window time.Durat
 }
 
 // due is which contenders are to be asked, and for how many requests at once.
-func (s *Scorer) due(b *book, snap *chain.Snapshot, call beacon.Call) []*burst {
+func (s *Scorer) due(b *book, snap *chain.Snapshot, call beacon.Call, window time.Duration) []*burst {
 	before := snap.StakeBefore(s.c.Signer.ID())
 	c := s.c.Catalogue()
 	var list []*burst
@@ -137,12 +137,12 @@ func (s *Scorer) due(b *book, snap *chain.Snapshot, call beacon.Call) []*burst {
 			continue
 		}
 		takes[n.Task] += float64(want) * float64(max(tk.Typical, 1))
-		list = append(list, &burst{contender: n.Contender, task: tk, kind: kind, want: want})
+		list = append(list, &burst{contender: n.Contender, task: tk, kind: kind, want: want, most: offer.AtMost(window, want)})
 	}
 	loads := b.loads()
 	return slices.DeleteFunc(list, func(t *burst) bool {
 		l := loads[t.task.Name]
-		over := float64(l.Synthetic)+takes[t.task.Name] > s.c.Synthetic*float64(l.Capacity)
+		over := b.taken(t.task.Name, s.c.Synthetic)+takes[t.task.Name] > s.c.Synthetic*float64(l.Capacity)
 		if over {
 			b.stats.Capped++
 		}

@@ -3,6 +3,7 @@ package scorer
 import (
 	"context"
 	"encoding/binary"
+	"math/rand/v2"
 	"sync"
 	"time"
 
@@ -23,15 +24,29 @@ type burst struct {
 	want      int       // requests under way at once, customers' among them
 	customers int       // of theirs, under way at the instant; 0 where nobody knows
 	at, until time.Time // from when to when requests are sent
+	most      int       // requests to each slot; 0: no bound
 	under     sync.WaitGroup
 
-	mu      sync.Mutex // guards the rest
-	sent    uint64     // requests sent, ours
-	asked   int        // of them, those that count
+	mu    sync.Mutex // guards the rest
+	sent  uint64     // requests sent, ours
+	slots []slot
+	ended int           // customers' requests of the instant that have ended
+	well  int           // of them, well
+	all   chan struct{} // closed when as many as customers have ended; made by watched.add
+}
+
+// slot is one of the requests of a beacon's instant, and those that followed it.
+type slot struct {
+	asked   int // requests that count
 	answers []score.Arrived
-	ended   int           // customers' requests of the instant that have ended
-	well    int           // of them, well
-	all     chan struct{} // closed when as many as customers have ended; made by watched.add
+}
+
+// open begins another slot.
+func (t *burst) open() int {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.slots = append(t.slots, slot{})
+	return len(t.slots) - 1
 }
 
 // next numbers a request.
@@ -42,59 +57,82 @@ func (t *burst) next() uint64 {
 	return t.sent
 }
 
-// note takes how a request of ours ended, and says whether it was answered.
-func (t *burst) note(o *outcome.Outcome) (answered bool) {
+// note takes how a request of ours to a slot ended.
+func (t *burst) note(i int, o *outcome.Outcome) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
+	of := &t.slots[i]
 	switch o.Status {
 	case outcome.OK:
-		t.asked++
-		t.answers = append(t.answers, score.Arrived{Served: o.Work, Elapsed: o.Total + o.Blocked})
-		return true
+		of.asked++
+		of.answers = append(of.answers, score.Arrived{Served: o.Work, Elapsed: o.Total + o.Blocked})
 	case outcome.RateLimited, outcome.Failed:
-		t.asked++
+		of.asked++
 	}
-	return false
 }
 
 // result is what came of it.
 func (t *burst) result(boarded bool) period.Burst {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	r := period.Burst{Miner: t.contender.Miner, Task: t.contender.Task, Asked: t.asked, InFlight: t.well, Answers: t.answers}
+	r := period.Burst{Miner: t.contender.Miner, Task: t.contender.Task, InFlight: t.well}
+	asked, answered := make([]int, len(t.slots)), make([]int, len(t.slots))
+	good := 0 // slots that answered
+	for i := range t.slots {
+		asked[i], answered[i] = t.slots[i].asked, len(t.slots[i].answers)
+		r.Asked += asked[i]
+		if answered[i] > 0 {
+			good++
+		}
+	}
+	r.Slots = score.Divide(asked, answered)
+	for i := range t.slots {
+		for _, a := range t.slots[i].answers {
+			a.Of = asked[i]
+			r.Answers = append(r.Answers, a)
+		}
+	}
 	if slots := t.contender.Slots; !boarded && slots > 0 {
 		// Nobody knew of customers' requests when these were sent: what slots they
 		// took could not be had.
-		r.Asked = min(r.Asked, max(slots-t.ended, len(r.Answers)))
+		could := min(r.Slots, max(slots-t.ended, good))
+		r.Asked -= r.Slots - could // none of these answered even once
+		r.Slots = could
 	}
 	return r
 }
 
-// askAtOnce sends a contender one request after the other while the beacon
-// asks: one, if it asks once.
+// askAtOnce sends a slot of a contender one request after the other while the beacon
+// asks: one, if it asks once. A refusal that may speak of the request is asked again, with
+// one that no server has reason to refuse: else who has too few slots could refuse so for free.
 func (s *Scorer) askAtOnce(ctx context.Context, b *book, t *burst) {
-	for {
-		answered := s.askOnce(ctx, b, t)
-		if !answered || !s.c.Now().Before(t.until) || ctx.Err() != nil {
+	slot := t.open()
+	for n := 1; ; n++ {
+		o := s.askOnce(ctx, b, t, slot, s.makeUp)
+		if o.Status == outcome.Canceled && o.Reason == outcome.Refused && ctx.Err() == nil {
+			o = s.askOnce(ctx, b, t, slot, s.makeUpPlain)
+		}
+		if o.Status != outcome.OK || n == t.most || !s.c.Now().Before(t.until) || ctx.Err() != nil {
 			return
 		}
 	}
 }
 
-// askOnce sends one request and says whether it was answered.
-func (s *Scorer) askOnce(ctx context.Context, b *book, t *burst) bool {
+// askOnce sends one request to a slot and says how it ended.
+func (s *Scorer) askOnce(ctx context.Context, b *book, t *burst, slot int, maker maker) outcome.Outcome {
 	within, stop := context.WithCancel(ctx)
 	defer stop()
 	var begun *dispatch.Burst
 	if s.c.Board != nil {
 		var room bool
 		if begun, room = s.c.Board.BeginBurst(t.contender.Task, t.contender.Miner, stop); !room {
-			return false
+			return outcome.Outcome{Status: outcome.Canceled, Reason: outcome.OurOverload}
 		}
 	}
 	seed := b.seed("beacon", t.contender.Miner, t.contender.Task, int(t.next()))
 	binary.BigEndian.PutUint64(seed[:], binary.BigEndian.Uint64(seed[:])^uint64(t.at.UnixNano())) // a period has several
-	call := s.made(outcome.Burst, seed, t.task, t.kind, relay.Peer{Miner: t.contender.Miner, Addr: s.addrOf(t.contender)})
+	request := maker(rand.New(rand.NewChaCha8(seed)), t.kind, t.task, t.contender.Miner)
+	call := s.callOf(outcome.Burst, request, t.task, t.kind, relay.Peer{Miner: t.contender.Miner, Addr: s.addrOf(t.contender)})
 	b.note(func(st *Stats) { st.Bursts++ })
 	answer := s.relayed(within, call)
 	relay.Excuse(&answer, false, call.Request)
@@ -106,14 +144,14 @@ func (s *Scorer) askOnce(ctx context.Context, b *book, t *burst) bool {
 	if s.c.Board != nil {
 		s.c.Board.EndedBurst(begun, *o)
 	}
-	answered := t.note(o)
+	t.note(slot, o)
 	keep, cancel := context.WithTimeout(context.WithoutCancel(ctx), 2*time.Second)
 	defer cancel()
 	if err := s.c.Store.Record(keep, relay.Entry(&call, &answer, true)); err != nil {
 		b.note(func(st *Stats) { st.Lost++ })
 		s.log.Warn("a beacon's outcome was not written down", "request", call.ID, "err", err)
 	}
-	return answered
+	return *o
 }
 
 // settle waits for customers' requests that were under way at the beacon, and

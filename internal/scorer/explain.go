@@ -125,7 +125,7 @@ func explainTask(ctx context.Context, st Evidence, m score.Mechanism, r *report.
 	if h.Beacons == 0 {
 		say("No beacon has asked it for anything yet, so nothing is credited.")
 	} else {
-		say("The last beacon asked for %d requests at once and %d were answered in time: it tested %.0f %s a period, and %.0f were shown.", h.Asked, h.Delivered, h.Level, unit, h.Evidence)
+		say("The last beacon asked for %d requests in all and %d were answered in time: it tested %.0f %s a period, and %.0f were shown.", h.Asked, h.Delivered, h.Level, unit, h.Evidence)
 		say("Credited are %.0f, give or take %.0f; answers at beacons that take longer than usual leave %s of it, their length %s: %.0f are paid.",
 			h.Credited, h.StdErr, percent(h.SlowFactor), percent(h.Brevity), h.Paid)
 		if h.Newcomer {
@@ -184,7 +184,7 @@ func explainTask(ctx context.Context, st Evidence, m score.Mechanism, r *report.
 		if rec.Answered-rec.Late < rec.Asked {
 			lost++
 			if lost <= 3 {
-				say("It lost credit at %s: of %d requests asked at once, %d were not answered and %d too late.",
+				say("It lost credit at %s: of %d requests, %d were not answered and %d too late.",
 					rec.At.UTC().Format(time.DateTime), rec.Asked, rec.Asked-rec.Answered, rec.Late)
 			}
 		}

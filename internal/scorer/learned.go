@@ -136,6 +136,14 @@ func (s *Scorer) learnFrom(sample *outcome.Sample) {
 	s.learned.add(sample.ID, o.Miner, o.Task, body)
 }
 
+// maker makes up a request.
+type maker func(r *rand.Rand, kind task.Kind, t *task.Task, miners ...hotkey.ID) task.Request
+
+// makeUpPlain makes up a request that has nothing but what every one of its kind has.
+func (s *Scorer) makeUpPlain(r *rand.Rand, kind task.Kind, t *task.Task, _ ...hotkey.ID) task.Request {
+	return kind.Synthesise(r, plain{s.shape.Load()}, t)
+}
+
 // makeUp makes up a request: out of what customers wrote, if there is enough and
 // it may be used, or else by the kind.
 func (s *Scorer) makeUp(r *rand.Rand, kind task.Kind, t *task.Task, miners ...hotkey.ID) task.Request {

@@ -3,13 +3,15 @@ package scorer
 import (
 	"math"
 
+	"vision/internal/hotkey"
 	"vision/internal/outcome"
 )
 
 // load is where a task's capacity went in a period so far, in its unit.
 type load struct {
-	customers int64 // work served to them
-	own       int64 // to probes and beacons
+	customers int64               // work served to them
+	own       int64               // to probes and beacons
+	each      map[hotkey.ID]int64 // of own, by miner
 }
 
 // spend takes note of the work that an attempt took. It is called with mu held.
@@ -19,13 +21,14 @@ func (b *book) spend(o *outcome.Outcome) {
 	}
 	l := b.load[o.Task]
 	if l == nil {
-		l = new(load)
+		l = &load{each: map[hotkey.ID]int64{}}
 		b.load[o.Task] = l
 	}
 	if o.Source == outcome.Organic {
 		l.customers += min(o.Work, math.MaxInt64-l.customers)
 	} else {
 		l.own += min(o.Work, math.MaxInt64-l.own)
+		l.each[o.Miner] += min(o.Work, math.MaxInt64-l.each[o.Miner])
 	}
 }
 
@@ -60,6 +63,22 @@ func (b *book) loads() map[string]Load {
 		all[name] = l
 	}
 	return all
+}
+
+// taken is what counts of the validator's own requests against share, the part of a task's capacity
+// that may go to them: of each contender no more than that part of its own capacity. So
+// one that answers with masses of garbage ends the beacons of nobody. It is called with mu held.
+func (b *book) taken(name string, share float64) (work float64) {
+	l := b.load[name]
+	if l == nil {
+		return 0
+	}
+	for i := range b.contenders {
+		if c := &b.contenders[i]; c.Task == name {
+			work += min(float64(l.each[c.Miner]), share*float64(c.Capacity))
+		}
+	}
+	return work
 }
 
 // Loads is where capacity goes in the period under way, by task.

@@ -50,6 +50,16 @@ func (s *shape) Draw(r *rand.Rand, t *task.Task) task.Features {
 	return f
 }
 
+// plain leaves out what only some requests have.
+type plain struct{ *shape }
+
+// Draw implements task.Shape.
+func (p plain) Draw(r *rand.Rand, t *task.Task) task.Features {
+	f := p.shape.Draw(r, t)
+	f.Options = ""
+	return f
+}
+
 // Written implements task.Shape.
 func (s *shape) Written(r *rand.Rand, t *task.Task, turns, bytes int) []prompt.Turn {
 	if s.corpus == nil {

@@ -175,7 +175,7 @@ func (w *world) Do(ctx context.Context, call relay.Call, _ relay.Sink) relay.Ans
 		Stream: call.Request.Stream(), Start: time.Now()}
 	if f := w.behaviour(call.Peer.Miner).answer; f != nil {
 		got := f(ctx, call)
-		o.Status, o.Work = got.Status, got.Work
+		o.Status, o.Reason, o.Work = got.Status, got.Reason, got.Work
 	} else if sleep(ctx, time.Second) {
 		o.Work = 100
 	} else if o.Status = outcome.Canceled; errors.Is(context.Cause(ctx), relay.ErrShutdown) {
