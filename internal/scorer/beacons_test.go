@@ -617,3 +617,17 @@ func TestWasteEndsNobodysBeacons(t *testing.T) {
 		t.Errorf("%+v", l)
 	}
 }
+
+// Without the gateway in this process slots that customers took are seen afterwards, and as many that refused are
+// left out: of slots, however often the others answered.
+func TestSlotsThatCustomersTookAreLeftOut(t *testing.T) {
+	answers := make([]score.Arrived, 5)
+	one := burst{contender: period.Contender{Slots: 4}, slots: []slot{{5, answers}, {1, nil}, {6, answers}, {1, nil}}, ended: 1, well: 1}
+	r := one.result(false)
+	if r.Slots != 3 || r.Asked != 12 || len(r.Answers) != 10 || r.Answers[0].Of != 5 || r.Answers[9].Of != 6 || r.InFlight != 1 {
+		t.Errorf("%+v", r)
+	}
+	if r = one.result(true); r.Slots != 4 || r.Asked != 13 {
+		t.Errorf("with the gateway here, %+v", r)
+	}
+}
