@@ -32,7 +32,7 @@ CLASSES = {
     # Honest, temperature 0: the noisiest calibrates, the others are held out.
     "honest-bf16-batch16": Class("claim-bf16", small, 600, calibrates=True),
     "honest-bf16-batch32-flash": Class("claim-bf16", wide, 1400),
-    "honest-bf16-batch24-kv32": Class("claim-bf16", Stack(batch=24, kv="f32"), 600, skip=1500),
+    "honest-bf16-batch24-kv32": Class("claim-bf16", Stack(batch=24, kv="f32"), 700, skip=1500),
     "honest-f32-batch16-kv32": Class("claim-f32", Stack(batch=16, kv="f32"), 100, skip=2200),
     "honest-f16-batch8": Class("claim", Stack(batch=8), 100, skip=2300),
     "honest-f16-batch8-2threads": Class("claim", Stack(batch=8, threads=2), 100, skip=2400),

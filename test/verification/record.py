@@ -28,7 +28,7 @@ LABELS = {
 ALTERNATIVES = ["q6", "q4", "q3", "q2", "pruned"]  # what a validator is taken to run itself
 ALTERNATIVE = CALIBRATION + 30  # prompts with numbers below it are for that
 TRUNCATED = ["honest-bf16-batch32-flash", "honest-bf16-batch32-flash-t1"]  # whose answers a truncating miner cuts
-LAST_TRUNCATED = ALTERNATIVE + 300  # of their prompts' numbers
+LAST_TRUNCATED = ALTERNATIVE + 1000  # of their prompts' numbers
 KEPT = 20  # likeliest tokens of a position, above temperature 0
 
 
