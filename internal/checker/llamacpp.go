@@ -2,7 +2,6 @@ package checker
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 
@@ -47,54 +46,25 @@ type llamaAnswer struct {
 	Probs  []llamaToken `json:"completion_probabilities"`
 }
 
+// Score takes a completion's prompt ids for certain; in a chat the template may
+// write the token that begins a text, which /tokenize adds too.
 func (l *llamaCPP) Score(ctx context.Context, q *textQuery) (*scores, error) {
-	prompt, err := l.prompt(ctx, q)
-	if err != nil {
-		return nil, l.blamePrompt(ctx, q, err)
-	}
-	ids := q.answer.ids
-	if !q.answer.hasIDs {
-		if ids, err = l.answerTokens(ctx, q); err != nil {
-			return nil, err
-		}
-	}
-	sc := &scores{Tokens: len(ids), HasText: q.answer.hasIDs, Text: string(q.answer.text)}
-	if !q.chat { // a template may write the token that begins a text, which /tokenize adds too
-		sc.Prompt = prompt
-	}
-	if q.padded(len(ids)) {
-		return sc, nil
-	}
-	if q.answer.hasIDs {
-		if sc.Text, err = l.text(ctx, q, prompt, ids); err != nil {
-			return nil, err
-		}
-	}
-	// The whole first: it shows whether it fits, fills the cache, and tells of the end.
-	fits := ids
-	last, err := l.whole(ctx, prompt, fits)
-	for errors.Is(err, errContext) && len(fits) >= 2*leastTokens {
-		fits, sc.Cut = fits[:len(fits)/2], true
-		last, err = l.whole(ctx, prompt, fits)
-	}
+	return scoreIDs(ctx, l, q, !q.chat)
+}
+
+// read asks for the whole first: that shows whether it fits, fills the cache, and
+// tells of the end.
+func (l *llamaCPP) read(ctx context.Context, q *textQuery, prompt, ids []int) (*reading, error) {
+	last, err := l.whole(ctx, prompt, ids)
 	if err != nil {
 		return nil, err
 	}
-	if sc.Positions, err = l.walk(ctx, q, prompt, fits); err != nil {
-		return nil, err
+	said := &reading{}
+	if len(last.Probs) > 0 {
+		said.next = last.Probs[0].list()
 	}
-	if !sc.Cut && q.ended(sc.Text) && !slices.Contains(q.model.EndTokens, ids[len(ids)-1]) {
-		if len(last.Probs) > 0 {
-			if end, ok := endOf(last.Probs[0].list(), q); ok {
-				end.Exact = true
-				sc.Positions = append(sc.Positions, end)
-			}
-		}
-		if !q.answer.hasIDs {
-			sc.Tokens++
-		}
-	}
-	return sc, nil
+	said.positions, err = l.walk(ctx, q, prompt, ids)
+	return said, err
 }
 
 // walk gives a position for each id of which the server shows a distribution:
@@ -184,6 +154,11 @@ func (l *llamaCPP) whole(ctx context.Context, prompt, ids []int) (*llamaAnswer, 
 
 // prompt asks how the server reads the request.
 func (l *llamaCPP) prompt(ctx context.Context, q *textQuery) ([]int, error) {
+	ids, err := l.promptTokens(ctx, q)
+	return ids, l.blamePrompt(ctx, q, err)
+}
+
+func (l *llamaCPP) promptTokens(ctx context.Context, q *textQuery) ([]int, error) {
 	text := q.prompt
 	if q.chat {
 		messages := make([]map[string]string, len(q.messages))
@@ -206,33 +181,14 @@ func (l *llamaCPP) prompt(ctx context.Context, q *textQuery) ([]int, error) {
 	if err != nil {
 		return nil, err
 	}
-	return llamaTokens(raw, text)
+	return tokensOf(raw, text)
 }
 
-// answerTokens asks how the server reads the answer's text.
-func (l *llamaCPP) answerTokens(ctx context.Context, q *textQuery) ([]int, error) {
-	var raw []byte
-	ask := func(text string) func() error {
-		return func() (err error) {
-			raw, err = l.post(ctx, "/tokenize", map[string]any{"content": text, "add_special": false, "parse_special": false})
-			return err
-		}
-	}
-	text := string(q.answer.text)
-	if err := ask(text)(); err != nil {
-		return nil, blame(err, ask(text), ask(harmlessText(q.maxTokens)), ask(harmlessText(1)))
-	}
-	return llamaTokens(raw, text)
-}
-
-func llamaTokens(raw []byte, text string) ([]int, error) {
-	a, err := object[struct {
-		Tokens []int `json:"tokens"`
-	}](raw, "tokens")
-	if err == nil && len(a.Tokens) == 0 {
-		err = fmt.Errorf("the reference reads a text of %d bytes into no tokens", len(text))
-	}
-	return a.Tokens, err
+// tokens asks how the server reads the answer's text.
+func (l *llamaCPP) tokens(ctx context.Context, q *textQuery) ([]int, error) {
+	return l.tokenized(ctx, q, func(text string) map[string]any {
+		return map[string]any{"content": text, "add_special": false, "parse_special": false}
+	})
 }
 
 // text asks what text the ids stand for, without the end token.

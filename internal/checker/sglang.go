@@ -3,7 +3,6 @@ package checker
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"slices"
 
@@ -48,59 +47,30 @@ type sglangAnswer struct {
 	} `json:"meta_info"`
 }
 
+// Score takes a prompt's ids for certain only where no template of ours made them:
+// one that is not quite the model's must not convict.
 func (g *sglang) Score(ctx context.Context, q *textQuery) (*scores, error) {
-	text, err := q.rendered()
+	return scoreIDs(ctx, g, q, !q.chat)
+}
+
+// read takes the rows after the first, which is the prompt's last token.
+func (g *sglang) read(ctx context.Context, q *textQuery, prompt, ids []int) (*reading, error) {
+	a, err := g.logprobs(ctx, prompt, ids)
 	if err != nil {
 		return nil, err
 	}
-	prompt, err := g.tokens(ctx, q, text, true)
-	if err != nil {
-		return nil, g.blamePrompt(ctx, q, err)
-	}
-	ids := q.answer.ids
-	if !q.answer.hasIDs {
-		if ids, err = g.tokens(ctx, q, string(q.answer.text), false); err != nil {
-			return nil, err
-		}
-	}
-	sc := &scores{Tokens: len(ids), HasText: q.answer.hasIDs, Text: string(q.answer.text)}
-	if !q.chat { // a template of ours that is not quite the model's must not convict
-		sc.Prompt = prompt
-	}
-	if q.padded(len(ids)) {
-		return sc, nil
-	}
-	if q.answer.hasIDs {
-		if sc.Text, err = g.text(ctx, q, prompt, ids); err != nil {
-			return nil, err
-		}
-	}
-	fits := ids
-	a, err := g.logprobs(ctx, prompt, fits)
-	for errors.Is(err, errContext) && len(fits) >= 2*leastTokens {
-		fits, sc.Cut = fits[:len(fits)/2], true
-		a, err = g.logprobs(ctx, prompt, fits)
-	}
-	if err != nil {
-		return nil, err
-	}
-	for i, id := range fits {
-		p, err := g.position(a, i+1, id, q) // the first row is the prompt's last token
+	said := &reading{}
+	for i, id := range ids {
+		p, err := g.position(a, i+1, id, q)
 		if err != nil {
 			return nil, err
 		}
-		sc.Positions = append(sc.Positions, p)
+		said.positions = append(said.positions, p)
 	}
-	if !sc.Cut && q.ended(sc.Text) && !slices.Contains(q.model.EndTokens, ids[len(ids)-1]) {
-		if end, ok := g.end(a, q); ok {
-			end.Exact = true
-			sc.Positions = append(sc.Positions, end)
-		}
-		if !q.answer.hasIDs {
-			sc.Tokens++
-		}
+	if len(a.Meta.Next) > 0 {
+		said.next = sglangList(a.Meta.Next[0])
 	}
-	return sc, nil
+	return said, nil
 }
 
 // position reads row i, of token id.
@@ -129,15 +99,6 @@ func sglangList(rows []sglangRow) (list []listed) {
 	return list
 }
 
-// end is the position after the last token, where the answer claims that an
-// end token came.
-func (g *sglang) end(a *sglangAnswer, q *textQuery) (evidence.Position, bool) {
-	if len(a.Meta.Next) == 0 {
-		return evidence.Position{}, false
-	}
-	return endOf(sglangList(a.Meta.Next[0]), q)
-}
-
 // logprobs scores ids as the continuation of a prompt: rows from the prompt's
 // last token on.
 func (g *sglang) logprobs(ctx context.Context, prompt, ids []int) (*sglangAnswer, error) {
@@ -160,28 +121,26 @@ func (g *sglang) logprobs(ctx context.Context, prompt, ids []int) (*sglangAnswer
 	return &a, nil
 }
 
-// tokens asks how the server reads a text: our own of a prompt, or the answer's.
-func (g *sglang) tokens(ctx context.Context, q *textQuery, text string, prompt bool) ([]int, error) {
-	var raw []byte
-	ask := func(text string) func() error {
-		return func() (err error) {
-			raw, err = g.post(ctx, "/tokenize", map[string]any{"model": g.model, "prompt": text, "add_special_tokens": prompt})
-			return err
-		}
+// prompt asks how the server reads the request as it is rendered here.
+func (g *sglang) prompt(ctx context.Context, q *textQuery) ([]int, error) {
+	text, err := q.rendered()
+	if err != nil {
+		return nil, err
 	}
-	if err := ask(text)(); err != nil {
-		if prompt {
-			return nil, err
-		}
-		return nil, blame(err, ask(text), ask(harmlessText(q.maxTokens)), ask(harmlessText(1)))
+	raw, err := g.post(ctx, "/tokenize", g.tokenize(text, true))
+	if err != nil {
+		return nil, g.blamePrompt(ctx, q, err)
 	}
-	a, err := object[struct {
-		Tokens []int `json:"tokens"`
-	}](raw, "tokens")
-	if err == nil && len(a.Tokens) == 0 {
-		err = fmt.Errorf("the reference reads a text of %d bytes into no tokens", len(text))
-	}
-	return a.Tokens, err
+	return tokensOf(raw, text)
+}
+
+// tokens asks how it reads the answer's text.
+func (g *sglang) tokens(ctx context.Context, q *textQuery) ([]int, error) {
+	return g.tokenized(ctx, q, func(text string) map[string]any { return g.tokenize(text, false) })
+}
+
+func (g *sglang) tokenize(text string, special bool) map[string]any {
+	return map[string]any{"model": g.model, "prompt": text, "add_special_tokens": special}
 }
 
 // text asks what text the ids stand for, without the end token.

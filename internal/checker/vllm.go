@@ -2,13 +2,10 @@ package checker
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 	"strconv"
 	"strings"
-
-	"vision/internal/checker/evidence"
 )
 
 // vllm is a vLLM server. It scores token ids as they are, in one prefill:
@@ -47,35 +44,17 @@ type vllmAnswer struct {
 }
 
 func (v *vllm) Score(ctx context.Context, q *textQuery) (*scores, error) {
-	prompt, err := v.prompt(ctx, q)
+	return scoreIDs(ctx, v, q, true)
+}
+
+// read takes the lists of the answer's tokens from those of the whole prompt.
+func (v *vllm) read(ctx context.Context, q *textQuery, prompt, ids []int) (*reading, error) {
+	choice, err := v.logprobs(ctx, prompt, ids)
 	if err != nil {
 		return nil, err
 	}
-	ids := q.answer.ids
-	if !q.answer.hasIDs {
-		if ids, err = v.tokens(ctx, q); err != nil {
-			return nil, err
-		}
-	}
-	sc := &scores{Prompt: prompt, Tokens: len(ids), HasText: q.answer.hasIDs, Text: string(q.answer.text)}
-	if q.padded(len(ids)) {
-		return sc, nil
-	}
-	if q.answer.hasIDs {
-		if sc.Text, err = v.text(ctx, q, prompt, ids); err != nil {
-			return nil, err
-		}
-	}
-	fits := ids
-	choice, err := v.logprobs(ctx, prompt, fits)
-	for errors.Is(err, errContext) && len(fits) >= 2*leastTokens {
-		fits, sc.Cut = fits[:len(fits)/2], true
-		choice, err = v.logprobs(ctx, prompt, fits)
-	}
-	if err != nil {
-		return nil, err
-	}
-	for i, id := range fits {
+	said := &reading{next: choice.next()}
+	for i, id := range ids {
 		list, own := []listed{}, -1
 		for name, x := range choice.PromptLogprobs[len(prompt)+i] {
 			n, err := strconv.Atoi(name)
@@ -90,18 +69,9 @@ func (v *vllm) Score(ctx context.Context, q *textQuery) (*scores, error) {
 		if own < 0 {
 			return nil, fmt.Errorf("the reference gave no log-probability for token %d", i)
 		}
-		sc.Positions = append(sc.Positions, positionOf(list, own, q))
+		said.positions = append(said.positions, positionOf(list, own, q))
 	}
-	if !sc.Cut && q.ended(sc.Text) && !slices.Contains(q.model.EndTokens, ids[len(ids)-1]) {
-		if end, ok := v.end(choice, q); ok {
-			end.Exact = true
-			sc.Positions = append(sc.Positions, end)
-		}
-		if !q.answer.hasIDs {
-			sc.Tokens++
-		}
-	}
-	return sc, nil
+	return said, nil
 }
 
 // logprobs scores ids as the continuation of a prompt.
@@ -128,44 +98,24 @@ func (v *vllm) logprobs(ctx context.Context, prompt, ids []int) (vllmChoice, err
 
 // tokens asks how the server reads the answer's text.
 func (v *vllm) tokens(ctx context.Context, q *textQuery) ([]int, error) {
-	var raw []byte
-	ask := func(text string) func() error {
-		return func() (err error) {
-			raw, err = v.post(ctx, "/tokenize", map[string]any{"model": v.model, "prompt": text, "add_special_tokens": false})
-			return err
-		}
-	}
-	text := string(q.answer.text)
-	if err := ask(text)(); err != nil {
-		return nil, blame(err, ask(text), ask(harmlessText(q.maxTokens)), ask(harmlessText(1)))
-	}
-	a, err := object[struct {
-		Tokens []int `json:"tokens"`
-	}](raw, "tokens")
-	if err != nil {
-		return nil, err
-	}
-	if len(a.Tokens) == 0 {
-		return nil, fmt.Errorf("the reference reads a text of %d bytes into no tokens", len(text))
-	}
-	return a.Tokens, nil
+	return v.tokenized(ctx, q, func(text string) map[string]any {
+		return map[string]any{"model": v.model, "prompt": text, "add_special_tokens": false}
+	})
 }
 
-// end is the position after the last token, where the answer claims that an
-// end token came.
-func (v *vllm) end(c vllmChoice, q *textQuery) (evidence.Position, bool) {
+// next is what may come after the last token, if the server names it by ids.
+func (c vllmChoice) next() (list []listed) {
 	if c.Logprobs == nil || len(c.Logprobs.Top) == 0 {
-		return evidence.Position{}, false
+		return nil
 	}
-	var list []listed
 	for name, lp := range c.Logprobs.Top[0] {
 		n, err := strconv.Atoi(strings.TrimPrefix(name, "token_id:"))
 		if err != nil {
-			return evidence.Position{}, false
+			return nil
 		}
 		list = append(list, listed{n, lp})
 	}
-	return endOf(list, q)
+	return list
 }
 
 // prompt asks how the server reads the request.
