@@ -3,8 +3,10 @@ package miner
 import (
 	"bytes"
 	"context"
+	"crypto/sha256"
 	"errors"
 	"fmt"
+	"hash"
 	"io"
 	"net/http"
 	"strconv"
@@ -74,6 +76,11 @@ func (m *Miner) whole(w http.ResponseWriter, r *http.Request, q request, body io
 		refuse(w, err)
 		return 0, err
 	}
+	if m.answers.signs(m.deps.Signatures) {
+		if value := m.answers.sign(m.deps.Signatures, r, &q, sha256.Sum256(answer)); value != "" {
+			w.Header().Set(proto.AnswerHeader, value)
+		}
+	}
 	w.Header().Set("Content-Type", "application/json")
 	w.Header().Set("Content-Length", strconv.Itoa(len(answer)))
 	if _, err := w.Write(answer); err != nil {
@@ -95,6 +102,10 @@ func (m *Miner) stream(w http.ResponseWriter, r *http.Request, q request, body i
 	control := http.NewResponseController(w)
 	w.Header().Set("Content-Type", "text/event-stream")
 	in, out := make([]byte, readSize), make([]byte, 0, readSize)
+	var sum hash.Hash // of what is sent
+	if m.answers.signs(m.deps.Signatures) {
+		sum = sha256.New()
+	}
 	for {
 		n, readErr := body.Read(in)
 		var feedErr error
@@ -121,6 +132,14 @@ func (m *Miner) stream(w http.ResponseWriter, r *http.Request, q request, body i
 		}
 		if broken != nil {
 			_, _ = w.Write(openai.AppendErrorEvent(nil, broken))
+		}
+		if sum != nil {
+			sum.Write(out)
+		}
+		if ended && broken == nil && sum != nil { // after the last event, which does not wait for it
+			if value := m.answers.sign(m.deps.Signatures, r, &q, [sha256.Size]byte(sum.Sum(nil))); value != "" {
+				w.Header().Set(http.TrailerPrefix+proto.AnswerHeader, value)
+			}
 		}
 		if ended {
 			return events.Tally().Completion, broken

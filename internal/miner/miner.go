@@ -53,6 +53,7 @@ type Miner struct {
 	client  *http.Client
 	volumes volumes
 	once    once // guards itself
+	answers answered
 
 	mu      sync.RWMutex // guards what follows
 	config  Config
@@ -77,10 +78,11 @@ type offer struct {
 // New makes a miner that serves config.
 func New(config Config, deps Deps) (*Miner, error) {
 	m := &Miner{
-		deps:   deps,
-		mux:    http.NewServeMux(),
-		offers: map[string]*offer{},
-		groups: map[string]*slots{},
+		deps:    deps,
+		mux:     http.NewServeMux(),
+		offers:  map[string]*offer{},
+		groups:  map[string]*slots{},
+		answers: answered{since: deps.Clock()},
 		client: &http.Client{
 			Transport: &http.Transport{
 				MaxIdleConnsPerHost: 256,

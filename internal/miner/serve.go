@@ -1,6 +1,7 @@
 package miner
 
 import (
+	"crypto/sha256"
 	"encoding/json"
 	"errors"
 	"io"
@@ -23,6 +24,8 @@ type request struct {
 	parsed  task.Request
 	payload []byte
 	offer   *offer
+	hash    [sha256.Size]byte // of what the validator signed
+	at      time.Time         // when the request was taken
 }
 
 func (m *Miner) capacities(w http.ResponseWriter, r *http.Request) {
@@ -139,10 +142,10 @@ func (m *Miner) read(w http.ResponseWriter, r *http.Request, q *request) error {
 		}
 		return fault.Wrap(err, fault.Invalid, "unreadable_body", "the body could not be read")
 	}
-	if err := m.signed(r, q.caller, body); err != nil {
+	if q.hash, err = m.signed(r, q.caller, body); err != nil {
 		return err
 	}
-	q.payload = body
+	q.payload, q.at = body, m.deps.Clock()
 	var head struct {
 		Model string `json:"model"`
 	}

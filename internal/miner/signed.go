@@ -20,16 +20,19 @@ type Signatures struct {
 	Self    hotkey.ID
 	// Key gives the TLS key that the caller has proved, which its hotkey has signed.
 	Key func(*http.Request) (crypto.PublicKey, error)
+	// Sign signs answers with the miner's hotkey; nil: they are not signed.
+	Sign func([]byte) [hotkey.SignatureSize]byte
 }
 
-// signed says what is wrong with a request's signature.
-func (m *Miner) signed(r *http.Request, caller hotkey.ID, body []byte) error {
+// signed says what is wrong with a request's signature. It gives the hash of what was
+// signed, which the answer's signature names.
+func (m *Miner) signed(r *http.Request, caller hotkey.ID, body []byte) (hash [sha256.Size]byte, err error) {
 	how := m.deps.Signatures
 	if how == nil {
-		return nil
+		return hash, nil
 	}
-	refused := func(err error, code string) error {
-		return fault.Wrap(err, fault.Forbidden, code, "the request is not signed as it must be")
+	refused := func(err error, code string) ([sha256.Size]byte, error) {
+		return hash, fault.Wrap(err, fault.Forbidden, code, "the request is not signed as it must be")
 	}
 	key, err := how.Key(r)
 	if err != nil {
@@ -37,7 +40,7 @@ func (m *Miner) signed(r *http.Request, caller hotkey.ID, body []byte) error {
 	}
 	values := r.Header.Values(proto.SignatureHeader)
 	if len(values) != 1 {
-		return fault.New(fault.Forbidden, "no_signature", "the request has %d %s headers, want 1", len(values), proto.SignatureHeader)
+		return hash, fault.New(fault.Forbidden, "no_signature", "the request has %d %s headers, want 1", len(values), proto.SignatureHeader)
 	}
 	s := proto.Signed{Network: how.Network, Validator: caller, Miner: how.Self, Path: r.URL.Path, ID: r.Header.Get(proto.RequestIDHeader), Body: sha256.Sum256(body)}
 	signature, err := s.ParseSignature(values[0])
@@ -51,10 +54,11 @@ func (m *Miner) signed(r *http.Request, caller hotkey.ID, body []byte) error {
 	if err := s.Verify(key, signature); err != nil {
 		return refused(err, "bad_signature")
 	}
-	if !m.once.first(signed{caller, sha256.Sum256(s.AppendMessage(nil))}, now) {
-		return fault.New(fault.Forbidden, "replayed", "the request was sent before, with the same signature")
+	hash = sha256.Sum256(s.AppendMessage(nil))
+	if !m.once.first(signed{caller, hash}, now) {
+		return hash, fault.New(fault.Forbidden, "replayed", "the request was sent before, with the same signature")
 	}
-	return nil
+	return hash, nil
 }
 
 // signed names one signature: who made it, and the hash of what was signed.

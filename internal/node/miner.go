@@ -75,7 +75,7 @@ func NewMiner(ctx context.Context, c MinerConfig, p Parts) (*Miner, error) {
 		Validators: b.view,
 		Catalogue:  p.Catalogue,
 		Caller:     transport.Caller,
-		Signatures: &miner.Signatures{Network: b.identity.Network(), Self: p.Key.ID(), Key: transport.CallerKey},
+		Signatures: &miner.Signatures{Network: b.identity.Network(), Self: p.Key.ID(), Key: transport.CallerKey, Sign: p.Key.Sign},
 		Secret:     readSecret,
 		Clock:      time.Now,
 		Log:        p.Log,

@@ -113,6 +113,10 @@ type Sample struct {
 	Outcome  Outcome
 	Request  []byte // payload as the miner saw it
 	Response []byte // body as the miner sent it: SSE events or one JSON document
+
+	// Proof shows that the miner sent Response: a proto.Proof as JSON; nil if it
+	// signed nothing, as miners of before did. A checker needs none.
+	Proof []byte `json:",omitempty"`
 }
 
 // Entry is what is written down of one attempt, all or nothing.

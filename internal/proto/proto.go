@@ -1,7 +1,8 @@
 // Package proto is what nodes say to each other: the messages' shapes, their
 // limits and their validation. Sockets, TLS and the clock live elsewhere; who
 // speaks is known from the connection (package transport), so no message names
-// or signs its sender.
+// its sender. Requests for work and their answers are signed all the same, to be
+// shown to others.
 //
 //	validator ──GET  /v1/capacity──────────► miner    Capacities
 //	validator ──POST a task kind's own path─► miner    OpenAI-shaped bodies

@@ -1,6 +1,7 @@
 package relay
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -36,6 +37,19 @@ type attempt struct {
 	quiet    int64         // of them, since the last read with output
 	first    time.Duration
 	arrivals arrivals
+	signed   proto.Signed // what was signed of the request, the names of both sides left out
+}
+
+// prove keeps the miner's signature of what is kept, if it sent one.
+func (a *attempt) prove(answer string) {
+	if answer != "" && a.signed.ID != "" {
+		a.ans.Proof = &proto.Proof{Path: a.signed.Path, ID: a.signed.ID, Expires: a.signed.Expires.Truncate(time.Millisecond).UTC(), Answer: answer}
+	}
+}
+
+// lineEnds says whether a few bytes are nothing but ends of lines.
+func lineEnds(p []byte) bool {
+	return len(p) <= 4 && len(bytes.Trim(p, "\r\n")) == 0
 }
 
 // Do makes one attempt. See the package's comment for what it promises.
@@ -190,7 +204,7 @@ const inOneWrite = 32 << 10
 // being read; then writing tells the end.
 func (a *attempt) write() (writing chan error, err error) {
 	b := buffers.Get().(*[]byte)
-	if *b, err = a.c.appendHead((*b)[:0], a.call, a.cn.signer); err != nil {
+	if *b, a.signed, err = a.c.appendHead((*b)[:0], a.call, a.cn.signer); err != nil {
 		putBuffer(b)
 		a.cn.Close() // there will be no answer to what was not sent
 		return nil, err
@@ -315,8 +329,11 @@ func (a *attempt) drain(h head) bool {
 func (a *attempt) skip(b *body) bool {
 	armed := false
 	for read := 0; !b.done; {
-		_, n, err := b.take(a.cn.unread())
+		data, n, err := b.take(a.cn.unread())
 		a.cn.r += n
+		if b.wants && a.call.Keep && lineEnds(data) { // of [DONE], which are signed too
+			a.ans.Kept = append(a.ans.Kept, data...)
+		}
 		if read += n; err != nil || read > maxDrained {
 			return false
 		}

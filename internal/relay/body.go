@@ -1,5 +1,7 @@
 package relay
 
+import "bytes"
+
 // framing says where a body ends.
 type framing uint8
 
@@ -10,13 +12,16 @@ const (
 )
 
 // body takes a response's body out of what the connection carries. It holds no
-// bytes.
+// bytes but those of trailers, if they are wanted.
 type body struct {
 	framing framing
 	left    int64 // of the body, or of the current chunk
 	state   chunkState
 	framed  int // bytes of the current chunk's framing, or of all trailers
 	done    bool
+
+	wants    bool   // trailers are kept
+	trailers []byte // lines, at most maxFraming bytes
 }
 
 type chunkState uint8
@@ -70,6 +75,9 @@ func (b *body) take(p []byte) (data []byte, n int, err error) {
 		}
 		c := p[n]
 		n++
+		if b.wants && b.state >= trailerStart {
+			b.trailers = append(b.trailers, c)
+		}
 		if b.framed++; b.framed > maxFraming || !b.frame(c) {
 			return nil, n, errFraming
 		}
@@ -127,4 +135,19 @@ func (b *body) frame(c byte) bool {
 	}
 	b.done = c == '\n'
 	return b.done
+}
+
+// trailer is the value of the only trailer of a name in lower case, or "".
+func (b *body) trailer(lower string) (value string) {
+	for line := range bytes.Lines(b.trailers) {
+		name, text, ok := bytes.Cut(line, []byte(":"))
+		if !ok || !fold(name, lower) {
+			continue
+		}
+		if text = bytes.TrimSpace(text); value != "" || len(text) > maxAnswer {
+			return ""
+		}
+		value = string(text)
+	}
+	return value
 }

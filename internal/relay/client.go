@@ -208,8 +208,9 @@ func visible(s string) bool {
 	return s != ""
 }
 
-// appendHead appends a request's head. Its form is the same whoever asks.
-func (c *Client) appendHead(b []byte, call *Call, by signer) ([]byte, error) {
+// appendHead appends a request's head. Its form is the same whoever asks. It gives
+// what was signed, the names of both sides left out; nothing if nothing was.
+func (c *Client) appendHead(b []byte, call *Call, by signer) (_ []byte, signed proto.Signed, err error) {
 	accept := "application/json"
 	if call.Request.Stream() {
 		accept = "text/event-stream"
@@ -226,17 +227,15 @@ func (c *Client) appendHead(b []byte, call *Call, by signer) ([]byte, error) {
 	id := c.wireID(call)
 	b = append(b, id...)
 	if by != nil {
-		var err error
+		signed = proto.Signed{Path: call.Kind.Path(), ID: id, Body: sha256.Sum256(call.Payload), Expires: c.cfg.Now().Add(proto.SignatureLife)}
 		b = append(b, "\r\n"+proto.SignatureHeader+": "...)
-		if b, err = by.AppendSignature(b, proto.Signed{
-			Path: call.Kind.Path(), ID: id, Body: sha256.Sum256(call.Payload), Expires: c.cfg.Now().Add(proto.SignatureLife),
-		}); err != nil {
-			return b, err
+		if b, err = by.AppendSignature(b, signed); err != nil {
+			return b, signed, err
 		}
 	}
 	b = append(b, "\r\nContent-Length: "...)
 	b = strconv.AppendInt(b, int64(len(call.Payload)), 10)
-	return append(b, "\r\n\r\n"...), nil
+	return append(b, "\r\n\r\n"...), signed, nil
 }
 
 // Pools of what attempts borrow.

@@ -1,10 +1,12 @@
 package relay
 
 import (
+	"encoding/json"
 	"slices"
 
 	"vision/internal/fault"
 	"vision/internal/outcome"
+	"vision/internal/proto"
 	"vision/internal/task"
 )
 
@@ -19,6 +21,9 @@ func Entry(call *Call, a *Answer, last bool) outcome.Entry {
 	e := outcome.Entry{Outcome: o}
 	if call.Keep && len(a.Kept) > 0 && (o.Status == outcome.OK || o.Status == outcome.Canceled && o.Work > 0) {
 		e.Sample = &outcome.Sample{Outcome: o, Request: call.Payload, Response: a.Kept}
+		if p, err := json.Marshal(a.Proof); err == nil && a.Proof != nil && o.Status == outcome.OK && len(p) <= proto.MaxProof {
+			e.Sample.Proof = p
+		}
 	}
 	if last && call.Source == outcome.Organic {
 		f := call.Request.Features()

@@ -5,7 +5,10 @@ import (
 	"errors"
 	"math"
 	"strconv"
+	"strings"
 	"time"
+
+	"vision/internal/proto"
 )
 
 // head is the beginning of a response, as far as we care.
@@ -17,6 +20,7 @@ type head struct {
 	events     bool // the body is text/event-stream
 	encoded    bool // the body is compressed, which we never asked for
 	retryAfter string
+	answer     string // proto.AnswerHeader
 }
 
 var (
@@ -86,6 +90,10 @@ func (h *head) field(name, value []byte) error {
 			media, _, _ := bytes.Cut(value, []byte(";"))
 			h.events = fold(bytes.TrimSpace(media), "text/event-stream")
 		}
+	case len(proto.AnswerHeader):
+		if fold(name, answerHeader) {
+			h.answer = string(value[:min(len(value), maxAnswer)])
+		}
 	case len("Content-Length"):
 		if fold(name, "content-length") {
 			n, err := strconv.ParseUint(string(value), 10, 63)
@@ -108,6 +116,12 @@ func (h *head) field(name, value []byte) error {
 	}
 	return nil
 }
+
+// answerHeader is proto.AnswerHeader in lower case; a longer value than maxAnswer
+// is no signature.
+var answerHeader = strings.ToLower(proto.AnswerHeader)
+
+const maxAnswer = 256
 
 // fold compares with a lower-case word, whatever the case.
 func fold(b []byte, lower string) bool {

@@ -8,6 +8,7 @@ import (
 	"vision/internal/hotkey"
 	"vision/internal/openai"
 	"vision/internal/outcome"
+	"vision/internal/proto"
 	"vision/internal/task"
 )
 
@@ -57,6 +58,7 @@ type Answer struct {
 	Finish     string        // a stream's finish_reason
 	Meta       openai.Meta   // what a stream's chunks say of themselves, for the caller's usage chunk
 	Kept       []byte        // response bytes, if Keep was asked: all of them where the outcome is OK, all that was read where it is not
+	Proof      *proto.Proof  // that Kept is the miner's, if Keep was asked and it signed it; not verified
 	RetryAfter time.Duration // with RateLimited
 	Err        error         // *fault.Error, for the caller; nil when OK
 }

@@ -24,6 +24,7 @@ func (a *attempt) stream(h head) bool {
 		Max: openai.Bounds{Completion: a.call.Request.Work(), Prompt: ledger.Worst(a.call.Task, a.call.Request).Prompt},
 	})
 	b := newBody(h)
+	b.wants = a.call.Keep
 	ok, reusable := a.pass(s, &b)
 	tally := s.Tally()
 	a.ans.Work = task.Work{Units: tally.Completion - a.lost, Prompt: tally.Prompt}
@@ -35,6 +36,9 @@ func (a *attempt) stream(h head) bool {
 	// The answer is whole; where the body's end is not far, wait for it, so as
 	// to use the connection again.
 	reusable = reusable && !h.close && b.framing != byClose && a.skip(&b)
+	if a.call.Keep {
+		a.prove(b.trailer(answerHeader))
+	}
 	if a.ctx.Err() != nil && a.ans.Outcome.Status != outcome.OK {
 		reusable = false
 	}

@@ -52,6 +52,7 @@ func (a *attempt) whole(h head) bool {
 	}
 	if a.call.Keep {
 		a.ans.Kept = append([]byte(nil), *buf...)
+		a.prove(h.answer)
 	}
 	if err != nil {
 		a.end(outcome.Failed, codeOf(err), err)

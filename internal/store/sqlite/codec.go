@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"vision/internal/outcome"
+	"vision/internal/proto"
 	"vision/internal/store"
 	"vision/internal/task"
 )
@@ -28,6 +29,7 @@ const (
 	hasFeatures = 1 << 1
 	hasReceipt  = 1 << 2
 	hasAnswer   = 1 << 3
+	hasProof    = 1 << 4 // of a sample
 )
 
 var errRecord = errors.New("not a record of outcomes")
@@ -44,6 +46,9 @@ func check(e *outcome.Entry) error {
 	}
 	if len(o.Request)+len(o.Task)+len(o.Reason)+len(e.Kind) > 4096 {
 		return bad("its texts are longer than 4096 bytes")
+	}
+	if s := e.Sample; s != nil && len(s.Proof) > proto.MaxProof {
+		return bad("the proof of its sample is longer than %d bytes", proto.MaxProof)
 	}
 	if f := e.Features; f != nil {
 		if e.Kind == "" {
@@ -85,6 +90,9 @@ func appendEntry(b []byte, e *outcome.Entry, sample *outcome.Sample, leftOfAnswe
 	var parts byte
 	if sample != nil {
 		parts |= hasSample
+		if len(sample.Proof) > 0 {
+			parts |= hasProof
+		}
 	}
 	if e.Features != nil {
 		parts |= hasFeatures
@@ -100,6 +108,9 @@ func appendEntry(b []byte, e *outcome.Entry, sample *outcome.Sample, leftOfAnswe
 	if s := sample; s != nil {
 		b = appendText(b, s.Request)
 		b = appendText(b, s.Response)
+		if len(s.Proof) > 0 {
+			b = appendText(b, s.Proof)
+		}
 	}
 	if f := e.Features; f != nil {
 		b = appendText(b, e.Kind)
@@ -223,6 +234,9 @@ func (d *decoder) entry(e *outcome.Entry) {
 	d.outcome(&e.Outcome)
 	if parts&hasSample != 0 {
 		e.Sample = &outcome.Sample{Outcome: e.Outcome, Request: d.bytes(), Response: d.bytes()}
+		if parts&hasProof != 0 {
+			e.Sample.Proof = d.bytes()
+		}
 	}
 	if parts&hasFeatures != 0 {
 		e.Kind = d.word()

@@ -13,16 +13,16 @@ import (
 )
 
 const (
-	addEvidence = `INSERT INTO evidence (sample, miner, task, at, number, proves, size, verdict, outcome, request_size, response_size, deflated)
+	addEvidence = `INSERT INTO evidence (sample, miner, task, at, number, proves, size, verdict, outcome, request_size, response_size, deflated, proof)
 		SELECT id, ?2, ?3, ?4, ?5, 0,
 			iif(length(deflated) > ?6, 0, length(deflated)), ?7, outcome,
-			iif(length(deflated) > ?6, 0, request_size), iif(length(deflated) > ?6, 0, response_size), iif(length(deflated) > ?6, x'', deflated)
+			iif(length(deflated) > ?6, 0, request_size), iif(length(deflated) > ?6, 0, response_size), iif(length(deflated) > ?6, x'', deflated), iif(length(deflated) > ?6, x'', proof)
 		FROM sample_bodies WHERE id = ?1`
 	proveEvidence = `UPDATE evidence INDEXED BY evidence_pair SET proves = 1 WHERE miner = ? AND task = ? AND proves = 0 AND number >= ?`
 	trimEvidence  = `DELETE FROM evidence WHERE sample IN (SELECT sample FROM evidence INDEXED BY evidence_pair WHERE miner = ? AND task = ? AND proves = ? ORDER BY number DESC LIMIT -1 OFFSET ?)`
 	evidenceSize  = `SELECT coalesce(sum(size), 0) FROM evidence INDEXED BY evidence_age`
-	oldestBody    = `UPDATE evidence SET size = 0, request_size = 0, response_size = 0, deflated = x'' WHERE sample = (SELECT sample FROM evidence INDEXED BY evidence_age WHERE size > 0 ORDER BY proves, at LIMIT 1) RETURNING 1`
-	pairEvidence  = `SELECT sample, proves, verdict, outcome, request_size, response_size, deflated FROM evidence INDEXED BY evidence_pair WHERE miner = ? AND task = ? AND proves = ? ORDER BY number DESC LIMIT ?`
+	oldestBody    = `UPDATE evidence SET size = 0, request_size = 0, response_size = 0, deflated = x'', proof = x'' WHERE sample = (SELECT sample FROM evidence INDEXED BY evidence_age WHERE size > 0 ORDER BY proves, at LIMIT 1) RETURNING 1`
+	pairEvidence  = `SELECT sample, proves, verdict, outcome, request_size, response_size, deflated, proof FROM evidence INDEXED BY evidence_pair WHERE miner = ? AND task = ? AND proves = ? ORDER BY number DESC LIMIT ?`
 )
 
 // keepEvidence copies a sample that speaks against its miner, before it is
@@ -87,7 +87,7 @@ func (s *Store) Evidence(ctx context.Context, miner hotkey.ID, task string, limi
 func scanEvidence(r *sql.Rows) (e outcome.Evidence, err error) {
 	var b body
 	var verdict []byte
-	if err := r.Scan(&b.id, &e.Proves, &verdict, &b.outcome, &b.request, &b.response, &b.deflated); err != nil {
+	if err := r.Scan(&b.id, &e.Proves, &verdict, &b.outcome, &b.request, &b.response, &b.deflated, &b.proof); err != nil {
 		return e, err
 	}
 	if err := json.Unmarshal(verdict, &e.Check); err != nil {

@@ -284,7 +284,7 @@ func newInserter(ctx context.Context, raw any) (*inserter, error) {
 	}{
 		{&in.outcome, 22, `INSERT INTO outcomes VALUES (NULL, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`},
 		{&in.sample, 4, `INSERT INTO samples (miner, task, start, checks, due, size) VALUES (?1, ?2, ?3, coalesce((SELECT place FROM judgements WHERE miner = ?1 AND task = ?2), 0), 0, ?4)`},
-		{&in.body, 5, `INSERT INTO sample_bodies VALUES (?, ?, ?, ?, ?)`},
+		{&in.body, 6, `INSERT INTO sample_bodies (id, outcome, request_size, response_size, deflated, proof) VALUES (?, ?, ?, ?, ?, ?)`},
 		{&in.features, 9, `INSERT INTO features VALUES (NULL, ?, ?, ?, ?, ?, ?, ?, ?, ?)`},
 		{&in.answer, 7, `UPDATE claims SET process = '', dropped = ?, status = ?, content_type = ?, body = ? WHERE key = ? AND name = ? AND request = ?`},
 		{&in.receipt, 16, insertReceipt},
@@ -366,7 +366,7 @@ func (in *inserter) addSample(ctx context.Context, s *outcome.Sample) (err error
 	in.samples++
 	in.sampleBytes += int64(in.deflated.Len())
 	in.encoded = appendOutcome(append(in.encoded[:0], version), o)
-	_, err = in.body.exec(ctx, id, in.encoded, int64(len(s.Request)), int64(len(s.Response)), in.deflated.Bytes())
+	_, err = in.body.exec(ctx, id, in.encoded, int64(len(s.Request)), int64(len(s.Response)), in.deflated.Bytes(), append([]byte{}, s.Proof...))
 	if in.deflated.Cap() > 1<<20 {
 		in.deflated = bytes.Buffer{}
 	}

@@ -34,6 +34,7 @@ type body struct {
 	id                int64
 	outcome, deflated []byte
 	request, response int
+	proof             []byte
 }
 
 // ClaimSamples implements store.Store.
@@ -65,8 +66,8 @@ func (s *Store) ClaimSamples(ctx context.Context, now time.Time, lease time.Dura
 				return err
 			}
 			b, err := one(ctx, conn, func(r *sql.Rows) (b body, err error) {
-				return b, r.Scan(&b.outcome, &b.request, &b.response, &b.deflated)
-			}, `SELECT outcome, request_size, response_size, deflated FROM sample_bodies WHERE id = ?`, id)
+				return b, r.Scan(&b.outcome, &b.request, &b.response, &b.deflated, &b.proof)
+			}, `SELECT outcome, request_size, response_size, deflated, proof FROM sample_bodies WHERE id = ?`, id)
 			if err != nil {
 				return fmt.Errorf("read sample %d: %w", id, err)
 			}
@@ -89,6 +90,9 @@ func (s *Store) ClaimSamples(ctx context.Context, now time.Time, lease time.Dura
 
 func (b body) sample() (outcome.Sample, error) {
 	s := outcome.Sample{ID: b.id}
+	if len(b.proof) > 0 {
+		s.Proof = b.proof
+	}
 	var err error
 	if s.Outcome, err = b.was(); err != nil {
 		return s, err

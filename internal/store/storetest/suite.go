@@ -110,6 +110,7 @@ func sampled(n int) outcome.Entry {
 	o := attempt(n)
 	return outcome.Entry{Outcome: o, Sample: &outcome.Sample{
 		Outcome: o, Request: fmt.Appendf(nil, `{"n":%d}`, n), Response: fmt.Appendf(nil, "data: %d\n\ndata: [DONE]\n\n", n),
+		Proof: [][]byte{nil, []byte(`{"answer":"v1"}`)}[n%2],
 	}}
 }
 
