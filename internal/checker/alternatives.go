@@ -65,7 +65,7 @@ func (q *textQuery) contrastOthers(ctx context.Context, others []Reference, posi
 			distributions = append(distributions, o)
 		}
 		p.Entropy, p.Variance, p.Top = 0, 0, nil
-		p.FillContrast(own, at, q.temperature, q.topP, q.noise, distributions...)
+		p.FillListed(own, at, q.temperature, q.topP, q.noise, distributions...)
 	}
 	return nil
 }

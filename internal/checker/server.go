@@ -325,7 +325,7 @@ func positionOf(list []listed, own int, q *textQuery) evidence.Position {
 		// token further down is one of the tail's.
 		list = list[:min(len(list), topListed)]
 		at = min(at, len(list))
-		p.FillContrast(withTail(list), at, q.temperature, q.topP, q.noise)
+		p.FillListed(withTail(list), at, q.temperature, q.topP, q.noise)
 	}
 	return p
 }
@@ -365,9 +365,9 @@ func withoutEnd(ids []int, q *textQuery) []int {
 	return ids
 }
 
-// withTail makes outcomes of listed alternatives: what they leave is one more.
-// At temperatures up to 1 that gives the tail too much weight rather than too
-// little; above 1 it would not, so there is no contrast there.
+// withTail makes outcomes of listed alternatives: what they leave is one more,
+// of which only the sum is known. Above temperature 1 it would weigh too much to tell
+// anything, so there is no contrast there.
 func withTail(list []listed) (o evidence.Outcomes) {
 	left := 1.0
 	for _, l := range list {

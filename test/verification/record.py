@@ -99,7 +99,8 @@ def position(c: Class, a: dict, i: int, end: int, claims: bool) -> dict:
         p["top"] = [{"token": int(t), "logprob": short(x)} for t, x in zip(a["top_tokens"][i][:n], a["top_logprobs"][i][:n])]
         if others := [a[k][i][:n] for k in a if k.startswith("other ")]:
             p["others"] = [[short(x) for x in o] for o in others]
-        p |= {"end": float(f"{math.exp(a['end_asked'][i]):.4g}"), "has_end": True}
+        if c.top_p == 1:  # else it depends on what is cut
+            p |= {"end": float(f"{math.exp(a['end_asked'][i]):.4g}"), "has_end": True}
     if token == end:
         p["ends"] = True
     if claims:

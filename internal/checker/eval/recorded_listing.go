@@ -11,8 +11,8 @@ import (
 // a server's adapter does: what the listed tokens leave is one outcome, and so
 // is every token that is not listed. Other models become alternatives. noise is the bound on honest noise, nats.
 //
-// Above temperature 1 such a tail would get too little weight, so that nothing
-// is filled in, and nothing is where a contrast is.
+// Above temperature 1 nothing is filled in, as adapters fill nothing in, and nothing is
+// where a contrast is.
 func FillListed(r *Response, noise float64) {
 	if r.Temperature <= 0 || r.Temperature > 1 {
 		return
@@ -27,7 +27,7 @@ func FillListed(r *Response, noise float64) {
 		for _, o := range p.Others {
 			others = append(others, withRest(o))
 		}
-		p.FillContrast(outcomes, at, r.Temperature, r.TopP, noise, others...)
+		p.FillListed(outcomes, at, r.Temperature, r.TopP, noise, others...)
 	}
 }
 

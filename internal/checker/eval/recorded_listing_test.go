@@ -15,7 +15,7 @@ func TestListedTokensAreOutcomesAndTheRestIsOne(t *testing.T) {
 
 	var want [2]evidence.Position
 	for i, at := range []int{1, 2} {
-		want[i].FillContrast(evidence.Outcomes{math.Log(0.6), math.Log(0.3), math.Log(0.1)}, at, 0.5, 1, 0.02,
+		want[i].FillListed(evidence.Outcomes{math.Log(0.6), math.Log(0.3), math.Log(0.1)}, at, 0.5, 1, 0.02,
 			evidence.Outcomes{math.Log(0.2), math.Log(0.7), math.Log(0.1)})
 	}
 	for i := range want {

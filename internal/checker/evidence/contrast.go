@@ -50,6 +50,9 @@ type Shape struct {
 	least, exact, most int // how many are kept, as far as noise may move it
 
 	inside float64 // ln of what exact many share
+
+	tail            *tail   // nil where all outcomes are shown
+	leastTopP, topP float64 // as far as noise may move it, down and up
 }
 
 // lnOutside is ln of outside.
@@ -66,13 +69,26 @@ const (
 // Drawn gives the shape of the distribution that a request with this temperature
 // and top_p draws from, noise (nats) allowed for.
 func (o Outcomes) Drawn(temperature, topP, noise float64) *Shape {
-	s := &Shape{full: o.at(temperature)}
+	return o.drawn(temperature, topP, noise, false)
+}
+
+// drawn is Drawn, of outcomes whose last may be a tail.
+func (o Outcomes) drawn(temperature, topP, noise float64, listed bool) *Shape {
+	s := &Shape{}
+	low, high := 1.0, 1.0 // all together
+	if listed && len(o) > 1 {
+		s.full, s.tail = o.withTail(temperature)
+		low, high = s.tail.totalLow(), s.tail.totalHigh()
+	} else {
+		s.full = o.at(temperature)
+	}
 	if topP <= 0 || topP >= 1 {
 		return s
 	}
 	slack := TopPSlack(noise, temperature)
+	s.leastTopP, s.topP = topP-slack, topP+slack
 	floor := math.Inf(-1)
-	if topP+slack < 1 { // what is less likely than this cannot be kept
+	if topP+slack < 1 && s.tail == nil { // what is less likely than this cannot be kept
 		floor = math.Log((1 - topP - slack) / float64(len(o)))
 	}
 	s.rank = make([]int, len(o))
@@ -81,17 +97,21 @@ func (o Outcomes) Drawn(temperature, topP, noise float64) *Shape {
 			s.order = append(s.order, i)
 		}
 	}
-	slices.SortStableFunc(s.order, func(a, b int) int { return cmp.Compare(s.full[b], s.full[a]) })
+	sorted := s.order
+	if s.tail != nil { // each of its tokens is less likely than those that are listed
+		sorted = sorted[:len(sorted)-1]
+	}
+	slices.SortStableFunc(sorted, func(a, b int) int { return cmp.Compare(s.full[b], s.full[a]) })
 	sum := 0.0
 	for k, i := range s.order {
 		s.rank[i] = k + 1
-		if s.least == 0 && sum >= topP-slack && k > 0 {
+		if s.least == 0 && sum >= (topP-slack)*low && k > 0 {
 			s.least = k
 		}
 		if s.exact == 0 && sum >= topP && k > 0 {
 			s.exact = k
 		}
-		if s.most == 0 && sum >= topP+slack && k > 0 {
+		if s.most == 0 && sum >= (topP+slack)*high && k > 0 {
 			s.most = k
 		}
 		sum += math.Exp(s.full[i])
@@ -126,6 +146,8 @@ func (s *Shape) own(i int) float64 {
 // bound is the logarithm of the most that an outcome's probability can be.
 func (s *Shape) bound(i int) float64 {
 	switch {
+	case s.tail != nil:
+		return s.boundListed(i)
 	case s.order == nil:
 		return s.full[i]
 	case s.rank[i] == 0 || s.rank[i] > s.most:
@@ -188,7 +210,17 @@ func (o Outcomes) at(temperature float64) []float64 {
 // over the same outcomes. Each alternative q is a distribution and p an upper
 // bound of every honest one, so that the expected value of q/p is at most 1.
 func (pos *Position) FillContrast(o Outcomes, token int, temperature, topP, noise float64, others ...Outcomes) *Shape {
-	shape := o.Drawn(temperature, topP, noise)
+	return pos.fill(o, token, temperature, topP, noise, false, others)
+}
+
+// FillListed is FillContrast where a reference lists the likeliest tokens only: the
+// last outcome, of o and of others, is all those that it does not list.
+func (pos *Position) FillListed(o Outcomes, token int, temperature, topP, noise float64, others ...Outcomes) *Shape {
+	return pos.fill(o, token, temperature, topP, noise, true, others)
+}
+
+func (pos *Position) fill(o Outcomes, token int, temperature, topP, noise float64, listed bool, others []Outcomes) *Shape {
+	shape := o.drawn(temperature, topP, noise, listed)
 	bound := shape.bound(token)
 	p := shape.wide()
 	t := max(temperature, LowestTemperature)
@@ -237,7 +269,7 @@ func (pos *Position) FillContrast(o Outcomes, token int, temperature, topP, nois
 		}
 		add(power*(p[token]-top)-math.Log(sum), cross/sum)
 	}
-	bends(p, token, func(k int, q, cross float64) {
+	bends(p, token, listed, func(k int, q, cross float64) {
 		if k == 1 && low {
 			none()
 			return
@@ -254,7 +286,7 @@ func (pos *Position) FillContrast(o Outcomes, token int, temperature, topP, nois
 			none()
 			continue
 		}
-		q := other.Drawn(temperature, topP, noise).wide()
+		q := other.drawn(temperature, topP, noise, listed).wide()
 		add(q[token], overlap(p, q))
 	}
 	return shape
@@ -274,12 +306,13 @@ func overlap(p, q []float64) (sum float64) {
 }
 
 // bends gives the two alternatives by rank: ln q of the token, and the sum of
-// p q. Outcomes below one in a thousand are the tail, in which q is as p.
-func bends(p []float64, token int, give func(k int, q, cross float64)) {
+// p q. Outcomes below one in a thousand are the tail, in which q is as p, and so is
+// the last outcome where it is all that is not listed.
+func bends(p []float64, token int, listed bool, give func(k int, q, cross float64)) {
 	const least = -6.9
 	var order []int
 	for i, lp := range p {
-		if lp >= least {
+		if lp >= least && !(listed && i == len(p)-1) {
 			order = append(order, i)
 		}
 	}

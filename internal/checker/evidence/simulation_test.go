@@ -71,7 +71,7 @@ func respond(r *rand.Rand, m miner, temperature, topP, bound float64, tokens, sh
 			if shown > 0 {
 				p = Position{Token: token, Logprob: p.Logprob, Claimed: p.Claimed}
 				list, at := listing(ref, token, shown)
-				p.FillContrast(list, at, temperature, topP, bound)
+				p.FillListed(list, at, temperature, topP, bound)
 			} else {
 				p.End, p.HasEnd, p.Ends = shape.Own(0), true, token == 0
 				p.EndLow, p.EndHigh = shape.Range(0)
