@@ -8,6 +8,9 @@ import (
 
 	"vision/internal/hotkey"
 	"vision/internal/judgement"
+	"vision/internal/outcome"
+	"vision/internal/receipt"
+	"vision/internal/report"
 	"vision/internal/scorer"
 )
 
@@ -116,6 +119,7 @@ func cheatIsConvicted(t *testing.T, n *running) {
 		if err != nil {
 			t.Fatal(err)
 		}
+		evidenceIsSigned(t, n, m.Hotkey, chat)
 		for _, c := range one.Miners[0].Tasks {
 			if c.Task != chat {
 				continue
@@ -123,6 +127,34 @@ func cheatIsConvicted(t *testing.T, n *running) {
 			if c.Quality.Mean != 0 || len(c.Judgement.Evidence) == 0 || !c.Judgement.Evidence[0].Proves || c.Judgement.Evidence[0].Bytes == 0 {
 				t.Errorf("convicted with quality %v, on %d pieces of evidence: %+v", c.Quality.Mean, len(c.Judgement.Evidence), c.Judgement)
 			}
+		}
+	}
+}
+
+// evidenceIsSigned looks whether what is kept of a miner's answers can be shown to
+// others: each is signed by it, as it came over the network, streamed or not.
+func evidenceIsSigned(t *testing.T, n *running, miner hotkey.ID, task string) {
+	list, err := n.Store().Evidence(t.Context(), miner, task, 100)
+	if err != nil || len(list) == 0 {
+		t.Fatalf("%d pieces of evidence, %v", len(list), err)
+	}
+	own, err := n.Store().OwnReport(t.Context(), true)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r, err := report.Read(own.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := range list {
+		// One that was broken off has no end to be signed; of one that is too long no bytes are
+		// kept; and nobody waits long for what comes after a stream's [DONE].
+		s := list[i].Sample
+		if s.Outcome.Status != outcome.OK || len(s.Response) == 0 || s.Outcome.Stream && len(s.Proof) == 0 {
+			continue
+		}
+		if _, err := receipt.Of(&list[i], fmt.Sprintf("%s/%d", r.Network, r.Netuid), r.Validator); err != nil {
+			t.Errorf("%s: %v", list[i].Sample.Outcome.Request, err)
 		}
 	}
 }

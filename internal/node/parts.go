@@ -46,6 +46,9 @@ func Open(c Common, log *slog.Logger) (Parts, error) {
 	return p, nil
 }
 
+// LoadKey reads the hotkey that a configuration names.
+func LoadKey(c Common) (*hotkey.Key, error) { return loadKey(c) }
+
 func loadKey(c Common) (*hotkey.Key, error) {
 	path, err := wallet.Expand(c.Hotkey)
 	if err != nil {

@@ -32,6 +32,9 @@ type Check struct {
 	Weak      bool // what the miner declares of its server rules out a stronger test
 	Abandoned bool // the answer was broken off by us or by its reader: it is judged as far as it came
 
+	// Spec is what the miner declared of its server when it was judged, a proto.Spec as JSON; kept with evidence alone.
+	Spec string `json:",omitempty"`
+
 	Copy Copy `json:",omitzero"` // what another miner wrote too; the store keeps it apart from the check
 
 	// What follows for the miner on the task, given by the store.

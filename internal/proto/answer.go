@@ -92,6 +92,9 @@ type Proof struct {
 	ID      string    `json:"id"` // X-Request-Id
 	Expires time.Time `json:"expires"`
 	Answer  string    `json:"answer"` // the value of AnswerHeader
+	// Public: the request was the validator's own and holds nothing that a customer
+	// said, so that other validators may see it.
+	Public bool `json:"public,omitempty"`
 }
 
 // MaxProof is how many bytes a proof has at most, as JSON.

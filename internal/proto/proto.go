@@ -30,6 +30,7 @@ const (
 	MaxQuiet    = 2 << 20   // of a stream without any output among them
 	MaxCheck    = 64 << 20  // a check request
 	MaxReport   = 32 << 20  // a validator's report
+	MaxReceipt  = 64 << 20  // a receipt
 	MaxTasks    = 1024      // tasks that one miner may declare
 )
 

@@ -43,7 +43,7 @@ type attempt struct {
 // prove keeps the miner's signature of what is kept, if it sent one.
 func (a *attempt) prove(answer string) {
 	if answer != "" && a.signed.ID != "" {
-		a.ans.Proof = &proto.Proof{Path: a.signed.Path, ID: a.signed.ID, Expires: a.signed.Expires.Truncate(time.Millisecond).UTC(), Answer: answer}
+		a.ans.Proof = &proto.Proof{Path: a.signed.Path, ID: a.signed.ID, Expires: a.signed.Expires.Truncate(time.Millisecond).UTC(), Answer: answer, Public: a.call.Public}
 	}
 }
 

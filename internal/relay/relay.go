@@ -38,6 +38,7 @@ type Call struct {
 
 	FirstBy time.Time // when the first output must be there; for a picture or a vector, the whole answer
 	By      time.Time // when all of it must
+	Public  bool      // nothing in the request is a customer's: others may be shown it
 	Keep    bool      // keep all of the response's bytes: the request may be checked
 }
 

@@ -2,6 +2,7 @@ package scorer
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"math"
 
@@ -43,6 +44,10 @@ func (s *Scorer) judge(ctx context.Context, sample *outcome.Sample) (outcome.Che
 		v.Quality, v.E, v.Work = max(v.Quality, second.Quality), min(v.E, second.E), max(v.Work, second.Work)
 	}
 	work := min(v.Work, o.Work)
+	declared, err := json.Marshal(r.Spec)
+	if err != nil {
+		return outcome.Check{}, err
+	}
 	speed, untimed, err := s.speed(ctx, t, &o, work)
 	if err != nil {
 		return outcome.Check{}, err
@@ -51,7 +56,7 @@ func (s *Scorer) judge(ctx context.Context, sample *outcome.Sample) (outcome.Che
 		Sample: sample.ID, Task: o.Task, Miner: o.Miner, Source: o.Source, At: s.c.Now(),
 		Quality: v.Quality, Speed: speed, Untimed: untimed, Work: work, Test: v.Test, Detail: v.Detail, E: v.E,
 		Reference: v.Reference, Again: again, Failed: v.E >= judgement.Failing || v.Quality < 0.5,
-		Weak: v.Weak, Abandoned: o.Status != outcome.OK, Copy: v.Copy,
+		Weak: v.Weak, Abandoned: o.Status != outcome.OK, Copy: v.Copy, Spec: string(declared),
 	}, nil
 }
 

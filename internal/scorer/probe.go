@@ -118,7 +118,8 @@ func (s *Scorer) callOf(source outcome.Source, request task.Request, tk *task.Ta
 		Task: tk, Kind: kind, Request: request, Payload: s.c.Relay.Payload(id, request, tk),
 		Peer:    peer,
 		FirstBy: now.Add(first), By: now.Add(total),
-		Keep: s.c.Sampling.Keep(s.c.Relay.Draw(id), tk.Name, peer.Miner),
+		Public: s.c.Learn == nil,
+		Keep:   s.c.Sampling.Keep(s.c.Relay.Draw(id), tk.Name, peer.Miner),
 	}
 }
 

@@ -46,6 +46,7 @@ var layerOf = map[string]Layer{
 	"picture":    Pure,
 	"prompt":     Pure,
 	"proto":      Pure,
+	"receipt":    Pure,
 	"refmodel":   Pure,
 	"report":     Pure,
 	"typo":       Pure,
