@@ -5,7 +5,7 @@ STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 FUZZTIME    ?= 5s
 EVALFLAGS   ?= --honest 60 --cheats 12 --calibration 80 --lifetimes 2000 --draws 100
 
-.PHONY: check build format generate tidy lint vet staticcheck vulncheck test race kill lifetimes bits fuzz bench newcomer interop openapi browser llama mechanism eval
+.PHONY: check build format generate tidy lint vet staticcheck vulncheck test race kill lifetimes bits fuzz bench newcomer interop openapi browser llama llama-server mechanism eval
 
 check:
 	bash test/unchanged.sh $(MAKE) --no-print-directory format generate
@@ -77,6 +77,10 @@ browser:
 
 llama:
 	bash test/llama/run.sh
+
+# The adapter of llama.cpp's own server on a real one. Not part of CI: building it takes 10 minutes.
+llama-server:
+	bash test/llama/server.sh
 
 # What the checker finds of which cheat, on the built-in model. docs/verification.md says how its table is made.
 eval:

@@ -31,6 +31,7 @@ func runCheckerEval(ctx context.Context, t terminal, flags *flag.FlagSet, args [
 	flags.IntVar(&o.Lifetimes, "lifetimes", 10_000, "honest miners' lifetimes")
 	flags.IntVar(&o.Lifetime, "lifetime", 200, "checked responses of each")
 	flags.BoolVar(&o.Conservative, "conservative", false, "judge by the bounds that are used where nothing was measured")
+	full := flags.Bool("full", false, "as many responses as the tables of docs/verification.md: 2,000 honest ones and 300 of each cheat, of each setting, and 400 of each honest stack for calibration")
 	seed := flags.Uint64("seed", 1, "decides prompts, seeds and draws")
 	recorded := flags.Bool("recorded", false, "evaluate the recordings in FILE... instead of the built-in model")
 	noise := flags.Float64("noise", 0.15, "with --recorded: the bound on the honest noise of the reference, nats")
@@ -43,6 +44,9 @@ func runCheckerEval(ctx context.Context, t terminal, flags *flag.FlagSet, args [
 		return err
 	}
 	b.Seed, o.Seed = *seed, *seed
+	if *full {
+		b.Honest, b.Cheats, b.Measured, o.Draws = 2000, 300, 400, 300
+	}
 	for name, n := range map[string]int{"honest": b.Honest, "cheats": b.Cheats, "tokens": b.Tokens, "draws": o.Draws, "lifetime": o.Lifetime} {
 		if n < 1 {
 			return usagef("--%s is %d, want at least 1", name, n)

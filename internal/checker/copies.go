@@ -82,8 +82,13 @@ func (s *sample) copied(r *evidence.Response, now *wrote, prompt [32]byte) []evi
 	for same < min(len(before.tokens), len(now.tokens)) && before.tokens[same] == now.tokens[same] {
 		same++
 	}
-	e := evidence.Copied(before.logprobs, same, s.bounds.Noise/r.Temperature)
-	return []evidence.Part{{Test: "copies", Weight: 0.25, Tokens: same, Logs: []float64{math.Log(max(e, 1e-300))}}}
+	return []evidence.Part{CopiedPart(before.logprobs, same, s.bounds.Noise/r.Temperature)}
+}
+
+// CopiedPart is test E's part of the evidence: see evidence.Copied.
+func CopiedPart(logprobs []float64, same int, noise float64) evidence.Part {
+	e := evidence.Copied(logprobs, same, noise)
+	return evidence.Part{Test: "copies", Weight: 0.25, Tokens: same, Logs: []float64{math.Log(max(e, 1e-300))}}
 }
 
 // put gives the answer to the same prompt under another seed; without one it

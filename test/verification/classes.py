@@ -23,6 +23,8 @@ class Class:
     ignores_top_p: bool = False
     pads: bool = False  # goes on where its model ends
     skip: int = 0  # prompts that other stacks answer
+    of: str = ""  # no model answers, but those of this class are changed,
+    edit: str = ""  # by this: see edits.py
 
 
 small = Stack(batch=16)
@@ -38,15 +40,15 @@ CLASSES = {
     "honest-f16-batch8-2threads": Class("claim", Stack(batch=8, threads=2), 100, skip=2400),
     "honest-f16-batch1": Class("claim", Stack(batch=1), 100, skip=2500),
     # Cheats, temperature 0.
-    "q4": Class("q4", small, 300),
-    "q3": Class("q3", small, 300),
-    "q2": Class("q2", small, 300),
-    "pruned": Class("pruned", small, 300),
-    "tuned": Class("tuned", small, 300),
-    "q6": Class("q6", small, 300),
-    "q8": Class("q8", small, 300),
-    "q5": Class("q5", small, 300),
-    "q4_0": Class("q4_0", small, 300),
+    "q4": Class("q4", small, 330),  # the first 30 are for calibration: see record.py
+    "q3": Class("q3", small, 330),
+    "q2": Class("q2", small, 330),
+    "pruned": Class("pruned", small, 330),
+    "tuned": Class("tuned", small, 330),
+    "q6": Class("q6", small, 330),
+    "q8": Class("q8", small, 330),
+    "q5": Class("q5", small, 330),
+    "q4_0": Class("q4_0", small, 330),
     # The same and others at temperature 1 and 0.7.
     "honest-bf16-batch32-flash-t1": Class("claim-bf16", wide, 500, 1.0),
     "honest-bf16-batch32-flash-t0.7": Class("claim-bf16", wide, 300, 0.7),
@@ -64,7 +66,13 @@ CLASSES = {
     "greedy-for-1": Class("claim-bf16", small, 300, 1.0, 0.0),
     "q4-t0.7": Class("q4", small, 300, 0.7),
     "q3-t0.7": Class("q3", small, 300, 0.7),
-    "never-ends": Class("claim-bf16", small, 300, pads=True),
+    "temperature-0.1-for-0": Class("claim-bf16", small, 330, serves=0.1),
+    "temperature-0.3-for-0": Class("claim-bf16", small, 330, serves=0.3),
+    "padded": Class("claim-bf16", wide, 330, of="honest-bf16-batch32-flash", edit="padded by 20%"),
+    "cached": Class("claim-bf16", wide, 330, of="honest-bf16-batch32-flash", edit="cached reply"),
+    "padded-t1": Class("claim-bf16", wide, 300, 1.0, of="honest-bf16-batch32-flash-t1", edit="padded by 20%"),
+    "cached-t1": Class("claim-bf16", wide, 300, 1.0, of="honest-bf16-batch32-flash-t1", edit="cached reply"),
+    "never-ends": Class("claim-bf16", small, 330, pads=True),
     "never-ends-t1": Class("claim-bf16", small, 300, 1.0, pads=True),
     "top-p-ignored": Class("claim-bf16", small, 300, 1.0, top_p=0.9, ignores_top_p=True),
 }

@@ -1,11 +1,12 @@
 """Turn scores into a recording for `vision checker eval --recorded`.
 
-    record.py FOLDER [--claims] [CLASS...] > recording.jsonl
+    record.py FOLDER [CLASS...] > recording.jsonl
 
 FOLDER is collect.py's. A line is one answer: an evidence.Response in JSON (see
-internal/checker/evidence/response.go); answers that follow from others, which
-are those cut short, are made here. With --claims miners also tell the
-log-probabilities that their models gave, which the old rule looks at.
+internal/checker/evidence/response.go); answers that follow from others are made
+here: those cut short, those of a miner that is a cheat now and then, and those
+with log-probabilities told that are another's. What a model gave its own tokens is
+recorded for the old rule, and hidden from our tests unless the miner tells it.
 
 Calibration sees the stacks that calibrate and, so that it knows how cheats
 differ, some models on prompts of their own; the test sees everything else.
@@ -15,6 +16,7 @@ import json
 import math
 import pathlib
 import sys
+import zlib
 
 import numpy as np
 
@@ -28,12 +30,17 @@ LABELS = {
 ALTERNATIVES = ["q6", "q4", "q3", "q2", "pruned"]  # what a validator is taken to run itself
 ALTERNATIVE = CALIBRATION + 30  # prompts with numbers below it are for that
 TRUNCATED = ["honest-bf16-batch32-flash", "honest-bf16-batch32-flash-t1"]  # whose answers a truncating miner cuts
+MIXED = {"10% by 2 bits": 0.1, "30% by 2 bits": 0.3}  # shares of the answers
+MIXED_OF = ("honest-bf16-batch32-flash", "q2")
+TELLS = {"q4": "4 bits", "q4-t1": "4 bits"}  # miners that also tell log-probabilities: their own, or the claim's
 LAST_TRUNCATED = ALTERNATIVE + 1000  # of their prompts' numbers
 KEPT = 20  # likeliest tokens of a position, above temperature 0
 
 
 def label(c: Class) -> str:
     """What a miner of this class does."""
+    if c.edit:
+        return c.edit
     if c.pads:
         return "never ends"
     if c.ignores_top_p:
@@ -60,20 +67,20 @@ def answers(path: pathlib.Path):
 
 def part(name: str, number: int) -> str:
     """What an answer to a prompt is for: calibration, test, or nothing (empty). Nothing is
-    calibrated above temperature 0."""
+    calibrated above temperature 0, nor on what others made of answers."""
     if number >= ALTERNATIVE or CLASSES[name].temperature > 0:
         return "test"
     return "calibration" if number < CALIBRATION or name in ALTERNATIVES else ""
 
 
-def response(c: Class, name: str, a: dict, end: int, claims: bool = False) -> dict:
+def response(c: Class, name: str, a: dict, end: int) -> dict:
     """An evidence.Response."""
     stopped = bool(a["token"][-1] == end)
     return {
         "label": label(c), "prompt": f"{part(name, a['prompt'])}/{a['prompt']}", "stack": stack(name, c),
         "temperature": c.temperature, "top_p": c.top_p, "max_tokens": a["most"],
-        "finish": "stop" if stopped else "length", "ids": True,
-        "positions": [position(c, a, i, end, claims) for i in range(len(a["token"]))],
+        "finish": "stop" if stopped else "length", "ids": True, "hidden": True,
+        "positions": [position(c, a, i, end) for i in range(len(a["token"]))],
     }
 
 
@@ -85,7 +92,7 @@ def stack(name: str, c: Class) -> str:
     return ", ".join(parts)
 
 
-def position(c: Class, a: dict, i: int, end: int, claims: bool) -> dict:
+def position(c: Class, a: dict, i: int, end: int) -> dict:
     """An evidence.Position."""
     token = int(a["token"][i])
     p = {
@@ -103,7 +110,7 @@ def position(c: Class, a: dict, i: int, end: int, claims: bool) -> dict:
             p |= {"end": float(f"{math.exp(a['end_asked'][i]):.4g}"), "has_end": True}
     if token == end:
         p["ends"] = True
-    if claims:
+    if not c.edit:  # who edits an answer tells nothing of it
         p["claimed"] = short(a["miner"][i])
     return p
 
@@ -129,24 +136,52 @@ def truncated(a: dict, share: float, end: int) -> dict:
     return cut
 
 
-def recording(folder: pathlib.Path, names: list[str], claims: bool, end: int = 2):
+def told(r: dict, does: str, claims) -> dict:
+    """The same answer by a miner that tells log-probabilities."""
+    positions = [p | {"claimed": c} for p, c in zip(r["positions"], claims)]
+    return r | {"label": does, "hidden": False, "positions": positions}
+
+
+def mixed(folder: pathlib.Path, end: int):
+    """Miners that answer a share of their requests by a coarser model."""
+    honest, cheat = MIXED_OF
+    coarse = {a["prompt"]: a for a in scored(folder, cheat)}
+    for a in scored(folder, honest):
+        if a["prompt"] not in coarse or part(cheat, a["prompt"]) != "test":
+            continue
+        for does, share in MIXED.items():
+            cheats = zlib.crc32(f"{does} {a['prompt']}".encode()) < share * 2**32
+            name, one = (cheat, coarse[a["prompt"]]) if cheats else (honest, a)
+            yield response(CLASSES[name], name, one, end) | {"label": does}
+
+
+def scored(folder: pathlib.Path, name: str):
+    for path in sorted((folder / "scores").glob(f"{name}.[0-9][0-9][0-9].npz")):
+        yield from answers(path)
+
+
+def recording(folder: pathlib.Path, names: list[str], end: int = 2):
     for name in names:
         c = CLASSES[name]
-        for path in sorted((folder / "scores").glob(f"{name}.[0-9][0-9][0-9].npz")):
-            for a in answers(path):
-                if not part(name, a["prompt"]):
-                    continue
-                yield response(c, name, a, end, claims)
-                if name in TRUNCATED and a["prompt"] < LAST_TRUNCATED:
-                    for share in (0.5, 0.8):
-                        yield response(c, name, truncated(a, share, end), end, claims) | {"label": f"truncated at {share:.0%}"}
+        for a in scored(folder, name):
+            use = part(name, a["prompt"])
+            if not use:
+                continue
+            r = response(c, name, a, end)
+            yield r
+            if name in TRUNCATED and a["prompt"] < LAST_TRUNCATED:
+                for share in (0.5, 0.8):
+                    yield response(c, name, truncated(a, share, end), end) | {"label": f"truncated at {share:.0%}"}
+            if name in TELLS and use == "test":
+                yield told(r, TELLS[name] + ", shows its logprobs", [p["claimed"] for p in r["positions"]])
+                yield told(r, TELLS[name] + ", prefill attack", [p["logprob"] for p in r["positions"]])
+    if set(MIXED_OF) <= set(names):
+        yield from mixed(folder, end)
 
 
 def main() -> None:
     folder, *names = sys.argv[1:]
-    claims = "--claims" in names
-    names = [n for n in names if n != "--claims"]
-    for r in recording(pathlib.Path(folder), names or list(CLASSES), claims):
+    for r in recording(pathlib.Path(folder), names or list(CLASSES)):
         json.dump(r, sys.stdout, separators=(",", ":"))
         print()
 

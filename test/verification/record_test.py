@@ -7,6 +7,7 @@ import unittest
 import numpy as np
 
 import collect
+import edits
 import models
 import record
 from classes import CLASSES, Class
@@ -19,7 +20,7 @@ def scores(ids, temperature=0.0, seed=1):
     """What the reference says of an answer, its logits drawn at random."""
     logits = np.random.default_rng(seed).normal(0, 3, (len(ids), 500)).astype(np.float32)
     a = collect.describe(logits, ids, END, temperature)
-    return logits, a | {"prompt": 7, "prompt_tokens": 5, "most": 10}
+    return logits, a | {"prompt": 7, "prompt_tokens": 5, "most": 10, "miner": np.full(len(ids), -0.5, np.float32)}
 
 
 def softmax(row):
@@ -83,6 +84,46 @@ class Response(unittest.TestCase):
         self.assertAlmostEqual(cut["deficit"][1], logits[1].max() - logits[1][END], 4)
         self.assertEqual(len(a["token"]), 4)
         self.assertEqual(a["token"][1], 4)
+
+    def test_edits_say_so_and_tell_nothing(self):
+        _, a = scores([17, END])
+        r = record.response(CLASSES["padded"], "padded", a | {"prompt": 1030}, END)
+        self.assertEqual((r["label"], r["prompt"]), ("padded by 20%", "test/1030"))
+        self.assertNotIn("claimed", r["positions"][0])
+        self.assertEqual(record.part("padded", 1029), "")
+
+    def test_who_tells_shows_what_it_tells(self):
+        _, a = scores([17, 4])
+        r = record.response(CLASSES["q4"], "q4", a | {"prompt": 1030, "miner": np.array([-1.0, -2.0])}, END)
+        self.assertTrue(r["hidden"])
+        self.assertEqual([p["claimed"] for p in r["positions"]], [-1, -2])
+        shown = record.told(r, "4 bits, prefill attack", [p["logprob"] for p in r["positions"]])
+        self.assertFalse(shown["hidden"])
+        self.assertEqual([p["claimed"] for p in shown["positions"]], [p["logprob"] for p in r["positions"]])
+        self.assertEqual(r["positions"][0]["claimed"], -1)
+
+    def test_a_cheat_now_and_then_is_honest_else(self):
+        with tempfile.TemporaryDirectory() as folder:
+            path = pathlib.Path(folder)
+            (path / "scores").mkdir()
+            for name, token in zip(record.MIXED_OF, (5, 9)):
+                collect.save(path / "scores" / f"{name}.000.npz", [scores([token])[1] | {"prompt": 1000 + i} for i in range(330)])
+            made = [r for r in record.mixed(path, END) if r["label"] == "30% by 2 bits"]
+        self.assertEqual(len(made), 300)
+        cheats = sum(r["positions"][0]["token"] == 9 for r in made)
+        self.assertTrue(60 < cheats < 120, cheats)
+
+
+class Edits(unittest.TestCase):
+    def test_padding_is_a_fifth_more_and_ends(self):
+        written = edits.Written(list(range(10, 20)) + [END], 96)
+        self.assertEqual(edits.padded(written, [], 0, END), list(range(10, 20)) + [18, 19, END])
+        most = edits.padded(edits.Written(list(range(10, 106)), 96), [], 0, END)
+        self.assertLessEqual(len(most), 96)
+
+    def test_a_cache_answers_with_its_own(self):
+        answers = [edits.Written([5] * 9, 9), edits.Written([6, 7, END], 9), edits.Written([8] * 9, 9), edits.Written([9] * 4, 4)]
+        self.assertEqual(edits.edited("cached reply", answers, END), [[5] * 9, [8] * 9, [5] * 9, [8] * 4])
 
 
 class Sampling(unittest.TestCase):

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"vision/internal/checker"
+	"vision/internal/checker/evidence"
 	"vision/internal/outcome"
 	"vision/internal/proto"
 	"vision/internal/refmodel"
@@ -94,7 +95,9 @@ func (b *Builtin) Test(ctx context.Context, yield func(*Response) error) error {
 	for _, set := range settings {
 		for i := range b.Honest {
 			s := testedStacks[i%len(testedStacks)]
-			if err := b.one(ctx, runs(Honest, s.Variant), s.name, set, split*i, yield); err != nil {
+			c := runs(Honest, s.Variant)
+			c.again = i%8 == 0
+			if err := b.one(ctx, c, s.name, set, split*i, yield); err != nil {
 				return err
 			}
 		}
@@ -117,32 +120,63 @@ func (b *Builtin) one(ctx context.Context, c class, stack string, set setting, i
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	kind, _ := task.KindNamed(chatTask.Kind)
 	text := question(b.Seed, i)
-	req, err := kind.Parse(body(text, set.temperature, set.topP, b.Tokens), &chatTask)
-	if err != nil {
-		return err
-	}
 	ids, err := refmodel.Chat([]refmodel.Message{{Role: "user", Content: text}})
 	if err != nil {
 		return err
 	}
 	r := rand.New(rand.NewPCG(b.Seed^0xe7a1, uint64(i)))
 	seed := r.Uint64() >> 1
-	start := time.Now()
-	answer, err := c.answer(asked{ids, b.Tokens, set.temperature, set.topP, seed}, i, r)
+	a := asked{ids, b.Tokens, set.temperature, set.topP, seed, seed ^ 1}
+	out, err := b.measured(ctx, c, set, text, a, i, r)
 	if err != nil {
-		return fmt.Errorf("answer as %s: %w", c.label, err)
+		return err
+	}
+	if c.again && set.temperature > 0 && out.Guilt == "" {
+		a.seed = a.first
+		before, err := b.measured(ctx, c, set, text, a, i, r)
+		if err != nil {
+			return err
+		}
+		out.Earlier = earlier(before, out)
+	}
+	out.Label, out.Prompt, out.Stack, out.Hidden = c.label, fmt.Sprint(i), stack, !c.shown
+	return yield(out)
+}
+
+// measured is the checker's measure of what a class answers.
+func (b *Builtin) measured(ctx context.Context, c class, set setting, text string, a asked, i int, r *rand.Rand) (*Response, error) {
+	kind, _ := task.KindNamed(chatTask.Kind)
+	req, err := kind.Parse(body(text, set.temperature, set.topP, b.Tokens), &chatTask)
+	if err != nil {
+		return nil, err
+	}
+	start := time.Now()
+	answer, err := c.answer(a, i, r)
+	if err != nil {
+		return nil, fmt.Errorf("answer as %s: %w", c.label, err)
 	}
 	wrote := time.Since(start)
 	start = time.Now()
 	out, err := b.checker.Measure(ctx, proto.CheckRequest{Task: chatTask, Spec: proto.Spec{Engine: set.engine, TokenIDs: true},
-		Sample: outcome.Sample{ID: int64(i), Request: req.Payload(seed), Response: answer,
+		Sample: outcome.Sample{ID: int64(i), Request: req.Payload(a.seed), Response: answer,
 			Outcome: outcome.Outcome{Request: "req-eval", Task: chatTask.Name, Stream: true, Work: int64(b.Tokens)}}})
 	if err != nil {
-		return fmt.Errorf("measure %s: %w", c.label, err)
+		return nil, fmt.Errorf("measure %s: %w", c.label, err)
 	}
-	out.Label, out.Prompt, out.Stack, out.Hidden = c.label, fmt.Sprint(i), stack, !c.shown
 	out.CheckSeconds, out.WriteSeconds = time.Since(start).Seconds(), wrote.Seconds()
-	return yield(out)
+	return out, nil
+}
+
+// earlier compares a response with the one before it.
+func earlier(before, now *Response) *evidence.Earlier {
+	e := &evidence.Earlier{}
+	for i := range before.Positions {
+		p := &before.Positions[i]
+		if e.Same == i && i < len(now.Positions) && now.Positions[i].Token == p.Token {
+			e.Same++
+		}
+		e.Logprobs = append(e.Logprobs, p.Most)
+	}
+	return e
 }

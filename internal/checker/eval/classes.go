@@ -17,6 +17,8 @@ type class struct {
 	sampled bool
 	// shown says that the miner shows its log-probabilities.
 	shown bool
+	// again says that the miner was asked the same before, under another seed.
+	again bool
 	// answer is what the miner sends for the i-th request; r is for its own chances.
 	answer func(a asked, i int, r *rand.Rand) ([]byte, error)
 }
@@ -109,6 +111,10 @@ func classes() []class {
 		changes("top_p ignored", true, func(a *asked) { a.topP = 1 }),
 		changes("greedy for T", true, func(a *asked) { a.temperature = 0 }),
 		changes("wrong seed", true, func(a *asked) { a.seed++ }),
+		{label: "same answer to every seed", sampled: true, again: true, answer: func(a asked, _ int, _ *rand.Rand) ([]byte, error) {
+			a.seed = a.first
+			return a.by(refmodel.Full)
+		}},
 		tampers("truncated at 50%", func(t text, _ int) text { return t.cut(0.5) }),
 		tampers("truncated at 80%", func(t text, _ int) text { return t.cut(0.8) }),
 		tampers("padded by 20%", func(t text, most int) text { return t.padded(most) }),

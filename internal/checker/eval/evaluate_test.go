@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 
+	"vision/internal/checker/evidence"
 	"vision/internal/refmodel"
 )
 
@@ -154,5 +155,36 @@ func TestCheatsAnswer(t *testing.T) {
 	}
 	if p, q := question(1, 4), question(1, 5); p == q || !reflect.DeepEqual(p, question(1, 4)) {
 		t.Errorf("prompts %q and %q", p, q)
+	}
+}
+
+// A miner that keeps its answers writes them again under another seed; an honest
+// one writes others. Only how the two compare tells them apart where the sampler is not known.
+func TestAnswersUnderOtherSeedsAreCompared(t *testing.T) {
+	t.Parallel()
+	b := &Builtin{Tokens: 48, Seed: 4}
+	if err := b.Open(); err != nil {
+		t.Fatal(err)
+	}
+	all := classes()
+	keeps := all[slices.IndexFunc(all, func(c class) bool { return c.label == "same answer to every seed" })]
+	honest := runs(Honest, refmodel.Full)
+	honest.again = true
+	bounds := evidence.Bounds{Noise: b.Noise()}
+	for _, c := range []class{keeps, honest} {
+		for i := range 3 {
+			if err := b.one(t.Context(), c, "", settings[2], split*i, func(r *Response) error {
+				without := *r
+				without.Earlier = nil
+				e, alone := judge(r, &bounds).e, judge(&without, &bounds).e
+				whole := r.Earlier != nil && r.Earlier.Same == len(r.Positions) && len(r.Earlier.Logprobs) == len(r.Positions)
+				if c.label == Honest && (whole || e > alone) || c.label != Honest && !(whole && e > 500*alone) {
+					t.Errorf("%s: evidence %v, %v without what came earlier, %+v", c.label, e, alone, r.Earlier)
+				}
+				return nil
+			}); err != nil {
+				t.Fatal(err)
+			}
+		}
 	}
 }

@@ -1,26 +1,38 @@
 package eval
 
 import (
+	"fmt"
 	"math"
 
+	"vision/internal/checker"
 	"vision/internal/checker/evidence"
 )
 
-// Modes are how responses are judged; each is reported by itself.
-const (
-	modeGreedy     = "T = 0"
-	modeRedrawn    = "T > 0, sampler known"
-	modeLikelihood = "T > 0, sampler unknown"
-)
-
+// modeOf is how a response is judged; each mode is reported by itself.
 func modeOf(r *Response) string {
-	switch {
-	case r.Temperature == 0:
+	if r.Temperature == 0 {
 		return modeGreedy
-	case r.Redraw:
-		return modeRedrawn
 	}
-	return modeLikelihood
+	mode := fmt.Sprintf("T = %g", r.Temperature)
+	if r.TopP > 0 && r.TopP < 1 {
+		mode += fmt.Sprintf(", top_p = %g", r.TopP)
+	}
+	if r.Redraw {
+		return mode + ", sampler known"
+	}
+	return mode + ", sampler unknown"
+}
+
+const modeGreedy = "T = 0"
+
+// copied is test E's part of a response, if it came after another.
+func copied(r *Response, noise float64, tokens int) []evidence.Part {
+	if r.Earlier == nil {
+		return nil
+	}
+	n := min(tokens, len(r.Earlier.Logprobs))
+	same := min(n, r.Earlier.Same)
+	return []evidence.Part{checker.CopiedPart(r.Earlier.Logprobs[:n], same, noise/r.Temperature)}
 }
 
 // segment is how many tokens are weighed together where lengths in tokens are
@@ -42,7 +54,7 @@ type judged struct {
 }
 
 func judge(r *Response, b *evidence.Bounds) *judged {
-	j := &judged{e: b.Weigh(r).E, tokens: len(r.Positions), check: r.CheckSeconds, write: r.WriteSeconds, distance: math.NaN()}
+	j := &judged{e: b.Weigh(r, copied(r, b.Noise, len(r.Positions))...).E, tokens: len(r.Positions), check: r.CheckSeconds, write: r.WriteSeconds, distance: math.NaN()}
 	if r.Guilt != "" {
 		j.steps = []evidence.Result{b.Weigh(r)}
 		j.ranksFail = r.Guilt == "malformed"
@@ -54,9 +66,9 @@ func judge(r *Response, b *evidence.Bounds) *judged {
 		part := *r
 		part.Positions = r.Positions[from:min(len(r.Positions), from+segment)]
 		if from > 0 {
-			part.Replay = nil
+			part.Replay, part.Earlier = nil, nil
 		}
-		j.segments = append(j.segments, b.Weigh(&part))
+		j.segments = append(j.segments, b.Weigh(&part, copied(&part, b.Noise, segment)...))
 		j.sizes = append(j.sizes, len(part.Positions))
 	}
 	if len(r.Positions) == 0 {

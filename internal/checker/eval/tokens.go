@@ -24,9 +24,9 @@ func steps(r *Response, b *evidence.Bounds) (list []evidence.Result) {
 		part := *r
 		part.Positions = r.Positions[from:min(len(r.Positions), from+step)]
 		if from > 0 {
-			part.Replay = nil
+			part.Replay, part.Earlier = nil, nil
 		}
-		w := b.Weigh(&part)
+		w := b.Weigh(&part, copied(&part, b.Noise, step)...)
 		forgetDetails(&w)
 		list = append(list, w)
 	}

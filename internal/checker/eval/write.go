@@ -25,6 +25,7 @@ type asked struct {
 	temperature float64
 	topP        float64
 	seed        uint64
+	first       uint64 // the seed that the miner was first asked the same with
 }
 
 // write answers as a model does.

@@ -22,6 +22,11 @@ type Response struct {
 	Replay    *Replay    `json:"replay,omitempty"` // nil if the request was not replayed
 	Positions []Position `json:"positions,omitempty"`
 
+	// Earlier is how it compares with the same miner's answer to the same prompt
+	// under another seed, in an evaluation; nil if there was none. (The checker remembers
+	// answers itself, and weighs this as a part of its own.)
+	Earlier *Earlier `json:"earlier,omitempty"`
+
 	// Hidden says that no test may look at what the positions' Claimed hold: the
 	// miner kept it to itself, and only an evaluation knows.
 	Hidden bool `json:"hidden,omitempty"`
@@ -29,6 +34,12 @@ type Response struct {
 	// What it cost, seconds: to check, and to write it with the reference itself.
 	CheckSeconds float64 `json:"check_seconds,omitempty"`
 	WriteSeconds float64 `json:"write_seconds,omitempty"`
+}
+
+// Earlier is an answer that came before: what Copied wants to know of it.
+type Earlier struct {
+	Same     int       `json:"same"`     // of its first tokens, how many come again
+	Logprobs []float64 `json:"logprobs"` // the most of each of its tokens under the request's own distribution
 }
 
 // Replay is how the reference's own answer to the same request compares.
