@@ -34,10 +34,12 @@ func (p *putOff) take(d due) postponed {
 }
 
 // putOff lets a turn come again a little later, at a random moment and ever
-// more rarely. It says no when the time for asking is over, or too many wait.
+// more rarely. It says no when the time for asking is over, or too many wait. Either
+// way the turn is given back.
 func (b *book) putOff(t turn, now time.Time) bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
+	b.contenders[t.i].taken--
 	length := b.End.Sub(b.Start)
 	// Seconds at first, of an hour; about a minute in the end.
 	wait := min(length/1000<<min(t.Tries, 4), length/60)

@@ -31,6 +31,7 @@ type book struct {
 	index      map[outcome.Pair]int32
 	queue      queue
 	again      putOff
+	underWay   map[string]int32                   // contenders whose turns were asked and are not counted yet, by the request's id
 	refusals   map[int32][]refusal                // of probes, by contender
 	early      map[outcome.Pair][]outcome.Outcome // of pairs that are no contenders, or not yet
 	base       known                              // what was remembered when the period before had closed; nil until it has
@@ -50,6 +51,7 @@ type contender struct {
 	schedule score.Schedule
 	joined   int32          // times that it was asked what another was asked, at the other's turn
 	passed   int32          // number of the last turn of the schedule that has come
+	taken    int32          // turns, its own and as another's companion, that are taken and not counted yet
 	bursts   []period.Burst // what came of it at the period's beacons
 	counted
 }
@@ -57,7 +59,7 @@ type contender struct {
 func newBook(p period.Period, secret [32]byte, m score.Mechanism) *book {
 	return &book{
 		Period: p, secret: secret, mechanism: m, wake: make(chan struct{}, 1), kept: make(chan struct{}),
-		index: map[outcome.Pair]int32{}, early: map[outcome.Pair][]outcome.Outcome{}, load: map[string]*load{},
+		index: map[outcome.Pair]int32{}, early: map[outcome.Pair][]outcome.Outcome{}, load: map[string]*load{}, underWay: map[string]int32{},
 		again: putOff{turns: map[uint32]postponed{}, each: map[int32]int{}}, refusals: map[int32][]refusal{},
 	}
 }
@@ -169,8 +171,9 @@ type turn struct {
 
 // next gives the contender whose turn has come. If that is nobody, it says how
 // long until somebody's, which is never past the period's end; over means that nobody's will.
-// Turns that organic traffic has covered or that are past by more than late
-// are passed over.
+// Turns that other requests have covered or that are past by more than late are
+// passed over. A turn that is given is taken until its outcome is counted or it is
+// given back: it was, or will be, asked.
 func (b *book) next(now time.Time, late time.Duration) (t turn, wait time.Duration, ok, over bool) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -185,13 +188,13 @@ func (b *book) next(now time.Time, late time.Duration) (t turn, wait time.Durati
 			return turn{}, first.at - elapsed, false, false
 		}
 		c := &b.contenders[first.i]
-		covered := c.schedule.Covered(c.counts.Requests)
+		covered := c.schedule.Covered(c.asked())
 		t := turn{Contender: c.Contender, Number: c.Probes - c.schedule.Left(), i: first.i}
 		if first.again != 0 {
 			p := b.again.take(first)
 			t.Number, t.Tries = p.number, p.tries
 			// Others that were put off are still to come, and make up for themselves.
-			covered = c.counts.Requests >= int(c.passed)-b.again.each[first.i]
+			covered = c.asked() >= int(c.passed)-b.again.each[first.i]
 			b.queue.dropFirst()
 		} else {
 			c.passed = int32(t.Number)
@@ -207,10 +210,37 @@ func (b *book) next(now time.Time, late time.Duration) (t turn, wait time.Durati
 		case covered:
 			b.stats.Covered++
 		default:
+			c.taken++
 			return t, 0, true, false
 		}
 	}
 	return turn{}, 0, false, true
+}
+
+// asked is how many requests a contender has had of the period, as far as is known: what
+// was counted, whoever asked it, and turns that will be.
+func (c *contender) asked() int { return c.counts.Requests + int(c.taken) }
+
+// sends notes under which id a taken turn of a contender is asked.
+func (b *book) sends(id string, i int32) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.underWay[id] = i
+}
+
+// giveBack is for a taken turn that is not asked after all.
+func (b *book) giveBack(i int32) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.contenders[i].taken--
+}
+
+// answered ends a turn whose outcome is known. It is called with mu held.
+func (b *book) answered(id string) {
+	if i, ok := b.underWay[id]; ok {
+		delete(b.underWay, id)
+		b.contenders[i].taken--
+	}
 }
 
 // covers says whether an attempt counts in this period: it ended in it.
@@ -238,7 +268,11 @@ const mostEarly = 100_000
 // observe adds an outcome to what was seen of contender i. What a beacon asked
 // is seen apart. It is called with mu held.
 func (b *book) observe(i int32, o *outcome.Outcome) error {
-	if b.refused(i, o) || o.Source == outcome.Burst {
+	if b.refused(i, o) {
+		return nil // asked, if not counted yet
+	}
+	b.answered(o.Request)
+	if o.Source == outcome.Burst {
 		return nil
 	}
 	n := &b.contenders[i]

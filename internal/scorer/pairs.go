@@ -30,6 +30,7 @@ const coldest = 0.15
 
 // second is a probe's other half.
 type second struct {
+	i     int32 // the contender's number in the book
 	call  relay.Call
 	begun dispatch.Begun
 }
@@ -63,20 +64,25 @@ func (s *Scorer) paired(b *book, c period.Contender, first *relay.Call) (other s
 	if s.c.Sampling.Rate(c.Task, c.Miner) <= 0 || s.c.Sampling.Rate(first.Task.Name, first.Peer.Miner) <= 0 {
 		return other, false // checks are far behind
 	}
+	if other.i, ok = b.joins(c); !ok {
+		return other, false
+	}
 	select {
 	case s.free <- struct{}{}:
 	default:
+		b.parts(other.i)
 		return other, false
 	}
 	if s.c.Board != nil {
 		if other.begun, ok = s.c.Board.TryBegin(c.Task, c.Miner, true); !ok {
 			<-s.free
+			b.parts(other.i)
 			return other, false
 		}
 	}
 	other.call = s.callOf(outcome.Synthetic, first.Request, first.Task, first.Kind, relay.Peer{Miner: c.Miner, Addr: s.addrOf(c)})
 	other.call.Keep, first.Keep = true, true
-	b.joins(c)
+	b.note(func(st *Stats) { st.Paired++ })
 	return other, true
 }
 
@@ -107,18 +113,34 @@ func (b *book) others(t turn) (list []period.Contender) {
 // joinableAt is called with mu held.
 func (b *book) joinableAt(i int, t turn) bool {
 	c := &b.contenders[i]
-	return c.Task == t.Task && c.Miner != t.Miner && c.Probes > 0 && int(c.joined) < max(1, c.Probes/joinedPart)
+	return c.Task == t.Task && c.Miner != t.Miner && c.mayJoin()
 }
 
-// joins notes that a contender is asked what another is. Its outcome counts like any: it
-// stands for one of the probes planned for it.
-func (b *book) joins(c period.Contender) {
+// mayJoin says whether a contender may be asked what another is: not when it has been
+// asked all that is planned for it, which would make one more. It is called with mu held.
+func (c *contender) mayJoin() bool {
+	return c.asked() < c.Probes && int(c.joined) < max(1, c.Probes/joinedPart)
+}
+
+// joins notes that a contender is asked what another is, and gives its number. This stands
+// for one of the probes planned for it; not ok if by now there is none to stand for.
+func (b *book) joins(c period.Contender) (i int32, ok bool) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	b.stats.Paired++
-	if i, ok := b.index[outcome.Pair{Miner: c.Miner, Task: c.Task}]; ok {
-		b.contenders[i].joined++
+	if i, ok = b.index[outcome.Pair{Miner: c.Miner, Task: c.Task}]; !ok || !b.contenders[i].mayJoin() {
+		return 0, false
 	}
+	b.contenders[i].joined++
+	b.contenders[i].taken++
+	return i, true
+}
+
+// parts takes a joining back that came to nothing.
+func (b *book) parts(i int32) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.contenders[i].joined--
+	b.contenders[i].taken--
 }
 
 // partners are the miners whose answers were each other's lately. Its zero value knows of none.

@@ -2,8 +2,10 @@ package scorer
 
 import (
 	"bytes"
+	"fmt"
 	"math"
 	"math/rand/v2"
+	"slices"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -15,6 +17,8 @@ import (
 	"vision/internal/relay"
 	"vision/internal/score"
 	"vision/internal/task"
+
+	"pgregory.net/rapid"
 )
 
 // Now and then two contenders are asked the same at the same instant, under ids of
@@ -59,6 +63,81 @@ func TestPairsOfProbes(t *testing.T) {
 		}
 		if len(w.calls) > planned {
 			t.Errorf("%d requests were asked, %d planned", len(w.calls), planned)
+		}
+	})
+}
+
+// Whatever order turns, companions and answers come in, a contender is asked no more than
+// is planned for it: one that is another's companion is spared a turn of its own even
+// while the answer is awaited, and is nobody's when its turns are over.
+func TestCompanionsCostNobodyMore(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		list := make([]period.Contender, rapid.IntRange(2, 4).Draw(t, "contenders"))
+		for i := range list {
+			list[i] = entrant(8*i, rapid.IntRange(0, 12).Draw(t, "probes"))
+		}
+		b := bookOf(time.Hour, list...)
+		asked := make([]int, len(list))
+		type answer struct {
+			id string
+			i  int32
+		}
+		var awaited []answer
+		send := func(i int32) {
+			asked[i]++
+			id := fmt.Sprint("req-", i, "-", asked[i])
+			b.sends(id, i)
+			awaited = append(awaited, answer{id, i})
+		}
+		for now := dawn; ; {
+			next, wait, ok, over := b.next(now, time.Second)
+			if over {
+				break
+			}
+			if !ok {
+				now = now.Add(wait)
+				continue
+			}
+			switch rapid.IntRange(0, 5).Draw(t, "turn") {
+			case 0:
+				b.putOff(next, now)
+			case 1:
+				b.giveBack(next.i)
+			default:
+				for _, c := range b.others(next) {
+					if rapid.Bool().Draw(t, "joins") {
+						if i, ok := b.joins(c); ok && rapid.IntRange(0, 3).Draw(t, "parts") == 0 {
+							b.parts(i)
+						} else if ok {
+							send(i)
+						}
+					}
+				}
+				send(next.i)
+			}
+			for range rapid.IntRange(0, len(awaited)).Draw(t, "answers") {
+				k := rapid.IntRange(0, len(awaited)-1).Draw(t, "answer")
+				a := awaited[k]
+				awaited = slices.Delete(awaited, k, k+1)
+				o := outcome.Outcome{Request: a.id, Source: outcome.Synthetic, Miner: list[a.i].Miner, Task: list[a.i].Task, Work: 1, Start: now}
+				if err := b.count(&o); err != nil {
+					t.Fatal(err)
+				}
+			}
+		}
+		for i, n := range asked {
+			if n > list[i].Probes {
+				t.Errorf("contender %d was asked %d times, %d planned", i, n, list[i].Probes)
+			}
+			waiting := 0
+			for _, a := range awaited {
+				if int(a.i) == i {
+					waiting++
+				}
+			}
+			if c := &b.contenders[i]; int(c.taken) != waiting || c.asked() != n {
+				t.Errorf("contender %d: %d turns are taken, %d asked, of %d awaited and %d asked", i, c.taken, c.asked(), waiting, n)
+			}
 		}
 	})
 }

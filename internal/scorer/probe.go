@@ -39,6 +39,7 @@ func (s *Scorer) probe(ctx context.Context, b *book) {
 			select {
 			case s.free <- struct{}{}:
 			default: // our bound, not the miner's doing
+				b.giveBack(t.i)
 				b.note(func(st *Stats) { st.Skipped++ })
 				return
 			}
@@ -54,10 +55,12 @@ func (s *Scorer) probe(ctx context.Context, b *book) {
 func (s *Scorer) ask(ctx context.Context, b *book, t turn) {
 	tk, ok := s.c.Catalogue().Lookup(t.Task)
 	if !ok {
+		b.giveBack(t.i)
 		return // removed while the period ran
 	}
 	kind, ok := task.KindNamed(tk.Kind)
 	if !ok {
+		b.giveBack(t.i)
 		return
 	}
 	var begun dispatch.Begun
@@ -76,17 +79,18 @@ func (s *Scorer) ask(ctx context.Context, b *book, t turn) {
 		if other, ok := s.paired(b, c, &call); ok {
 			s.probes.Go(func() {
 				defer func() { <-s.free }()
-				s.send(ctx, b, other.call, other.begun)
+				s.send(ctx, b, other.i, other.call, other.begun)
 			})
 		}
 	} else {
 		call = s.made(outcome.Synthetic, seed, tk, kind, peer)
 	}
-	s.send(ctx, b, call, begun)
+	s.send(ctx, b, t.i, call, begun)
 }
 
-// send has a probe relayed and writes down what came of it.
-func (s *Scorer) send(ctx context.Context, b *book, call relay.Call, begun dispatch.Begun) {
+// send has a probe of contender i relayed and writes down what came of it.
+func (s *Scorer) send(ctx context.Context, b *book, i int32, call relay.Call, begun dispatch.Begun) {
+	b.sends(call.ID, i)
 	b.note(func(st *Stats) { st.Sent++ })
 	answer := s.relayed(ctx, call)
 	relay.Excuse(&answer, begun.Spent, call.Request)
