@@ -75,6 +75,7 @@ func (s *server) postRaw(ctx context.Context, path string, raw []byte, contentTy
 		return nil, err
 	}
 	req.Header.Set("Content-Type", contentType)
+	req.Header["Idempotency-Key"] = nil // not sent: asked anew if the server closes an idle connection meanwhile
 	if s.key != "" {
 		req.Header.Set("Authorization", "Bearer "+s.key)
 	}

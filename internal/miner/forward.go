@@ -37,6 +37,9 @@ func (m *Miner) forward(w http.ResponseWriter, r *http.Request, q request) (int6
 		return 0, err
 	}
 	out.Header.Set("Content-Type", contentType)
+	// Asked anew if the server closes an idle connection meanwhile, as llama-server
+	// soon does. The header itself is not sent.
+	out.Header["Idempotency-Key"] = nil
 	if q.offer.key != "" {
 		out.Header.Set("Authorization", "Bearer "+q.offer.key)
 	}

@@ -472,6 +472,35 @@ func TestRefusalsNameTheirLimit(t *testing.T) {
 	}
 }
 
+// Servers close connections that were idle, llama-server after seconds: a request
+// that goes out just then is no failure of the miner's.
+func TestModelServerClosesAnIdleConnection(t *testing.T) {
+	seen, closed := map[string]bool{}, false
+	r := newRig(t, func(w http.ResponseWriter, r *http.Request) {
+		if seen[r.RemoteAddr] && !closed {
+			closed = true
+			conn, _, err := http.NewResponseController(w).Hijack()
+			if err == nil {
+				err = conn.Close()
+			}
+			if err != nil {
+				t.Error(err)
+			}
+			return
+		}
+		seen[r.RemoteAddr] = true
+		_, _ = w.Write([]byte(`{"choices":[{"index":0,"message":{"role":"assistant","content":"hi"},"token_ids":[5],"finish_reason":"stop"}]}`))
+	}, nil)
+	for i := range 3 {
+		if w := r.ask(alice, chatPath, fmt.Sprintf(chatBody, false)); w.Code != 200 {
+			t.Errorf("request %d: %d %s", i, w.Code, w.Body)
+		}
+	}
+	if !closed {
+		t.Error("no connection was used twice")
+	}
+}
+
 func TestModelServersFailures(t *testing.T) {
 	for name, c := range map[string]struct {
 		answer http.HandlerFunc

@@ -181,7 +181,8 @@ def compare(folder: pathlib.Path, names: list[str], tokens: int) -> None:
     for model in OTHERS:
         engine = Engine(str(folder / "models" / f"{model}.gguf"), REFERENCE)
         for name, path in wanted:
-            c = CLASSES[name]
+            c = CLASSES[name]  # more of it may have been collected than it says
+            c = dataclasses.replace(c, count=max(c.count, SHARD * (1 + int(path.stem.rpartition(".")[2]))))
             asked = {job.key: job for job in jobs(name, c, prompts(folder, engine, c.calibrates), tokens, engine.end)}
             answers = json.loads((folder / "answers" / path.with_suffix(".json").name).read_text())
             with np.load(path) as file:

@@ -1,12 +1,12 @@
 """Turn scores into a recording for `vision checker eval --recorded`.
 
-    record.py FOLDER [CLASS...] > recording.jsonl
+    record.py FOLDER [--alone] [CLASS...] > recording.jsonl
 
 FOLDER is collect.py's. A line is one answer: an evidence.Response in JSON (see
 internal/checker/evidence/response.go); answers that follow from others are made
 here: those cut short, those of a miner that is a cheat now and then, and those
 with log-probabilities told that are another's. What a model gave its own tokens is
-recorded for the old rule, and hidden from our tests unless the miner tells it.
+recorded for the old rule, and hidden from our tests unless the miner tells it. With --alone no model is asked beside the claim.
 
 Calibration sees the stacks that calibrate and, so that it knows how cheats
 differ, some models on prompts of their own; the test sees everything else.
@@ -181,7 +181,11 @@ def recording(folder: pathlib.Path, names: list[str], end: int = 2):
 
 def main() -> None:
     folder, *names = sys.argv[1:]
+    alone = "--alone" in names
+    names = [n for n in names if n != "--alone"]
     for r in recording(pathlib.Path(folder), names or list(CLASSES)):
+        for p in r["positions"] if alone else []:
+            p.pop("others", None)
         json.dump(r, sys.stdout, separators=(",", ":"))
         print()
 

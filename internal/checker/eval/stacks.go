@@ -132,6 +132,7 @@ func (s *Stack) ask(ctx context.Context, client *http.Client, kind task.Kind, t 
 		return nil, spec, err
 	}
 	req.Header.Set("Content-Type", contentType)
+	req.Header["Idempotency-Key"] = nil // not sent: asked anew if the server closes an idle connection meanwhile
 	if s.Key != "" {
 		req.Header.Set("Authorization", "Bearer "+s.Key)
 	}
