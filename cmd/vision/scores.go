@@ -213,6 +213,10 @@ func printJudgement(out io.Writer, j *scorer.Judgement) {
 	if j.RecordNeeds > 0 {
 		fmt.Fprintf(out, "  clean record: %d of the %d responses that it takes\n", j.Record, j.RecordNeeds)
 	}
+	if a := j.Accused; a != nil {
+		fmt.Fprintf(out, "  validator %s showed an answer of it that is wanting here too (E %.3g by %s, %s): its next %d answers or so are all checked; else that counts for nothing\n",
+			a.Validator, a.E, a.Test, a.At.Local().Format(time.DateTime), a.Checks)
+	}
 	const most = 20
 	for i, e := range j.Evidence {
 		if i == 0 {

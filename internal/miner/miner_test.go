@@ -36,7 +36,7 @@ type fixed struct{ c *task.Catalogue }
 
 func (f fixed) Catalogue() *task.Catalogue { return f.c }
 
-func catalogue(t *testing.T) *task.Catalogue {
+func catalogue(t testing.TB) *task.Catalogue {
 	t.Helper()
 	base := task.Task{
 		Weight: 1, Capacity: 1_000_000, Typical: 10,
@@ -75,7 +75,7 @@ type rig struct {
 	log    bytes.Buffer
 }
 
-func newRig(t *testing.T, server http.HandlerFunc, change func(*Config)) *rig {
+func newRig(t testing.TB, server http.HandlerFunc, change func(*Config)) *rig {
 	t.Helper()
 	upstream := httptest.NewServer(server)
 	t.Cleanup(upstream.Close)

@@ -31,6 +31,9 @@ type ReportConfig struct {
 	// Peers are validators whose reports are fetched once a period, to see
 	// whether they score by the same rules.
 	Peers []ReportPeer `yaml:"peers"`
+	// Receipts says whether other validators may fetch the answers to this one's own
+	// requests that speak against miners, and whether this one looks into what Peers show.
+	Receipts bool `yaml:"receipts"`
 }
 
 // ReportPeer is another validator.
@@ -144,7 +147,11 @@ func fail(w http.ResponseWriter, err error) {
 func (v *Validator) addReports() {
 	if v.config.Reports.Listen != "" {
 		everybody := func(hotkey.ID) error { return nil }
-		v.reports = v.serveTLS("reports", v.config.Reports.Listen, reportPages{last: v.explainer}, everybody)
+		var pages http.Handler = reportPages{last: v.explainer}
+		if v.config.Reports.Receipts {
+			pages = &receiptPages{v: v, next: pages}
+		}
+		v.reports = v.serveTLS("reports", v.config.Reports.Listen, pages, everybody)
 	}
 	if len(v.config.Reports.Peers) > 0 {
 		v.group.Add(daemon.Component{Name: "other validators' reports", Serve: v.followReports})

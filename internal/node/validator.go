@@ -294,6 +294,9 @@ func (v *Validator) addScorer(ctx context.Context, judges *panel) error {
 	watchChecks(v.ops.Registry, s)
 	v.group.Add(daemon.Component{Name: "pruning", Serve: v.prune})
 	v.group.Add(daemon.Component{Name: "scorer", Serve: s.Run})
+	if v.config.Reports.Receipts && len(v.config.Reports.Peers) > 0 {
+		v.group.Add(daemon.Component{Name: "other validators' receipts", Serve: func(ctx context.Context) error { return v.followReceipts(ctx, s) }})
+	}
 	return nil
 }
 

@@ -180,6 +180,7 @@ func ValidatorDefaults() ValidatorConfig {
 		Roles:   []string{Gateway, Scorer, Checks},
 
 		Mechanism: MechanismConfig{Name: "vision7"},
+		Reports:   ReportConfig{Receipts: true},
 		Beacons:   BeaconConfig{Sources: []string{"drand", "ledger"}, Drand: randomness.QuicknetURLs()},
 		Gateway: GatewayConfig{Listen: "127.0.0.1:8080", Tries: 3, Retries: 0.2, Affinity: true, Requests: 16384, Body: 8 << 20,
 			Responses: ResponsesConfig{Memory: 64 << 20, Keep: time.Hour},

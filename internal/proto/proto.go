@@ -7,6 +7,7 @@
 //	validator ──GET  /v1/capacity──────────► miner    Capacities
 //	validator ──POST a task kind's own path─► miner    OpenAI-shaped bodies
 //	validator ──POST /v1/check──────────────► checker  CheckRequest, CheckResponse
+//	validator ──GET  /v1/vision/receipts────► validator, see package receipt
 package proto
 
 import (
@@ -22,6 +23,7 @@ const (
 	CapacityPath = "/v1/capacity"
 	CheckPath    = "/v1/check"
 	ReportPath   = "/v1/vision/report"
+	ReceiptsPath = "/v1/vision/receipts"
 
 	MaxCapacity = 256 << 10 // a miner's capacities
 	MaxRequest  = 8 << 20   // a request to a miner
@@ -31,6 +33,7 @@ const (
 	MaxCheck    = 64 << 20  // a check request
 	MaxReport   = 32 << 20  // a validator's report
 	MaxReceipt  = 64 << 20  // a receipt
+	MaxReceipts = 32 << 20  // a page of them
 	MaxTasks    = 1024      // tasks that one miner may declare
 )
 

@@ -64,6 +64,7 @@ type Known struct {
 	Checks   int                // within the window that the caller counts
 	Standing judgement.Standing //
 	Weak     bool               // what the miner declares of its server rules out the strongest test
+	Accused  bool               // another validator showed an answer of its that this one found wanting too: all is kept, for as long as the caller says so
 	Alike    bool               // an answer of its was another miner's word for word lately: checked as a watched one's, which costs an honest miner nothing
 }
 
@@ -84,6 +85,9 @@ func (c Config) Rate(k Known) float64 {
 	}
 	if k.Weak {
 		rate = max(rate, c.Weak)
+	}
+	if k.Accused {
+		rate = 1
 	}
 	if k.Alike {
 		rate = max(rate, c.Watched)

@@ -30,7 +30,7 @@ func TestRateFavoursLittleEvidenceAndSuspicion(t *testing.T) {
 		if err := c.Validate(); err != nil {
 			t.Fatal(err)
 		}
-		k := Known{Checks: rapid.IntRange(0, 1000).Draw(t, "checks"), Weak: rapid.Bool().Draw(t, "weak"), Alike: rapid.Bool().Draw(t, "alike"),
+		k := Known{Checks: rapid.IntRange(0, 1000).Draw(t, "checks"), Weak: rapid.Bool().Draw(t, "weak"), Alike: rapid.Bool().Draw(t, "alike"), Accused: rapid.Bool().Draw(t, "accused"),
 			Standing: rapid.SampledFrom([]judgement.Standing{judgement.Trusted, judgement.Watched, judgement.Convicted}).Draw(t, "standing")}
 		rate := c.Rate(k)
 		if !(rate >= c.Min && rate <= 1) {
@@ -38,7 +38,7 @@ func TestRateFavoursLittleEvidenceAndSuspicion(t *testing.T) {
 		}
 		more, clear := k, k
 		more.Checks++
-		clear.Standing, clear.Weak, clear.Alike = judgement.Trusted, false, false
+		clear.Standing, clear.Weak, clear.Alike, clear.Accused = judgement.Trusted, false, false, false
 		if c.Rate(more) > rate || c.Rate(clear) > rate {
 			t.Fatalf("%v for %+v, but %v after one more check and %v without suspicion", rate, k, c.Rate(more), c.Rate(clear))
 		}
@@ -61,6 +61,7 @@ func TestRateFavoursLittleEvidenceAndSuspicion(t *testing.T) {
 		"watched":              {c.Rate(Known{Checks: 50, Standing: judgement.Watched}), 0.25},
 		"convicted":            {c.Rate(Known{Checks: 50, Standing: judgement.Convicted}), 0.05},
 		"alike":                {c.Rate(Known{Checks: 50, Alike: true}), 0.25},
+		"accused":              {c.Rate(Known{Checks: 50, Accused: true}), 1},
 		"weak declaration":     {c.Rate(Known{Checks: 50, Weak: true}), 0.1},
 		"nothing waits":        {c.Behind(0), 1},
 		"as many as the bound": {c.Behind(4000), 0},

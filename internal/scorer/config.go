@@ -41,6 +41,7 @@ type Store interface {
 	SaveBeacon(ctx context.Context, b period.Beacon) (period.Beacon, error)
 	SaveBursts(ctx context.Context, bursts []period.Burst) error
 	SaveReport(ctx context.Context, r period.Report) error
+	SaveAccusation(ctx context.Context, a outcome.Accusation) error
 	StartPeriod(ctx context.Context, p period.Period, contenders []period.Contender) (period.Period, error)
 	JoinPeriod(ctx context.Context, id int64, contenders []period.Contender) error
 	FinishPeriod(ctx context.Context, id int64, c period.Closing) error

@@ -27,6 +27,7 @@ type Evidence interface {
 	Checks(ctx context.Context, miner hotkey.ID, task string, limit int) ([]outcome.Check, error)
 	Judgements(ctx context.Context) ([]outcome.Judgement, error)
 	Copies(ctx context.Context, miner hotkey.ID, limit int) ([]outcome.Copied, error)
+	Accusations(ctx context.Context, since time.Time) ([]outcome.Accusation, error)
 	Evidence(ctx context.Context, miner hotkey.ID, task string, limit int) ([]outcome.Evidence, error)
 	LastWeights(ctx context.Context) (period.Weights, error)
 	SeqBefore(ctx context.Context, t time.Time) (int64, error)

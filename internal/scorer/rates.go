@@ -15,6 +15,7 @@ type RateSource interface {
 	CheckCounts(ctx context.Context, since time.Time) (map[outcome.Pair]int, error)
 	Judgements(ctx context.Context) ([]outcome.Judgement, error)
 	Copies(ctx context.Context, miner hotkey.ID, limit int) ([]outcome.Copied, error)
+	Accusations(ctx context.Context, since time.Time) ([]outcome.Accusation, error)
 	Pending(ctx context.Context) (int, error)
 }
 
@@ -29,7 +30,7 @@ func RefreshRates(ctx context.Context, st RateSource, table *sampling.Table, c s
 	if err != nil {
 		return err
 	}
-	return refresh(ctx, st, table, c, since, list, copies)
+	return refresh(ctx, st, table, c, since, list, copies, time.Now())
 }
 
 // mostLately is how many of the newest copies are looked at.
@@ -49,7 +50,7 @@ func lately(ctx context.Context, st RateSource, since time.Time) ([]outcome.Copi
 	return list, nil
 }
 
-func refresh(ctx context.Context, st RateSource, table *sampling.Table, c sampling.Config, since time.Time, list []outcome.Judgement, copies []outcome.Copied) error {
+func refresh(ctx context.Context, st RateSource, table *sampling.Table, c sampling.Config, since time.Time, list []outcome.Judgement, copies []outcome.Copied, now time.Time) error {
 	counts, err := st.CheckCounts(ctx, since)
 	if err != nil {
 		return fmt.Errorf("count checks: %w", err)
@@ -71,6 +72,15 @@ func refresh(ctx context.Context, st RateSource, table *sampling.Table, c sampli
 			k.Alike = true
 			known[pair] = k
 		}
+	}
+	open, err := accused(ctx, st, list, now)
+	if err != nil {
+		return err
+	}
+	for pair := range open {
+		k := known[pair]
+		k.Accused = true
+		known[pair] = k
 	}
 	table.Set(known, c)
 	return nil
@@ -109,7 +119,7 @@ func (s *Scorer) tune(ctx context.Context) error {
 		}
 		if err == nil {
 			s.partners.set(copies)
-			err = refresh(ctx, s.c.Store, s.c.Sampling, s.c.Rates, since, list, copies)
+			err = refresh(ctx, s.c.Store, s.c.Sampling, s.c.Rates, since, list, copies, s.c.Now())
 		}
 		if err != nil && ctx.Err() == nil {
 			s.log.Warn("sampling rates stay as they are", "err", err)

@@ -244,7 +244,7 @@ func Compose(ctx context.Context, st Evidence, c *task.Catalogue, opts ReportOpt
 		rep.Tasks = append(rep.Tasks, of)
 	}
 	rep.Miners = minersOf(out, g, now, opts.Miner)
-	if err := withJudgements(ctx, st, rep.Miners, opts.Rules); err != nil {
+	if err := withJudgements(ctx, st, rep.Miners, opts.Rules, opts.Now); err != nil {
 		return rep, err
 	}
 	if opts.Miner.IsZero() {

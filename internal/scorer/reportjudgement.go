@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"time"
 
+	"vision/internal/hotkey"
 	"vision/internal/judgement"
 	"vision/internal/outcome"
 )
@@ -22,6 +23,7 @@ type Judgement struct {
 	Convictions int                `json:"convictions"`  // ever
 	Record      int64              `json:"clean_record"` // responses of a clean record since the last conviction
 	RecordNeeds int64              `json:"clean_record_needs,omitempty"`
+	Accused     *AccusedReport     `json:"accused,omitempty"`  // what is looked into because another validator showed an answer
 	Evidence    []EvidenceReport   `json:"evidence,omitempty"` // only in a report on one miner
 }
 
@@ -40,11 +42,21 @@ type EvidenceReport struct {
 	Again   string    `json:"again,omitempty"`
 }
 
+// AccusedReport is an answer that another validator showed, and that this one found
+// wanting too. It counts for nothing but that all that the miner answers is checked for now.
+type AccusedReport struct {
+	Validator hotkey.ID `json:"validator"`
+	At        time.Time `json:"at"`
+	E         float64   `json:"e"` // as this validator judged it
+	Test      string    `json:"test"`
+	Checks    int64     `json:"checks"` // own ones that are still to come
+}
+
 // mostEvidence is how much evidence is looked at for a miner on a task.
 const mostEvidence = 100
 
 // withJudgements adds what is known of the miners.
-func withJudgements(ctx context.Context, st Evidence, miners []MinerReport, rules judgement.Rules) error {
+func withJudgements(ctx context.Context, st Evidence, miners []MinerReport, rules judgement.Rules, now time.Time) error {
 	list, err := st.Judgements(ctx)
 	if err != nil {
 		return fmt.Errorf("read what is known of miners: %w", err)
@@ -52,6 +64,10 @@ func withJudgements(ctx context.Context, st Evidence, miners []MinerReport, rule
 	known := map[outcome.Pair]outcome.Judgement{}
 	for _, j := range list {
 		known[outcome.Pair{Miner: j.Miner, Task: j.Task}] = j
+	}
+	open, err := accused(ctx, st, list, now)
+	if err != nil {
+		return err
 	}
 	for _, m := range miners {
 		for i := range m.Tasks {
@@ -65,6 +81,9 @@ func withJudgements(ctx context.Context, st Evidence, miners []MinerReport, rule
 			}
 			if j.State.Standing == judgement.Convicted || j.State.Probation {
 				r.RecordNeeds = rules.Record(j.State.Convictions)
+			}
+			if a, ok := open[outcome.Pair{Miner: m.Hotkey, Task: m.Tasks[i].Task}]; ok {
+				r.Accused = &AccusedReport{a.Validator, a.At, a.E, a.Test, a.Checked + outcome.AccusedChecks - j.State.Checked}
 			}
 			m.Tasks[i].Judgement = r
 		}

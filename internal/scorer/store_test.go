@@ -44,6 +44,7 @@ type memory struct {
 	judgements map[outcome.Pair]judgement.State
 	evidence   []outcome.Evidence
 	copies     []outcome.Copied
+	accusals   []outcome.Accusation
 
 	fail func(method string) (before, after error)
 }
@@ -171,6 +172,31 @@ func (m *memory) Copies(_ context.Context, miner hotkey.ID, limit int) (list []o
 		for _, c := range slices.Backward(m.copies) {
 			if (miner.IsZero() || c.Miner == miner || c.Other == miner) && len(list) < limit {
 				list = append(list, c)
+			}
+		}
+		return nil
+	})
+	return list, err
+}
+
+func (m *memory) SaveAccusation(_ context.Context, a outcome.Accusation) error {
+	return m.do("SaveAccusation", func() error {
+		for i := range m.accusals {
+			if m.accusals[i].Answer == a.Answer {
+				return nil
+			}
+		}
+		a.Checked = m.judgements[outcome.Pair{Miner: a.Miner, Task: a.Task}].Checked
+		m.accusals = append(m.accusals, a)
+		return nil
+	})
+}
+
+func (m *memory) Accusations(_ context.Context, since time.Time) (list []outcome.Accusation, err error) {
+	err = m.do("Accusations", func() error {
+		for _, a := range slices.Backward(m.accusals) {
+			if !a.At.Before(since) {
+				list = append(list, a)
 			}
 		}
 		return nil

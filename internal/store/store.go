@@ -66,6 +66,8 @@ const (
 	MaxEvidenceBytes = 256 << 20
 	// MaxCopies is how many answers are kept at most, the newest, that were the same as another miner's.
 	MaxCopies = 10_000
+	// MaxAccusations is how many answers that other validators showed are kept at most, the newest.
+	MaxAccusations = 10_000
 )
 
 // Numbered is an outcome with its place in the order of writing.
@@ -111,6 +113,11 @@ type Store interface {
 	// Copies lists the newest answers of which a check said that another miner wrote the
 	// same, in which the miner (zero: any) is one of both, newest first. MaxCopies are kept at most.
 	Copies(ctx context.Context, miner hotkey.ID, limit int) ([]outcome.Copied, error)
+	// SaveAccusation writes what this validator found of an answer that another showed, and how
+	// many of the pair's answers it has checked. One of an answer that is there stays as it is.
+	SaveAccusation(ctx context.Context, a outcome.Accusation) error
+	// Accusations lists those since t, newest first. MaxAccusations are kept at most.
+	Accusations(ctx context.Context, since time.Time) ([]outcome.Accusation, error)
 	// DropSample drops a claimed sample that no checker can ever judge; ErrNotFound
 	// if it is gone.
 	DropSample(ctx context.Context, id int64) error
@@ -189,7 +196,7 @@ type Store interface {
 	// first time: seeds and draws must survive restarts.
 	Secret(ctx context.Context, name string) ([32]byte, error)
 
-	// Prune drops outcomes, with their features, checks, copies and periods, with
+	// Prune drops outcomes, with their features, checks, copies, accusations and periods, with
 	// their weights, that ended before t, claims that expired before t,
 	// evidence of before t that convicted nobody, and judgements without a check since t
 	// of miners that were never convicted.

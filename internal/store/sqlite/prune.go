@@ -33,6 +33,7 @@ func (s *Store) Prune(ctx context.Context, t time.Time) error {
 	}
 	err = s.writer.tx(ctx, "prune evidence and judgements", func(ctx context.Context, conn *sql.Conn) error {
 		for _, statement := range []string{
+			`DELETE FROM accusations WHERE at < ?`,
 			`DELETE FROM evidence WHERE proves = 0 AND at < ?`,
 			`DELETE FROM judgements WHERE convicts = 0 AND at < ?`,
 		} {

@@ -129,6 +129,14 @@ func (f *Failing) Copies(ctx context.Context, miner hotkey.ID, limit int) ([]out
 	return call(f, "Copies", func() ([]outcome.Copied, error) { return f.next.Copies(ctx, miner, limit) })
 }
 
+func (f *Failing) SaveAccusation(ctx context.Context, a outcome.Accusation) error {
+	return do(f, "SaveAccusation", func() error { return f.next.SaveAccusation(ctx, a) })
+}
+
+func (f *Failing) Accusations(ctx context.Context, since time.Time) ([]outcome.Accusation, error) {
+	return call(f, "Accusations", func() ([]outcome.Accusation, error) { return f.next.Accusations(ctx, since) })
+}
+
 func (f *Failing) DropSample(ctx context.Context, id int64) error {
 	return do(f, "DropSample", func() error { return f.next.DropSample(ctx, id) })
 }

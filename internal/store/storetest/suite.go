@@ -45,6 +45,7 @@ func Run(t *testing.T, create func(t *testing.T) Database) {
 		"WatchedFirst":      testWatchedFirst,
 		"Evidence":          testEvidence,
 		"Copies":            testCopies,
+		"Accusations":       testAccusations,
 		"Periods":           testPeriods,
 		"JoinPeriod":        testJoinPeriod,
 		"FinishPeriodOnce":  testFinishPeriodOnce,

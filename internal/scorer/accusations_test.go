@@ -1,0 +1,273 @@
+package scorer
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/json"
+	"fmt"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"vision/internal/fault"
+	"vision/internal/hotkey"
+	"vision/internal/judgement"
+	"vision/internal/outcome"
+	"vision/internal/proto"
+	"vision/internal/receipt"
+	"vision/internal/sampling"
+)
+
+// evenly is a world whose draws are all a half.
+type evenly struct{ *world }
+
+func (evenly) Draw(string) float64 { return 0.5 }
+
+// shown is a receipt of a validator's: what a miner answered to it.
+func shown(t testing.TB, by, miner *hotkey.Key, id, answer string, change ...func(*receipt.Receipt)) receipt.Receipt {
+	t.Helper()
+	r := receipt.Receipt{
+		Network: "test/0", Validator: by.ID(), Miner: miner.ID(), Task: chat,
+		Proof:   proto.Proof{Path: "/v1/chat/completions", ID: id, Expires: time.Now().Add(proto.SignatureLife).Truncate(time.Millisecond), Public: true},
+		Request: []byte(`{"model":"chat","messages":[{"role":"user","content":"hi"}],"max_tokens":5,"stream":false}`), Response: []byte(answer),
+		Verdict: receipt.Verdict{At: time.Now(), E: 1e6},
+	}
+	for _, f := range change {
+		f(&r)
+	}
+	asked := proto.Signed{Network: r.Network, Validator: r.Validator, Miner: r.Miner, Path: r.Proof.Path, ID: r.Proof.ID, Body: sha256.Sum256(r.Request), Expires: r.Proof.Expires}
+	at := r.Proof.Expires.Add(-proto.SignatureLife)
+	s := proto.SignedAnswer{Request: sha256.Sum256(asked.AppendMessage(nil)), Since: at, At: at, Body: sha256.Sum256(r.Response)}
+	r.Proof.Answer = s.Value(miner.Sign)
+	return r
+}
+
+// accusing is a world in which nothing is checked of a pair that has been, and in which a
+// miner called cheat turns when turned is set.
+func accusing(t testing.TB, miners ...string) (w *world, turned *atomic.Bool, rare func(*Config)) {
+	w = newWorld(t, 10*time.Minute, miners...)
+	turned = new(atomic.Bool)
+	w.judge = func(r proto.CheckRequest) (proto.CheckResponse, error) {
+		v := proto.CheckResponse{Quality: 1, Work: r.Sample.Outcome.Work, Test: "t", E: 0.5, Reference: "own"}
+		if string(r.Sample.Response) == "unlucky" || turned.Load() && r.Sample.Outcome.Miner == key("cheat").ID() {
+			v.Quality, v.E = 0, 25
+		}
+		if string(r.Sample.Response) == "unjudged" {
+			return v, fault.New(fault.Unavailable, "down", "down")
+		}
+		return v, nil
+	}
+	return w, turned, func(c *Config) {
+		c.Relay, c.Rates = evenly{w}, sampling.Config{Min: 0.01, Enough: 1, Watched: 0.25, Weak: 0.1, Backlog: 200, Most: 4000}
+	}
+}
+
+// take hands receipts over, and says how many were judged.
+func (w *world) take(peer *hotkey.Key, list ...receipt.Receipt) int {
+	w.t.Helper()
+	n, err := w.s.TakeReceipts(w.t.Context(), peer.ID(), list)
+	if err != nil {
+		w.t.Error(err)
+	}
+	return n
+}
+
+func (w *world) state(name string) judgement.State {
+	w.store.mu.Lock()
+	defer w.store.mu.Unlock()
+	return w.store.judgements[outcome.Pair{Miner: key(name).ID(), Task: chat}]
+}
+
+// What an honest peer shows of a cheat has the validator look, and so convict it by its own
+// checks, which it would not have made for long.
+func TestAccusationsDirectChecks(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w, turned, rare := accusing(t, "cheat")
+		peer := key("peer")
+		w.start(rare)
+		defer w.stop()
+		w.until(20 * time.Minute)
+		turned.Store(true)
+		before := w.state("cheat")
+		w.until(50 * time.Minute)
+		if now := w.state("cheat"); now != before || before.Checked == 0 {
+			t.Fatalf("without receipts it was %+v and is %+v: the test shows nothing", before, now)
+		}
+		if n := w.take(peer, shown(t, peer, key("cheat"), "req-1", "answer")); n != 1 {
+			t.Errorf("%d receipts judged, want 1", n)
+		}
+		if now := w.state("cheat"); now != before {
+			t.Errorf("a receipt alone changed what is known of the miner: %+v, then %+v", before, now)
+		}
+		w.until(80 * time.Minute)
+		if after := w.state("cheat"); after.Standing != judgement.Convicted || after.Rise != before.Checked+1 {
+			t.Errorf("the cheat is %v after %d checks, of which the first %d were good: %+v", after.Standing, after.Checked, before.Checked, after)
+		}
+	})
+}
+
+// What a lying peer shows of an honest miner, the worst of very many answers, has the
+// validator look as well, and find nothing: after that it is as before, also after a restart in between.
+func TestALyingPeerHasNoEffect(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w, _, rare := accusing(t, "honest")
+		liar := key("liar")
+		w.start(rare)
+		w.until(20 * time.Minute)
+		before := w.state("honest")
+		if n := w.take(liar, shown(t, liar, key("honest"), "req-2", "unlucky")); n != 1 {
+			t.Errorf("%d receipts judged, want 1", n)
+		}
+		w.stop()
+		w.start(rare)
+		defer w.stop()
+		w.until(70 * time.Minute)
+		after := w.state("honest")
+		if after.Standing != judgement.Trusted || after.Suspicious != 0 || after.Wealth() > 1 {
+			t.Errorf("the honest miner is %v, wealth %v", after.Standing, after.Wealth())
+		}
+		if after.Checked < before.Checked+outcome.AccusedChecks {
+			t.Errorf("%d of its answers were checked after it was accused, want %d", after.Checked-before.Checked, outcome.AccusedChecks)
+		}
+		if n := w.take(liar, shown(t, liar, key("honest"), "req-3", "unlucky")); n != 0 {
+			t.Error("the liar has it looked into again at once")
+		}
+		w.until(95 * time.Minute)
+		if now := w.state("honest"); now.Checked != after.Checked {
+			t.Errorf("%d more answers were checked after enough was looked into", now.Checked-after.Checked)
+		}
+	})
+}
+
+// Whatever is wrong with a receipt, it is not so much as judged; and nobody has the
+// validator judge without end.
+func TestWhatIsWrongIsNotTaken(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w, _, rare := accusing(t, "honest", "cheat")
+		peer, honest := key("peer"), key("honest")
+		w.start(rare)
+		defer w.stop()
+		w.until(20 * time.Minute)
+		for what, change := range map[string]func(*receipt.Receipt){
+			"of another network":    func(r *receipt.Receipt) { r.Network = "test/2" },
+			"of another validator":  func(r *receipt.Receipt) { r.Validator = key("somebody").ID() },
+			"of a customer's":       func(r *receipt.Receipt) { r.Proof.Public = false },
+			"of an unknown task":    func(r *receipt.Receipt) { r.Task = "nothing" },
+			"of another path":       func(r *receipt.Receipt) { r.Proof.Path = "/v1/embeddings" },
+			"of no request":         func(r *receipt.Receipt) { r.Request = []byte("{") },
+			"old":                   func(r *receipt.Receipt) { r.Proof.Expires = r.Proof.Expires.Add(-25 * time.Hour) },
+			"of the future":         func(r *receipt.Receipt) { r.Proof.Expires = r.Proof.Expires.Add(time.Hour) },
+			"too large":             func(r *receipt.Receipt) { r.Response = make([]byte, mostReceipt+1) },
+			"that cannot be judged": func(r *receipt.Receipt) { r.Response = []byte("unjudged") },
+		} {
+			if n := w.take(peer, shown(t, peer, honest, "req-1", "unlucky", change)); n != 0 {
+				t.Errorf("one %s was judged", what)
+			}
+		}
+		stranger := shown(t, peer, key("stranger"), "req-1", "unlucky")
+		altered := shown(t, peer, honest, "req-1", "unlucky")
+		altered.Response = []byte("unluckier")
+		forged := shown(t, peer, key("cheat"), "req-1", "unlucky")
+		forged.Miner = honest.ID()
+		if n := w.take(peer, stranger, altered, forged); n != 0 {
+			t.Errorf("%d of what is no answer of a miner's were judged", n)
+		}
+		if n := w.take(w.self, shown(t, w.self, honest, "req-1", "unlucky")); n != 0 {
+			t.Error("its own receipt was judged")
+		}
+		// Good answers are judged, up to a bound; each once; and have no consequence.
+		again := shown(t, peer, honest, "req-0", "answer")
+		total := w.take(peer, again) + w.take(peer, again)
+		if total != 1 {
+			t.Errorf("one answer was judged %d times", total)
+		}
+		for i := range 200 {
+			total += w.take(peer, shown(t, peer, honest, fmt.Sprint("req-", i+1), "answer"))
+		}
+		if total != mostJudged {
+			t.Errorf("%d receipts of one peer were judged, want %d", total, mostJudged)
+		}
+		open, err := accused(t.Context(), w.store, nil, time.Now())
+		if err != nil || len(open) != 0 {
+			t.Errorf("%v is looked into, %v", open, err)
+		}
+		other := key("other")
+		if n := w.take(other, shown(t, other, honest, "req-0", "unlucky"), shown(t, other, honest, "req-1", "unlucky")); n != 1 {
+			t.Errorf("%d answers of one pair were judged that is looked into after the first", n)
+		}
+		w.s.backlog.Store(int64(w.s.c.Rates.Backlog))
+		if n := w.take(other, shown(t, other, key("cheat"), "req-2", "unlucky")); n != 0 {
+			t.Error("one was judged while checks were behind")
+		}
+	})
+}
+
+// Receipts are shown of the validator's own requests alone, signed by the miner, newest
+// first, a page at a time.
+func TestReceiptsThatAreShown(t *testing.T) {
+	by, miner, now := key("validator"), key("cheat"), time.Now()
+	st := newMemory()
+	st.judgements = map[outcome.Pair]judgement.State{}
+	add := func(name string, source outcome.Source, age time.Duration, change ...func(*receipt.Receipt)) string {
+		r := shown(t, by, miner, name, "answer "+name, change...)
+		proof, err := json.Marshal(r.Proof)
+		if err != nil {
+			t.Fatal(err)
+		}
+		e := outcome.Evidence{Check: outcome.Check{Miner: miner.ID(), Task: name, Source: source, At: now.Add(-age), E: r.Verdict.E, Test: "t"},
+			Sample: outcome.Sample{Request: r.Request, Response: r.Response, Proof: proof}}
+		st.evidence = append(st.evidence, e)
+		st.judgements[outcome.Pair{Miner: miner.ID(), Task: name}] = judgement.State{Suspicious: 1}
+		return name
+	}
+	want := []string{}
+	for i := range mostShown + 3 {
+		want = append(want, add(fmt.Sprintf("t%02d", i), outcome.Synthetic, time.Duration(i+1)*time.Second))
+	}
+	add("customer", outcome.Organic, 0)
+	add("learned", outcome.Synthetic, 0, func(r *receipt.Receipt) { r.Proof.Public = false })
+	add("large", outcome.Synthetic, 0, func(r *receipt.Receipt) { r.Response = make([]byte, mostReceipt) })
+	add("good", outcome.Synthetic, 0, func(r *receipt.Receipt) { r.Verdict.E = 0.5 })
+	add("old", outcome.Synthetic, 25*time.Hour)
+	unsigned := add("unsigned", outcome.Synthetic, 0)
+	st.evidence[len(st.evidence)-1].Sample.Proof = nil
+	_ = unsigned
+
+	var got []string
+	before := now.Add(time.Hour)
+	for pages := 0; ; pages++ {
+		bodies, next, err := Receipts(context.Background(), receiptStore{st, now}, "test/0", by, now, before)
+		if err != nil || len(bodies) > mostShown {
+			t.Fatalf("a page of %d, %v", len(bodies), err)
+		}
+		for _, b := range bodies {
+			r, err := receipt.Read(b)
+			if err != nil {
+				t.Fatal(err)
+			}
+			got = append(got, r.Task)
+		}
+		if next.IsZero() {
+			break
+		}
+		before = next
+	}
+	if fmt.Sprint(got) != fmt.Sprint(want) {
+		t.Errorf("shown are\n%v\nwant\n%v", got, want)
+	}
+}
+
+// receiptStore gives judgements a time.
+type receiptStore struct {
+	*memory
+	now time.Time
+}
+
+func (s receiptStore) Judgements(ctx context.Context) ([]outcome.Judgement, error) {
+	list, err := s.memory.Judgements(ctx)
+	for i := range list {
+		list[i].At = s.now
+	}
+	return list, err
+}
