@@ -132,6 +132,7 @@ func printMiner(out io.Writer, r scorer.Report) error {
 				return err
 			}
 			printJudgement(out, c.Judgement)
+			printAccused(out, c.Accused)
 			printAlike(out, c.Alike)
 			printEvidence(out, c)
 		}
@@ -184,6 +185,14 @@ func standing(c scorer.ContenderReport) string {
 	return c.Judgement.Standing.String()
 }
 
+// printAccused shows what is looked into because another validator showed an answer.
+func printAccused(out io.Writer, a *scorer.AccusedReport) {
+	if a != nil {
+		fmt.Fprintf(out, "  validator %s showed an answer of it that is wanting here too (E %.3g by %s, %s): its next %d answers or so are all checked; else that counts for nothing\n",
+			a.Validator, a.E, a.Test, a.At.Local().Format(time.DateTime), a.Checks)
+	}
+}
+
 // printAlike shows whose answers the miner's were, which is evidence against neither.
 func printAlike(out io.Writer, list []scorer.AlikeReport) {
 	const most = 10
@@ -212,10 +221,6 @@ func printJudgement(out io.Writer, j *scorer.Judgement) {
 	fmt.Fprintf(out, "  checked %d responses, %d of them suspicious; convicted %d times\n", j.Checked, j.Suspicious, j.Convictions)
 	if j.RecordNeeds > 0 {
 		fmt.Fprintf(out, "  clean record: %d of the %d responses that it takes\n", j.Record, j.RecordNeeds)
-	}
-	if a := j.Accused; a != nil {
-		fmt.Fprintf(out, "  validator %s showed an answer of it that is wanting here too (E %.3g by %s, %s): its next %d answers or so are all checked; else that counts for nothing\n",
-			a.Validator, a.E, a.Test, a.At.Local().Format(time.DateTime), a.Checks)
 	}
 	const most = 20
 	for i, e := range j.Evidence {

@@ -9,6 +9,17 @@ import (
 	"vision/internal/scorer"
 )
 
+func TestWhatIsLookedIntoIsPrinted(t *testing.T) {
+	var out strings.Builder
+	printAccused(&out, nil)
+	printAccused(&out, &scorer.AccusedReport{Validator: hotkey.ID{1}, At: time.Date(2026, 3, 1, 12, 0, 0, 0, time.Local), E: 4200, Test: "likelihood", Checks: 17})
+	want := "  validator " + hotkey.ID{1}.String() + " showed an answer of it that is wanting here too (E 4.2e+03 by likelihood, 2026-03-01 12:00:00): " +
+		"its next 17 answers or so are all checked; else that counts for nothing\n"
+	if out.String() != want {
+		t.Errorf("got  %swant %s", out.String(), want)
+	}
+}
+
 func TestAlikeIsPrinted(t *testing.T) {
 	var out strings.Builder
 	printAlike(&out, []scorer.AlikeReport{

@@ -100,6 +100,22 @@ func TestAccusationsDirectChecks(t *testing.T) {
 		if now := w.state("cheat"); now != before {
 			t.Errorf("a receipt alone changed what is known of the miner: %+v, then %+v", before, now)
 		}
+		accused := func() *AccusedReport {
+			t.Helper()
+			rep, err := Compose(t.Context(), w.store, w.tasks, ReportOptions{Now: time.Now(), Miner: key("cheat").ID()})
+			if err != nil || len(rep.Miners) != 1 {
+				t.Fatalf("%d miners reported, %v", len(rep.Miners), err)
+			}
+			for _, c := range rep.Miners[0].Tasks {
+				if c.Task == chat {
+					return c.Accused
+				}
+			}
+			return nil
+		}
+		if a := accused(); a == nil || a.Validator != peer.ID() || a.E != 25 || a.Checks != outcome.AccusedChecks {
+			t.Errorf("the report says %+v", a)
+		}
 		w.until(80 * time.Minute)
 		if after := w.state("cheat"); after.Standing != judgement.Convicted || after.Rise != before.Checked+1 {
 			t.Errorf("the cheat is %v after %d checks, of which the first %d were good: %+v", after.Standing, after.Checked, before.Checked, after)

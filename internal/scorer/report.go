@@ -82,19 +82,20 @@ type ContenderReport struct {
 	Running *CountsReport  `json:"running,omitempty"` // of the period under way, so far
 	Periods []PeriodReport `json:"periods"`           // that count, newest first
 
-	PeriodScore    float64       `json:"period_score"`   // average over periods x history factor
-	PeriodMean     float64       `json:"period_mean"`    // the average alone
-	HistoryFactor  float64       `json:"history_factor"` // less than 1 while the history is short
-	Quality        QualityReport `json:"quality"`
-	Checks         []CheckReport `json:"checks,omitempty"`    // newest first; only in a report on one miner
-	Judgement      *Judgement    `json:"judgement,omitempty"` // what its checks say of it, all together
-	Alike          []AlikeReport `json:"alike,omitempty"`     // whose answers its were word for word; only in a report on one miner
-	Hardened       *Hardened     `json:"vision7,omitempty"`   // what vision7 has besides
-	Effective      float64       `json:"effective_volume"`
-	Share          float64       `json:"share"`       // of all contenders' effective volume in the task
-	CubedShare     float64       `json:"cubed_share"` // cubed, and scaled to sum to 1 again
-	PaidTaskWeight float64       `json:"paid_task_weight"`
-	Contribution   float64       `json:"contribution"` // to the miner's weight
+	PeriodScore    float64        `json:"period_score"`   // average over periods x history factor
+	PeriodMean     float64        `json:"period_mean"`    // the average alone
+	HistoryFactor  float64        `json:"history_factor"` // less than 1 while the history is short
+	Quality        QualityReport  `json:"quality"`
+	Checks         []CheckReport  `json:"checks,omitempty"`    // newest first; only in a report on one miner
+	Accused        *AccusedReport `json:"accused,omitempty"`   // what is looked into because another validator showed an answer
+	Judgement      *Judgement     `json:"judgement,omitempty"` // what its checks say of it, all together
+	Alike          []AlikeReport  `json:"alike,omitempty"`     // whose answers its were word for word; only in a report on one miner
+	Hardened       *Hardened      `json:"vision7,omitempty"`   // what vision7 has besides
+	Effective      float64        `json:"effective_volume"`
+	Share          float64        `json:"share"`       // of all contenders' effective volume in the task
+	CubedShare     float64        `json:"cubed_share"` // cubed, and scaled to sum to 1 again
+	PaidTaskWeight float64        `json:"paid_task_weight"`
+	Contribution   float64        `json:"contribution"` // to the miner's weight
 }
 
 // Hardened is every factor that vision7 has besides; see score.Hardened. Work is

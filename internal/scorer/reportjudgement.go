@@ -23,7 +23,6 @@ type Judgement struct {
 	Convictions int                `json:"convictions"`  // ever
 	Record      int64              `json:"clean_record"` // responses of a clean record since the last conviction
 	RecordNeeds int64              `json:"clean_record_needs,omitempty"`
-	Accused     *AccusedReport     `json:"accused,omitempty"`  // what is looked into because another validator showed an answer
 	Evidence    []EvidenceReport   `json:"evidence,omitempty"` // only in a report on one miner
 }
 
@@ -71,7 +70,11 @@ func withJudgements(ctx context.Context, st Evidence, miners []MinerReport, rule
 	}
 	for _, m := range miners {
 		for i := range m.Tasks {
-			j, ok := known[outcome.Pair{Miner: m.Hotkey, Task: m.Tasks[i].Task}]
+			pair := outcome.Pair{Miner: m.Hotkey, Task: m.Tasks[i].Task}
+			j, ok := known[pair]
+			if a, open := open[pair]; open {
+				m.Tasks[i].Accused = &AccusedReport{a.Validator, a.At, a.E, a.Test, a.Checked + outcome.AccusedChecks - j.State.Checked}
+			}
 			if !ok {
 				continue
 			}
@@ -81,9 +84,6 @@ func withJudgements(ctx context.Context, st Evidence, miners []MinerReport, rule
 			}
 			if j.State.Standing == judgement.Convicted || j.State.Probation {
 				r.RecordNeeds = rules.Record(j.State.Convictions)
-			}
-			if a, ok := open[outcome.Pair{Miner: m.Hotkey, Task: m.Tasks[i].Task}]; ok {
-				r.Accused = &AccusedReport{a.Validator, a.At, a.E, a.Test, a.Checked + outcome.AccusedChecks - j.State.Checked}
 			}
 			m.Tasks[i].Judgement = r
 		}
