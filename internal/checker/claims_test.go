@@ -32,12 +32,13 @@ func TestManyIDsAtOnceMustBeDeclared(t *testing.T) {
 }
 
 // Log-probabilities that a miner returns may only incriminate it: true ones
-// earn nothing, those of another model tell on it, unreadable ones are left out.
+// earn nothing, those of another model tell on it, those that
+// cannot be read count no more than if they fitted.
 func TestLogprobsOnlyIncriminate(t *testing.T) {
 	c := newChecker(t)
-	for _, kind := range []struct{ body, task string }{
-		{oven + `,"logprobs":true}`, "chat"},
-		{`{"prompt":"The tide rises","temperature":0,"max_tokens":40,"stream":true,"logprobs":1}`, "completion"},
+	for _, kind := range []struct{ body, task, unreadable string }{
+		{oven + `,"logprobs":true}`, "chat", "prefill-t0+logprobs"},
+		{`{"prompt":"The tide rises","temperature":0,"max_tokens":40,"stream":true,"logprobs":1}`, "completion", "prefill-t0"},
 	} {
 		tk := chatTask
 		if kind.task == "completion" {
@@ -61,7 +62,7 @@ func TestLogprobsOnlyIncriminate(t *testing.T) {
 		broken := s
 		broken.Sample.Response = bytes.ReplaceAll(s.Sample.Response, []byte(`"logprob":-`), []byte(`"logprob":"x","was":-`))
 		broken.Sample.Response = bytes.ReplaceAll(broken.Sample.Response, []byte(`"token_logprobs":[-`), []byte(`"token_logprobs":["x",-`))
-		if r := judgeIt(t, c, broken); r.Quality != 1 || r.Test != "prefill-t0" {
+		if r := judgeIt(t, c, broken); r.Quality != 1 || r.Test != kind.unreadable || r.E > honest.E {
 			t.Errorf("%s, unreadable: %+v", kind.task, r)
 		}
 	}

@@ -48,6 +48,8 @@ func TestBrokenOffAnywhere(t *testing.T) {
 		"text":            {newChecker(t), serveWithoutIDs(t, stack(refmodel.Full), 4, oven+`}`), 151},
 		"text, hot":       {newChecker(t), serveWithoutIDs(t, stack(refmodel.Full), 4, hot+`}`), 907},
 		"vllm":            {judgedBy(t, "vllm", server.URL, "ref-chat", ""), ids(oven + `}`), 997},
+		"vllm, hot":       {judgedBy(t, "vllm", server.URL, "ref-chat", "vision-ref"), ids(hot + `}`), 1501},
+		"vllm, hot text":  {judgedBy(t, "vllm", server.URL, "ref-chat", "vision-ref"), serveWithoutIDs(t, stack(refmodel.Full), 4, hot+`}`), 1009},
 		"vllm, text":      {judgedBy(t, "vllm", server.URL, "ref-chat", ""), serveWithoutIDs(t, stack(refmodel.Full), 4, oven+`}`), 497},
 		"echo":            {judgedBy(t, "completions-echo", server.URL, "ref-completion", ""), serveWithoutIDs(t, stack(refmodel.Full), 4, body+`}`), 997},
 		"replay":          {judgedBy(t, "openai", server.URL, "ref-chat", ""), ids(oven + `}`), 997},

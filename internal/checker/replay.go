@@ -9,12 +9,18 @@ import (
 
 // replay is what test B needs on a server that only answers: the reference
 // answers the same request with the same seed, and the answers are compared up to
-// where they part. Beyond that the prompts differ, so to say.
+// where they part. Beyond that the prompts differ, so to say. Of an answer that was
+// broken off no more is written again than came.
 func replay(ctx context.Context, ref Reference, q *textQuery) (*evidence.Replay, error) {
-	own, err := ref.Answer(ctx, q)
+	again := *q
+	if most := q.answer.most(); q.answer.partial && most < q.maxTokens {
+		again.maxTokens = most
+	}
+	own, err := ref.Answer(ctx, &again)
 	if err != nil {
 		return nil, fmt.Errorf("replay the request: %w", err)
 	}
+	own.partial = own.partial || again.maxTokens < q.maxTokens && own.finish == "length"
 	same, parted := compareAnswers(q.answer, own)
 	return &evidence.Replay{Same: same, Parted: parted}, nil
 }
@@ -33,6 +39,14 @@ func replayable(p Proof, q *textQuery, s *sample) error {
 // bytesPerToken turns lengths of text into numbers of tokens where no ids are
 // shown. English has about four.
 const bytesPerToken = 4
+
+// most is how many tokens there can be in what came: each is a byte at least.
+func (a *answer) most() int {
+	if a.hasIDs {
+		return max(len(a.ids), 1)
+	}
+	return max(len(a.text), 1)
+}
 
 // compareAnswers says for how many tokens two answers are the same, and
 // whether they part then. One of them that was broken off does not part where it

@@ -120,12 +120,19 @@ func assess(ctx context.Context, ref Reference, s *sample) (*assessment, error) 
 			return nil, err
 		}
 	}
+	out.Claims = len(a.claimed) > 0
 	if len(a.claimed) == len(a.ids) { // else nobody knows which belongs where
 		for i := range min(len(a.claimed), len(out.Positions)) {
-			out.Positions[i].Claimed = a.claimed[i]
+			p := &out.Positions[i]
+			if p.Claimed = a.claimed[i]; p.Claimed == nil { // what cannot be read counts as if it fitted, not as if it were not there
+				own := p.Logprob
+				p.Claimed = &own
+			}
 		}
 	}
-	if q.temperature > 0 && !q.redraw && proof.Replay && sameSampler(proof, s) && !a.partial && !sc.Cut {
+	// Whether it is replayed must not depend on the answer: not on where it was broken
+	// off, nor on whether it fits into the reference's context.
+	if q.temperature > 0 && !q.redraw && proof.Replay && sameSampler(proof, s) {
 		if out.Replay, err = replay(ctx, ref, q); err != nil {
 			return nil, err
 		}

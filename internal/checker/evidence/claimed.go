@@ -19,7 +19,7 @@ func (b *Bounds) claimed(r *Response) *Part {
 	if r.Hidden {
 		return nil
 	}
-	part := &Part{Test: "logprobs", Weight: claimedWeight, Logs: make([]float64, len(tilts))}
+	part := &Part{Test: "logprobs", Weight: claimedWeight}
 	sd := max(b.Noise, 1e-3) * math.Sqrt2
 	for i := range r.Positions {
 		p := &r.Positions[i]
@@ -27,12 +27,15 @@ func (b *Bounds) claimed(r *Response) *Part {
 			continue
 		}
 		part.Tokens++
+		if part.Logs == nil {
+			part.Logs = make([]float64, len(tilts))
+		}
 		x := min(math.Abs(*p.Claimed-p.Logprob)/sd, 1e3)
 		for j, t := range tilts {
 			part.Logs[j] += min(t*x*x+0.5*math.Log1p(-2*t), mostClaimed)
 		}
 	}
-	if part.Tokens == 0 {
+	if part.Tokens == 0 && !r.Claims {
 		return nil
 	}
 	return part

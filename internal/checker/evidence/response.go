@@ -19,6 +19,10 @@ type Response struct {
 	// for none. There are no positions then.
 	Guilt string `json:"guilt,omitempty"`
 
+	// Claims says that test F is among the response's tests though none of its
+	// log-probabilities can be told to belong to a position. What positions claim implies it.
+	Claims bool `json:"claims,omitempty"`
+
 	Replay    *Replay    `json:"replay,omitempty"` // nil if the request was not replayed
 	Positions []Position `json:"positions,omitempty"`
 

@@ -9,16 +9,26 @@ import (
 
 // Part is what one test says of a response: the logarithm of its likelihood
 // ratio for each alternative. Parts of the same test add up over responses.
+//
+// Which tests a response has, and so their weights, must follow from what is known before
+// it: the request, the reference, what the miner declares and how its server is set up. A
+// test that the response itself did not allow keeps its weight and counts 0, the only
+// number that is safe whatever decided it; see docs/verification.md.
 type Part struct {
 	Test   string
-	Weight float64 // among the response's parts; fixed for each test
-	Logs   []float64
-	Tokens int // that it looked at
+	Weight float64   // among the response's parts; fixed for each test
+	Logs   []float64 // none: it was not tried
+	Tokens int       // that it looked at
 	Detail string
 }
 
-// E is the part's own e-value: the mean over its alternatives.
-func (p *Part) E() float64 { return MeanExp(p.Logs) }
+// E is the part's own e-value: the mean over its alternatives; 0 if it was not tried.
+func (p *Part) E() float64 {
+	if len(p.Logs) == 0 {
+		return 0
+	}
+	return MeanExp(p.Logs)
+}
 
 // Result is what all tests say of a response.
 type Result struct {
@@ -88,6 +98,11 @@ func (b *Bounds) Weigh(r *Response, more ...Part) Result {
 		e := p.E()
 		res.E += p.Weight * e
 		weights += p.Weight
+		res.Parts = append(res.Parts, *p)
+		if len(p.Logs) == 0 {
+			details = append(details, p.Test+" was not to be had of it, and counts 0")
+			continue
+		}
 		names = append(names, p.Test)
 		switch {
 		case p.Detail != "":
@@ -98,9 +113,8 @@ func (b *Bounds) Weigh(r *Response, more ...Part) Result {
 		default:
 			details = append(details, fmt.Sprintf("evidence of %s %.2g", p.Test, e))
 		}
-		res.Parts = append(res.Parts, *p)
 	}
-	if weights == 0 {
+	if len(names) == 0 {
 		return Result{E: 1, Test: "none"}
 	}
 	res.E = min(res.E/weights, most)
@@ -130,6 +144,7 @@ type sumOf struct {
 	test   string
 	weight float64
 	logs   []float64
+	zero   bool // one of them was not tried: the product is 0
 }
 
 // Add takes one more response.
@@ -141,8 +156,9 @@ func (s *Sum) Add(r Result) {
 		i := slices.IndexFunc(s.tests, func(t sumOf) bool { return t.test == p.Test })
 		if i < 0 {
 			i = len(s.tests)
-			s.tests = append(s.tests, sumOf{p.Test, p.Weight, make([]float64, len(p.Logs))})
+			s.tests = append(s.tests, sumOf{test: p.Test, weight: p.Weight, logs: make([]float64, len(p.Logs))})
 		}
+		s.tests[i].zero = s.tests[i].zero || len(p.Logs) == 0
 		for j, x := range p.Logs {
 			if logs := s.tests[i].logs; j < len(logs) {
 				logs[j] += x
@@ -158,8 +174,10 @@ func (s *Sum) E() float64 {
 	}
 	e, weights := 0.0, 0.0
 	for _, t := range s.tests {
-		e += t.weight * MeanExp(t.logs)
 		weights += t.weight
+		if !t.zero {
+			e += t.weight * MeanExp(t.logs)
+		}
 	}
 	if weights == 0 {
 		return 1
