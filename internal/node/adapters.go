@@ -10,6 +10,7 @@ import (
 	"net/http"
 
 	"vision/internal/hotkey"
+	"vision/internal/outcome"
 	"vision/internal/proto"
 	"vision/internal/relay"
 	"vision/internal/sampling"
@@ -51,7 +52,7 @@ type sampler struct {
 }
 
 func (s sampler) Keep(id, task string, miner hotkey.ID) bool {
-	return s.rates.Keep(s.relay.Draw(id), task, miner)
+	return s.rates.Keep(s.relay.Draw(id), outcome.Organic, task, miner)
 }
 
 // capacityFetcher asks miners what they declare.

@@ -317,7 +317,7 @@ func (v *Validator) prune(ctx context.Context) error {
 // sampling is how much is checked.
 func (v *Validator) sampling() sampling.Config {
 	rates := sampling.Default()
-	rates.Min, rates.Watched = v.config.Scorer.CheckRate, v.config.Scorer.WatchedRate
+	rates.Min, rates.Watched, rates.Beacon = v.config.Scorer.CheckRate, v.config.Scorer.WatchedRate, v.config.Scorer.BeaconChecks
 	return rates
 }
 

@@ -12,6 +12,7 @@ import (
 	"vision/internal/dashboard"
 	"vision/internal/hotkey"
 	"vision/internal/randomness"
+	"vision/internal/sampling"
 )
 
 // The roles of a validator.
@@ -144,6 +145,9 @@ type ScorerConfig struct {
 	// WatchedRate is the least share of a miner's answers that is checked while it is
 	// watched, (0, 1]; a fifth of it while it is convicted.
 	WatchedRate float64 `yaml:"watched_rate"`
+	// BeaconChecks is how many times as often as its others a miner's answers to
+	// beacons are checked, 1 to 1000.
+	BeaconChecks float64 `yaml:"beacon_checks"`
 	// FalseConvictions is the largest chance that an honest miner is ever convicted on a
 	// task, 1e-12 to 0.05. The smaller, the more answers it takes to convict a cheat.
 	FalseConvictions float64 `yaml:"false_convictions"`
@@ -186,7 +190,7 @@ func ValidatorDefaults() ValidatorConfig {
 			Responses: ResponsesConfig{Memory: 64 << 20, Keep: time.Hour},
 			Links:     LinksConfig{Fetch: true, Bytes: 8 << 20, Timeout: 10 * time.Second, Redirects: 3, AtOnce: 32},
 			Page:      PageConfig{Show: true, Name: "Vision", Live: true}},
-		Scorer:  ScorerConfig{Probes: 256, Bursts: 16384, Synthetic: 0.02, Checks: 4, CheckRate: 0.02, WatchedRate: 0.25, FalseConvictions: 1e-4, CleanRecord: 200, Keep: 14 * 24 * time.Hour},
+		Scorer:  ScorerConfig{Probes: 256, Bursts: 16384, Synthetic: 0.02, Checks: 4, CheckRate: 0.02, WatchedRate: 0.25, BeaconChecks: 10, FalseConvictions: 1e-4, CleanRecord: 200, Keep: 14 * 24 * time.Hour},
 		Checker: checker.Defaults(),
 	}
 }
@@ -263,6 +267,9 @@ func (c *ValidatorConfig) Check(report func(field, format string, args ...any)) 
 	}
 	if !(c.Scorer.WatchedRate > 0 && c.Scorer.WatchedRate <= 1) {
 		report("scorer.watched_rate", "is %v, want above 0, at most 1", c.Scorer.WatchedRate)
+	}
+	if !(c.Scorer.BeaconChecks >= 1 && c.Scorer.BeaconChecks <= sampling.MostBeacon) {
+		report("scorer.beacon_checks", "is %v, want 1 to %d", c.Scorer.BeaconChecks, sampling.MostBeacon)
 	}
 	if !(c.Scorer.FalseConvictions >= 1e-12 && c.Scorer.FalseConvictions <= 0.05) {
 		report("scorer.false_convictions", "is %v, want 1e-12 to 0.05", c.Scorer.FalseConvictions)

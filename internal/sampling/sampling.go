@@ -1,7 +1,9 @@
 // Package sampling decides which finished answers are kept and checked. Nobody
 // but the validator can tell beforehand: the decision follows from a secret
 // and the request's id, after the miner was chosen and in the same way for
-// customers' requests and the validator's own.
+// customers' requests and the validator's own, but for those of a beacon: of many at
+// once a miner knows what they are anyhow, and who answers them alone by a cheaper
+// model is seldom seen otherwise, so they are kept more often.
 //
 //	secret, request id ─HMAC (package relay)─► draw in [0, 1) ──draw < rate──► kept
 //	checks so far, standing, declaration ─► rate of a pair ─┐
@@ -29,15 +31,20 @@ type Config struct {
 	Enough  int     // checks of a pair, within the window that the caller counts, from which on the rate is Min; >= 1
 	Watched float64 // least rate of a pair that is watched, or whose answers are like another miner's, (0, 1]; a convicted one has a fifth of it
 	Weak    float64 // least rate of a pair whose declaration rules out the strongest test, (0, 1]
+	Beacon  float64 // how many times as often as others of their pair answers to beacons are kept, at least 1
 	Backlog int     // samples waiting at which every rate is halved; >= 1
 	Most    int     // samples waiting at which nothing more is kept; > Backlog
 }
 
 // Default checks one answer in fifty of a pair that has been checked fifty
-// times, as many as count in its quality; one in four of a pair that is watched.
+// times, as many as count in its quality; one in four of a pair that is watched; and
+// answers to beacons ten times as often, for they alone prove capacity and are few.
 func Default() Config {
-	return Config{Min: 0.02, Enough: 50, Watched: 0.25, Weak: 0.1, Backlog: 200, Most: 4000}
+	return Config{Min: 0.02, Enough: 50, Watched: 0.25, Weak: 0.1, Beacon: 10, Backlog: 200, Most: 4000}
 }
+
+// MostBeacon bounds Config.Beacon.
+const MostBeacon = 1000
 
 // Validate says what is wrong with the settings.
 func (c Config) Validate() error {
@@ -51,6 +58,8 @@ func (c Config) Validate() error {
 		return fmt.Errorf("sampling watched is %v, want above 0 and at most 1", c.Watched)
 	case !rate(c.Weak):
 		return fmt.Errorf("sampling weak is %v, want above 0 and at most 1", c.Weak)
+	case !(c.Beacon >= 1 && c.Beacon <= MostBeacon):
+		return fmt.Errorf("sampling beacon is %v, want 1 to %d", c.Beacon, MostBeacon)
 	case c.Backlog < 1:
 		return fmt.Errorf("sampling backlog is %d, want at least 1", c.Backlog)
 	case c.Most <= c.Backlog:
@@ -113,11 +122,12 @@ type Table struct {
 type rates struct {
 	byPair map[outcome.Pair]float64
 	others float64 // of pairs of which nothing is known
+	beacon float64
 }
 
 // Set replaces the rates of all pairs.
 func (t *Table) Set(known map[outcome.Pair]Known, c Config) {
-	next := &rates{byPair: make(map[outcome.Pair]float64, len(known)), others: c.Rate(Known{})}
+	next := &rates{byPair: make(map[outcome.Pair]float64, len(known)), others: c.Rate(Known{}), beacon: c.Beacon}
 	for pair, k := range known {
 		next.byPair[pair] = c.Rate(k)
 	}
@@ -129,22 +139,26 @@ func (t *Table) SetPending(pending int, c Config) {
 	t.behind.Store(math.Float64bits(1 - c.Behind(pending)))
 }
 
-// Rate is the chance that an answer of the pair is kept.
-func (t *Table) Rate(task string, miner hotkey.ID) float64 {
+// Rate is the chance that an answer of the pair to such a request is kept.
+func (t *Table) Rate(source outcome.Source, task string, miner hotkey.ID) float64 {
 	left := 1 - math.Float64frombits(t.behind.Load())
 	now := t.now.Load()
 	if now == nil {
 		return left
 	}
-	if rate, ok := now.byPair[outcome.Pair{Miner: miner, Task: task}]; ok {
-		return rate * left
+	rate, ok := now.byPair[outcome.Pair{Miner: miner, Task: task}]
+	if !ok {
+		rate = now.others
 	}
-	return now.others * left
+	if source == outcome.Burst {
+		rate = min(rate*now.beacon, 1)
+	}
+	return rate * left
 }
 
 // Keep says whether the answer is kept to whose request draw belongs.
-func (t *Table) Keep(draw float64, task string, miner hotkey.ID) bool {
-	return draw < t.Rate(task, miner)
+func (t *Table) Keep(draw float64, source outcome.Source, task string, miner hotkey.ID) bool {
+	return draw < t.Rate(source, task, miner)
 }
 
 // Sampler decides by request id. Draw gives a request's number in [0, 1), which
@@ -154,7 +168,7 @@ type Sampler struct {
 	Draw  func(request string) float64
 }
 
-// Keep says whether the answer to a request is kept.
+// Keep says whether the answer to a customer's request is kept.
 func (s Sampler) Keep(request, task string, miner hotkey.ID) bool {
-	return s.Table.Keep(s.Draw(request), task, miner)
+	return s.Table.Keep(s.Draw(request), outcome.Organic, task, miner)
 }

@@ -19,6 +19,7 @@ func configs(t *rapid.T) Config {
 		Enough:  rapid.IntRange(1, 500).Draw(t, "enough"),
 		Watched: rapid.Float64Range(1e-6, 1).Draw(t, "watched"),
 		Weak:    rapid.Float64Range(1e-6, 1).Draw(t, "weak"),
+		Beacon:  rapid.Float64Range(1, MostBeacon).Draw(t, "beacon"),
 		Backlog: backlog,
 		Most:    backlog + rapid.IntRange(1, 5000).Draw(t, "most"),
 	}
@@ -83,6 +84,7 @@ func TestConfigIsChecked(t *testing.T) {
 		"min 0": func(c *Config) { c.Min = 0 }, "min NaN": func(c *Config) { c.Min = math.NaN() }, "min 2": func(c *Config) { c.Min = 2 },
 		"enough 0": func(c *Config) { c.Enough = 0 }, "backlog 0": func(c *Config) { c.Backlog = 0 }, "most": func(c *Config) { c.Most = c.Backlog },
 		"watched 0": func(c *Config) { c.Watched = 0 }, "weak 2": func(c *Config) { c.Weak = 2 },
+		"beacon half": func(c *Config) { c.Beacon = 0.5 }, "beacon NaN": func(c *Config) { c.Beacon = math.NaN() }, "beacon 2000": func(c *Config) { c.Beacon = 2000 },
 	} {
 		c := Default()
 		spoil(&c)
@@ -95,10 +97,10 @@ func TestConfigIsChecked(t *testing.T) {
 func TestTable(t *testing.T) {
 	var table Table
 	a, b := hotkey.ID{1}, hotkey.ID{2}
-	if !table.Keep(0.999, "chat", a) {
+	if !table.Keep(0.999, outcome.Organic, "chat", a) {
 		t.Error("an empty table drops an answer: nothing is known of anyone, so all is to be kept")
 	}
-	c := Config{Min: 0.1, Enough: 10, Watched: 0.5, Weak: 0.2, Backlog: 10, Most: 100}
+	c := Config{Min: 0.1, Enough: 10, Watched: 0.5, Weak: 0.2, Beacon: 1, Backlog: 10, Most: 100}
 	table.Set(map[outcome.Pair]Known{{Miner: a, Task: "chat"}: {Checks: 10}, {Miner: b, Task: "chat"}: {Checks: 10, Standing: judgement.Watched}}, c)
 	for _, want := range []struct {
 		draw  float64
@@ -110,20 +112,20 @@ func TestTable(t *testing.T) {
 		{0.499, "chat", b, true}, {0.5, "chat", b, false},
 		{0.999, "images", a, true}, {0.999, "chat", hotkey.ID{3}, true},
 	} {
-		if got := table.Keep(want.draw, want.task, want.miner); got != want.keep {
+		if got := table.Keep(want.draw, outcome.Synthetic, want.task, want.miner); got != want.keep {
 			t.Errorf("%+v: kept %t", want, got)
 		}
 	}
 	table.SetPending(10, c)
-	if left := 0.9 / 2; table.Keep(left, "images", a) || !table.Keep(left-1e-9, "images", a) {
-		t.Errorf("rate %v of a pair nobody has checked while the checker is behind, want %v", table.Rate("images", a), left)
+	if left := 0.9 / 2; table.Keep(left, outcome.Organic, "images", a) || !table.Keep(left-1e-9, outcome.Organic, "images", a) {
+		t.Errorf("rate %v of a pair nobody has checked while the checker is behind, want %v", table.Rate(outcome.Organic, "images", a), left)
 	}
 	table.SetPending(100, c)
-	if table.Keep(0, "images", a) || table.Keep(0, "chat", a) {
+	if table.Keep(0, outcome.Organic, "images", a) || table.Keep(0, outcome.Organic, "chat", a) {
 		t.Error("an answer is kept although as many wait as may")
 	}
 	table.SetPending(0, c)
-	if !table.Keep(0.999, "images", a) {
+	if !table.Keep(0.999, outcome.Organic, "images", a) {
 		t.Error("nothing waits any more, and answers are still dropped")
 	}
 }
@@ -153,7 +155,7 @@ func TestOverload(t *testing.T) {
 		}
 		for range traffic {
 			p := outcome.Pair{Miner: hotkey.ID{byte(rng.IntN(pairs))}, Task: "chat"}
-			if table.Keep(rng.Float64(), p.Task, p.Miner) {
+			if table.Keep(rng.Float64(), outcome.Organic, p.Task, p.Miner) {
 				queue = append(queue, p)
 			}
 		}
@@ -183,6 +185,25 @@ func TestOverload(t *testing.T) {
 		}
 	}
 	t.Logf("at most %d waited after the first minute, %d in the end", most, pending)
+}
+
+// Who answers beacons by a cheaper model is seen there, however few they are among all answers.
+func TestBeaconsAreKeptMoreOften(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		c := configs(t)
+		var table Table
+		miner, k := hotkey.ID{1}, Known{Checks: rapid.IntRange(0, 1000).Draw(t, "checks")}
+		table.Set(map[outcome.Pair]Known{{Miner: miner, Task: "chat"}: k}, c)
+		table.SetPending(rapid.IntRange(0, 20000).Draw(t, "pending"), c)
+		one, at := table.Rate(outcome.Synthetic, "chat", miner), table.Rate(outcome.Burst, "chat", miner)
+		if one != table.Rate(outcome.Organic, "chat", miner) {
+			t.Fatal("a probe is kept with another chance than a customer's request")
+		}
+		all := table.Rate(outcome.Organic, "images", miner) // nothing is known: all that the backlog allows
+		if want := min(one*c.Beacon, all); math.Abs(at-want) > 1e-12 {
+			t.Fatalf("an answer to a beacon is kept with %v, others with %v, want %v", at, one, want)
+		}
+	})
 }
 
 func TestSamplerKeepsByRequest(t *testing.T) {

@@ -61,7 +61,7 @@ func (s *Scorer) paired(b *book, c period.Contender, first *relay.Call) (other s
 	if _, chosen := first.Request.Seed(); chosen {
 		return other, false // both would draw the same
 	}
-	if s.c.Sampling.Rate(c.Task, c.Miner) <= 0 || s.c.Sampling.Rate(first.Task.Name, first.Peer.Miner) <= 0 {
+	if s.c.Sampling.Rate(outcome.Synthetic, c.Task, c.Miner) <= 0 || s.c.Sampling.Rate(outcome.Synthetic, first.Task.Name, first.Peer.Miner) <= 0 {
 		return other, false // checks are far behind
 	}
 	if other.i, ok = b.joins(c); !ok {

@@ -333,7 +333,7 @@ func TestAlikeAnswersAreKept(t *testing.T) {
 			t.Fatal(err)
 		}
 		w.table.SetPending(0, w.s.c.Rates)
-		if b, c := w.table.Rate(chat, w.ids[1]), w.table.Rate(chat, w.ids[2]); b != w.s.c.Rates.Watched || c != w.s.c.Rates.Min {
+		if b, c := w.table.Rate(outcome.Synthetic, chat, w.ids[1]), w.table.Rate(outcome.Synthetic, chat, w.ids[2]); b != w.s.c.Rates.Watched || c != w.s.c.Rates.Min {
 			t.Errorf("rates %v of one that was alike, %v of another", b, c)
 		}
 	})

@@ -408,7 +408,7 @@ func TestCheckerDown(t *testing.T) {
 		if pending < 10 || len(w.store.checks) != 0 {
 			t.Fatalf("%d samples wait, %d checks", pending, len(w.store.checks))
 		}
-		if rate := w.table.Rate(chat, w.ids[0]); rate > 0.5 {
+		if rate := w.table.Rate(outcome.Organic, chat, w.ids[0]); rate > 0.5 {
 			t.Errorf("the sampling rate is %v with %d samples waiting, want it to have fallen", rate, pending)
 		}
 		if r := w.store.result(3, w.ids[0], chat); r.Score != 1 {

@@ -123,7 +123,7 @@ func (s *Scorer) callOf(source outcome.Source, request task.Request, tk *task.Ta
 		Peer:    peer,
 		FirstBy: now.Add(first), By: now.Add(total),
 		Public: s.c.Learn == nil,
-		Keep:   s.c.Sampling.Keep(s.c.Relay.Draw(id), tk.Name, peer.Miner),
+		Keep:   s.c.Sampling.Keep(s.c.Relay.Draw(id), source, tk.Name, peer.Miner),
 	}
 }
 

@@ -19,7 +19,6 @@ var Exceptions = map[string]Exception{
 	"cheap-2%":      {5, "checks that see it once in fifty times are about where it begins to pay"},
 	"split-2":       {1.6, "an identity that customers ask more has a slower usual pace, so it seems slowed less at beacons"},
 	"queue-short":   {1.3, "a fifth more than fits finds slots that short answers leave"},
-	"searched":      {5, "answers to beacons are checked no more often than others: ten times as often closes it"},
 	"copy-weights":  {1.4, "a validator's dividends need no checks of its own"},
 	"relay-network": {4, "customers' price is below what an idle GPU costs: a relay needs none"},
 	"relay-api":     {5, "the same, of an outside API that serves the task's own model"},

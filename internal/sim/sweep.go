@@ -23,7 +23,7 @@ func Dials() []Dial {
 		{"demand", "what customers ask for, as a share of capacity", func(w *World, x float64) { w.Demand = x }},
 		{"telling", "chance that a miner guesses right whether a request is a customer's", func(w *World, x float64) { w.Telling = x }},
 		{"api-price", "price of an outside API, in a fully used GPU's cost", func(w *World, x float64) { w.APIPrice = x }},
-		{"watched", "how many times as often as others answers to beacons are checked", func(w *World, x float64) { w.Watched = x }},
+		{"watched", "how many times as often as others answers to beacons are checked", func(w *World, x float64) { w.Sampling.Beacon = x }},
 		{"window", "seconds for which a beacon asks", func(w *World, x float64) { w.Window = x }},
 		{"errors", "chance that an honest miner fails a request", func(w *World, x float64) { w.Errors = x }},
 		{"skew", "seconds by which validators' clocks are off", func(w *World, x float64) { w.Skew = x }},

@@ -193,7 +193,7 @@ func (s *Sim) checked(q *request, speed float64) {
 	c := &s.contenders[q.contender]
 	rate := s.world.Sampling.Rate(sampling.Known{Checks: c.checks})
 	if q.kind == bursting {
-		rate *= s.world.Watched
+		rate *= s.world.Sampling.Beacon
 	}
 	if s.validators.Float64() >= rate {
 		return

@@ -37,7 +37,6 @@ type World struct {
 	Pooled    bool    // validators take over one another's checks, having run them again
 
 	Sampling sampling.Config
-	Watched  float64 // how many times as often as others answers to beacons are checked, at least 1
 
 	Window float64 // seconds for which a beacon asks: what is answered sooner is asked for again
 	Apart  bool    // beacons come for each validator and task alone, not for all at once
@@ -88,7 +87,7 @@ func Default(m score.Mechanism) World {
 		Demand: 0.22, Bursty: 2.5, Daily: 0.5,
 		Power: 0.15, False: 0.001, Errors: 0.0005, Outage: 0.004, Churn: 0.002, Telling: 0.6, Repeats: 0.05, FollowUps: 0.4,
 		Salted: true, Skew: 1, Pooled: true,
-		Sampling: sampling.Default(), Watched: 1, Window: 5,
+		Sampling: sampling.Default(), Window: 5,
 		Margin: 0.5, Energy: 0.3, Fee: 0.5, APIPrice: 1,
 	}
 }
@@ -148,7 +147,6 @@ func (w World) Validate() error {
 	share("repeats", w.Repeats, 0, 1)
 	share("follow-ups", w.FollowUps, 0, 1)
 	share("a beacon's window in seconds", w.Window, 0, 60)
-	share("how much more often beacons' answers are checked", w.Watched, 1, 1000)
 	share("clock skew in seconds", w.Skew, 0, 30)
 	share("margin", w.Margin, 0.01, 100)
 	share("energy", w.Energy, 0, 0.99)
