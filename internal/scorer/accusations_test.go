@@ -59,7 +59,7 @@ func accusing(t testing.TB, miners ...string) (w *world, turned *atomic.Bool, ra
 		return v, nil
 	}
 	return w, turned, func(c *Config) {
-		c.Relay, c.Rates = evenly{w}, sampling.Config{Min: 0.01, Enough: 1, Watched: 0.25, Weak: 0.1, Backlog: 200, Most: 4000}
+		c.Relay, c.Rates = evenly{w}, sampling.Config{Min: 0.01, Enough: 1, Watched: 0.25, Weak: 0.1, Beacon: 10, Backlog: 200, Most: 4000}
 	}
 }
 
