@@ -254,6 +254,11 @@ func (b *Board) TryBegin(task string, miner hotkey.ID, free bool) (Begun, bool) 
 			return Begun{record: r}, true
 		}
 	}
+	return s.own(u, free)
+}
+
+// own counts one of the validator's own requests as begun at a seat, if TryBegin may.
+func (s *Seat) own(u *usual, free bool) (Begun, bool) {
 	r := s.record
 	// Nor while a beacon's requests take them, which are more than are asked at other times.
 	burst := s.bursting()

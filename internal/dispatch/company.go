@@ -44,6 +44,21 @@ func (r *rhythm) beat(now int64) {
 	r.mu.Unlock()
 }
 
+// mean is the mean gap between the last ones, 0 while there were too few, and when the last came.
+func (r *rhythm) mean() (gap time.Duration, last int64) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	n := min(r.n, rhythmGaps)
+	if n < rhythmFew {
+		return 0, r.last
+	}
+	sum := int64(0)
+	for _, g := range r.gaps[:n] {
+		sum += g
+	}
+	return max(time.Duration(sum/int64(n)), 1), r.last
+}
+
 // Company is what is known of the customers' requests to a contender. The zero
 // value is nothing.
 type Company struct {

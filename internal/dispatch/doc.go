@@ -26,6 +26,9 @@
 // as any (see near). A request that is late may be put to a second miner,
 // if one has much free (Late, AcquireSpare).
 //
+// Probes set out with customers' requests to other miners, so that their instants
+// tell nothing (Escort).
+//
 // The validator's own requests choose their miners themselves, but begin and
 // end on the Board like others: none is sent where customers' requests take the
 // slots it needs; it may come back when one is free. Overloaded and TryBegin say when a 429 would be our doing.

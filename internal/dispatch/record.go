@@ -41,7 +41,8 @@ type record struct {
 	probes   atomic.Int64 // of inFlight, the validator's own
 	whole    atomic.Int64 // of used, those in answers that were good
 	bursts   bursts
-	rhythm   rhythm // of customers' requests; has a lock of its own
+	rhythm   rhythm  // of customers' requests; has a lock of its own
+	escorts  escorts // that wait for a customer's request; has a lock of its own
 
 	name atomic.Pointer[string] // the miner's address as text
 
@@ -66,6 +67,8 @@ type usual struct {
 	paces  quantile
 	load   atomic.Int64 // requests under way at seats on the Board
 	trips  atomic.Int64 // breakers that opened so far
+
+	escorts atomic.Int64 // that wait at its contenders
 }
 
 // average is an exponentially decaying mean that any goroutine may add to.

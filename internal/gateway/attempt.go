@@ -43,7 +43,8 @@ func (x *exchange) ask(t *task.Task, kind task.Kind, req task.Request) error {
 	lane.earn(now)
 	x.asked = x.tried[:0]
 	prefix := g.Routing.prefix(req)
-	seat, wait := g.Board.AcquireNear(t.Name, stream, now, g.Random(), g.Random(), nil, prefix)
+	seat, wait := g.Board.AcquireFirst(t.Name, stream, now, g.Random(), g.Random(), prefix,
+		dispatch.Asked{Request: req, Key: x.event.Key, ID: x.id})
 	if seat == nil {
 		return nobody(t, wait)
 	}

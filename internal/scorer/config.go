@@ -76,6 +76,9 @@ type Board interface {
 	// Company says what is known of customers' requests to a contender, among
 	// which its probes come.
 	Company(task string, miner hotkey.ID) dispatch.Company
+	// Escort has a probe set out with a customer's request to another contender; nil
+	// where there are too few.
+	Escort(task string, miner hotkey.ID, now time.Time, within time.Duration, e float64) *dispatch.Escort
 }
 
 // Checker judges samples. Every error means that it could not judge.

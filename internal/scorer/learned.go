@@ -6,6 +6,7 @@ import (
 	"slices"
 	"sync"
 
+	"vision/internal/dispatch"
 	"vision/internal/hotkey"
 	"vision/internal/outcome"
 	"vision/internal/task"
@@ -20,8 +21,9 @@ const (
 	learnedPerTask = 1000      // requests that are remembered of one task, the newest
 	learnedBytes   = 32 << 10  // of one request; longer ones are not remembered
 	learnedInAll   = 256 << 20 // bytes; beyond it nothing new is remembered
+	learnedWhole   = 400       // bytes; what is longer is not asked without anything to cross it with
 	learnedFully   = 200       // from how many on all probes are made of them
-	learnedOthers  = 12        // that one is crossed with
+	learnedOthers  = 3         // that one is crossed with: all are used up for the miner
 )
 
 // learned remembers requests. Its zero value does, nothing yet.
@@ -42,20 +44,28 @@ type requests struct {
 type request struct {
 	sample int64
 	miner  hotkey.ID // who was asked, and would know it again
+	key    int64     // with which it was asked
 	body   []byte
-	like   string // of which application, as task.Likeness tells
-	used   int    // probes that were made of it
+	like   string      // of which application, as task.Likeness tells
+	used   int         // probes that were made of it
+	lent   []hotkey.ID // who has seen pieces of it
+}
+
+// unseen says whether none of some miners was asked it or has seen pieces of it.
+func (r *request) unseen(miners []hotkey.ID) bool {
+	return !slices.ContainsFunc(miners, func(m hotkey.ID) bool { return m == r.miner || slices.Contains(r.lent, m) })
 }
 
 // add remembers a request as the miner was sent it. Pictures in it are not for
 // remembering.
-func (l *learned) add(sample int64, miner hotkey.ID, name string, body []byte) {
-	if len(body) > learnedBytes || bytes.Contains(body, []byte(`"data:`)) {
+func (l *learned) add(sample int64, miner hotkey.ID, key int64, name string, body []byte) {
+	like := task.Likeness(body)
+	if !learnable(body) || len(like) > learnedBytes {
 		return
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.bytes+len(body) > learnedInAll {
+	if l.bytes+len(body)+len(like) > learnedInAll {
 		return
 	}
 	if l.tasks == nil {
@@ -71,19 +81,28 @@ func (l *learned) add(sample int64, miner hotkey.ID, name string, body []byte) {
 			return
 		}
 	}
-	one := request{sample: sample, miner: miner, body: bytes.Clone(body), like: task.Likeness(body)}
-	l.bytes += len(body)
+	one := request{sample: sample, miner: miner, key: key, body: bytes.Clone(body), like: like}
+	l.bytes += one.size()
 	if len(r.list) < learnedPerTask {
 		r.list = append(r.list, one)
 		return
 	}
-	l.bytes -= len(r.list[r.next].body)
+	l.bytes -= r.list[r.next].size()
 	r.list[r.next] = one
 	r.next = (r.next + 1) % learnedPerTask
 }
 
-// draw gives a request of the task for miners that others were asked, used as
-// little as any, and others of the same application that it may be crossed with; nil where
+// size is what it takes in memory.
+func (r *request) size() int { return len(r.body) + len(r.like) }
+
+// learnable says whether a request may be what a probe is made of.
+func learnable(body []byte) bool {
+	return len(body) <= learnedBytes && !bytes.Contains(body, []byte(`"data:`))
+}
+
+// draw gives a request of the task for miners that have seen nothing of it, or else
+// that others were asked, used as little as any, and others of the same application
+// that it may be crossed with; nil where
 // there are too few, or it is the turn of what is made up: few are asked rarely, or
 // they would come again too soon.
 func (l *learned) draw(r *rand.Rand, name string, miners ...hotkey.ID) (body []byte, others [][]byte) {
@@ -95,7 +114,8 @@ func (l *learned) draw(r *rand.Rand, name string, miners ...hotkey.ID) (body []b
 	}
 	var least *request
 	for range 16 { // nearly the least used, at little cost
-		if one := &known.list[r.IntN(len(known.list))]; !slices.Contains(miners, one.miner) && (least == nil || one.used < least.used) {
+		one := &known.list[r.IntN(len(known.list))]
+		if !slices.Contains(miners, one.miner) && (least == nil || one.unseen(miners) && !least.unseen(miners) || one.unseen(miners) == least.unseen(miners) && one.used < least.used) {
 			least = one
 		}
 	}
@@ -103,14 +123,62 @@ func (l *learned) draw(r *rand.Rand, name string, miners ...hotkey.ID) (body []b
 		return nil, nil
 	}
 	least.used++
+	least.lend(miners)
+	return least.body, known.donors(r, least.like, least, miners)
+}
+
+// lend notes who is about to see pieces of a request.
+func (r *request) lend(miners []hotkey.ID) {
+	for _, m := range miners {
+		if !slices.Contains(r.lent, m) {
+			r.lent = append(r.lent, m)
+		}
+	}
+}
+
+// likes gives requests of the same application, of which some miners have seen nothing.
+func (l *learned) likes(r *rand.Rand, name, like string, miners ...hotkey.ID) [][]byte {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	known := l.tasks[name]
+	if known == nil || len(known.list) < convincing {
+		return nil
+	}
+	return known.donors(r, like, nil, miners)
+}
+
+// donors gives requests of an application that one may be crossed with. A miner that sees
+// pieces of one sees none of it again, if there are enough, or what is rare would come to it in probes
+// alone again and again.
+func (known *requests) donors(r *rand.Rand, like string, but *request, miners []hotkey.ID) (others [][]byte) {
 	for _, i := range r.Perm(len(known.list)) {
-		if one := &known.list[i]; one != least && !slices.Contains(miners, one.miner) && one.like == least.like {
+		if one := &known.list[i]; one != but && one.like == like && one.unseen(miners) {
+			one.lend(miners)
 			if others = append(others, one.body); len(others) == learnedOthers {
 				break
 			}
 		}
 	}
-	return least.body, others
+	return others
+}
+
+// forget forgets what was asked with keys that may not be learned from any more.
+func (l *learned) forget(may func(key int64) bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for _, r := range l.tasks {
+		n := len(r.list)
+		r.list = slices.DeleteFunc(r.list, func(one request) bool {
+			if may(one.key) {
+				return false
+			}
+			l.bytes -= one.size()
+			return true
+		})
+		if len(r.list) < n {
+			r.next = 0
+		}
+	}
 }
 
 // learnFrom remembers what a customer asked whose answer is about to be checked.
@@ -133,7 +201,7 @@ func (s *Scorer) learnFrom(sample *outcome.Sample) {
 			body = sample.Request
 		}
 	}
-	s.learned.add(sample.ID, o.Miner, o.Task, body)
+	s.learned.add(sample.ID, o.Miner, o.Key, o.Task, body)
 }
 
 // maker makes up a request.
@@ -153,4 +221,37 @@ func (s *Scorer) makeUp(r *rand.Rand, kind task.Kind, t *task.Task, miners ...ho
 		}
 	}
 	return kind.Synthesise(r, s.shape.Load(), t)
+}
+
+// makeLike makes up a request that sets out with a customer's to another miner: out of it, if
+// that may be, or else of its lengths and parameters.
+func (s *Scorer) makeLike(r *rand.Rand, with dispatch.Asked, kind task.Kind, t *task.Task, miners ...hotkey.ID) task.Request {
+	if with.Request.Features().Task != t.Name { // the catalogue changed
+		return s.makeUp(r, kind, t, miners...)
+	}
+	if s.c.Learn == nil || !s.c.Learn(with.Key) {
+		if s.c.Learn != nil { // others agreed
+			if body, others := s.learned.draw(r, t.Name, miners...); len(others) > 0 {
+				if request, err := kind.Parse(task.Mutated(r, body, others), t); err == nil {
+					return request
+				}
+			}
+		}
+		return kind.Synthesise(r, &fixed{s.shape.Load(), with.Request.Features()}, t)
+	}
+	body := s.c.Relay.Payload(with.ID, with.Request, t)
+	if _, chosen := with.Request.Seed(); !chosen {
+		body, _ = task.Unseeded(body)
+	}
+	if !learnable(body) {
+		return kind.Synthesise(r, &fixed{s.shape.Load(), with.Request.Features()}, t)
+	}
+	others := s.learned.likes(r, t.Name, task.Likeness(body), miners...)
+	if len(others) == 0 && with.Request.Features().PromptBytes > learnedWhole {
+		return s.makeUp(r, kind, t, miners...)
+	}
+	if request, err := kind.Parse(task.Mutated(r, body, others), t); err == nil {
+		return request
+	}
+	return s.makeUp(r, kind, t, miners...)
 }

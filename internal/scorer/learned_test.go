@@ -8,6 +8,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"vision/internal/dispatch"
 	"vision/internal/outcome"
 	"vision/internal/task"
 )
@@ -69,23 +70,23 @@ func TestWhatIsLearnedIsBounded(t *testing.T) {
 	var l learned
 	r := rand.New(rand.NewPCG(1, 2))
 	for i := range convincing - 1 {
-		l.add(int64(i), key("b").ID(), "a", fmt.Appendf(nil, `{"prompt":"%d"}`, i))
+		l.add(int64(i), key("b").ID(), 1, "a", fmt.Appendf(nil, `{"prompt":"%d"}`, i))
 	}
 	if body, _ := l.draw(r, "a", key("a").ID()); body != nil {
 		t.Error("too few requests are used")
 	}
 	for i := range 3 * learnedPerTask {
-		l.add(int64(i), key("b").ID(), "a", fmt.Appendf(nil, `{"prompt":"%d"}`, i))
+		l.add(int64(i), key("b").ID(), 1, "a", fmt.Appendf(nil, `{"prompt":"%d"}`, i))
 	}
-	l.add(-1, key("b").ID(), "a", []byte(`{"image":"data:image/png;base64,AA"}`))
-	l.add(-2, key("b").ID(), "a", make([]byte, learnedBytes+1))
+	l.add(-1, key("b").ID(), 1, "a", []byte(`{"image":"data:image/png;base64,AA"}`))
+	l.add(-2, key("b").ID(), 1, "a", make([]byte, learnedBytes+1))
 	if body, _ := l.draw(r, "a", key("b").ID()); body != nil {
 		t.Error("a miner is asked what it was asked before")
 	}
 	known := l.tasks["a"].list
 	bytes := 0
 	for _, b := range known {
-		bytes += len(b.body)
+		bytes += b.size()
 		if strings.Contains(string(b.body), "data:") {
 			t.Error("a picture is remembered")
 		}
@@ -95,5 +96,83 @@ func TestWhatIsLearnedIsBounded(t *testing.T) {
 	}
 	if body, _ := l.draw(r, "b", key("a").ID()); body != nil {
 		t.Error("a task is lent another's requests")
+	}
+}
+
+// A probe that sets out with a customer's request has its lengths and parameters, and
+// its words only if the customer's project agreed.
+func TestProbesAreLikeWhatTheySetOutWith(t *testing.T) {
+	for name, c := range map[string]struct {
+		learn func(int64) bool
+		words bool
+	}{
+		"nobody agreed": {nil, false},
+		"it agreed":     {func(key int64) bool { return key == 1 }, true},
+		"others agreed": {func(key int64) bool { return key == 2 }, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				w := newWorld(t, time.Minute, "a")
+				w.start(func(config *Config) { config.Learn = c.learn })
+				defer w.stop()
+				tk, _ := w.tasks.Lookup(chat)
+				r := rand.New(rand.NewPCG(1, 2))
+				for i := range 40 {
+					request, err := task.Chat{}.Parse(fmt.Appendf(nil, `{"messages":[{"role":"user","content":"Ticket %d: the zeppelin is late again."}],"temperature":0.37,"top_k":%d,"max_tokens":50}`, 4000+i, 20+i), tk)
+					if err != nil {
+						t.Fatal(err)
+					}
+					made := w.s.makeLike(r, dispatch.Asked{Request: request, Key: 1, Miner: key("b").ID()}, task.Chat{}, tk, key("a").ID())
+					text := string(made.Payload(1))
+					if strings.Contains(text, "zeppelin") != c.words || !strings.Contains(text, `"temperature":0.37`) || !strings.Contains(text, fmt.Sprintf(`"top_k":%d`, 20+i)) {
+						t.Fatal(text)
+					}
+				}
+			})
+		})
+	}
+}
+
+// Who does not agree any more is forgotten.
+func TestWhoObjectsIsForgotten(t *testing.T) {
+	var l learned
+	for i := range 2 * learnedPerTask {
+		l.add(int64(i), key("b").ID(), int64(i%2), "a", fmt.Appendf(nil, `{"prompt":"%d"}`, i))
+	}
+	l.forget(func(key int64) bool { return key == 1 })
+	bytes := 0
+	for _, r := range l.tasks["a"].list {
+		bytes += r.size()
+		if r.key != 1 {
+			t.Fatal("it is remembered")
+		}
+	}
+	if n := len(l.tasks["a"].list); n != learnedPerTask/2 || bytes != l.bytes {
+		t.Errorf("%d requests of %d bytes are remembered, counted as %d", n, bytes, l.bytes)
+	}
+	l.forget(func(int64) bool { return false })
+	if l.bytes != 0 {
+		t.Errorf("%d bytes are left", l.bytes)
+	}
+}
+
+// A miner sees pieces of a request in one probe at most, while there are others.
+func TestPiecesAreNotLentTwice(t *testing.T) {
+	var l learned
+	r := rand.New(rand.NewPCG(1, 2))
+	for i := range 100 {
+		l.add(int64(i), key("b").ID(), 1, "a", fmt.Appendf(nil, `{"prompt":"%d"}`, i))
+	}
+	like, seen := task.Likeness([]byte(`{"prompt":"1"}`)), map[string]bool{}
+	for range 100 / learnedOthers {
+		for _, body := range l.likes(r, "a", like, key("a").ID()) {
+			if seen[string(body)] {
+				t.Fatalf("%s is lent twice", body)
+			}
+			seen[string(body)] = true
+		}
+	}
+	if len(seen) < 99 || len(l.likes(r, "a", like, key("c").ID())) != learnedOthers || len(l.likes(r, "a", like, key("b").ID())) != 0 {
+		t.Errorf("%d are lent", len(seen))
 	}
 }

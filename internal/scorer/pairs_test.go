@@ -260,7 +260,7 @@ func TestPairsWithoutRoom(t *testing.T) {
 func TestPairsAreNewToBoth(t *testing.T) {
 	var l learned
 	for i := range 60 {
-		l.add(int64(i), hotkey.ID{byte(1 + i%3)}, chat, []byte{'{', byte(1 + i%3), '}'})
+		l.add(int64(i), hotkey.ID{byte(1 + i%3)}, 1, chat, []byte{'{', byte(1 + i%3), '}'})
 	}
 	r := rand.New(rand.NewPCG(1, 2))
 	for range 300 {

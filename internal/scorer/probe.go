@@ -35,47 +35,62 @@ func (s *Scorer) probe(ctx context.Context, b *book) {
 			continue
 		}
 		s.probes.Go(func() {
-			s.mingle(ctx, b, t)
+			with, begun := s.mingle(ctx, b, t)
 			select {
 			case s.free <- struct{}{}:
 			default: // our bound, not the miner's doing
 				b.giveBack(t.i)
+				s.unsent(t, with, begun)
 				b.note(func(st *Stats) { st.Skipped++ })
 				return
 			}
 			defer func() { <-s.free }()
-			s.ask(ctx, b, t)
+			s.ask(ctx, b, t, with, begun)
 		})
+	}
+}
+
+// unsent ends a probe that has begun and is not sent.
+func (s *Scorer) unsent(t turn, with dispatch.Escorted, begun bool) {
+	if begun {
+		s.c.Board.Ended(with.Begun, outcome.Outcome{Task: t.Task, Miner: t.Miner, Status: outcome.Ours, Start: s.c.Now()}, 0)
 	}
 }
 
 // ask makes up a request as a customer could have sent it, has it relayed as
 // theirs are, and writes down what came of it. Now and then it is asked of
-// another contender too: see pairs.go.
-func (s *Scorer) ask(ctx context.Context, b *book, t turn) {
+// another contender too: see pairs.go. It has begun already if it sets out with a customer's.
+func (s *Scorer) ask(ctx context.Context, b *book, t turn, with dispatch.Escorted, begun bool) {
 	tk, ok := s.c.Catalogue().Lookup(t.Task)
-	if !ok {
-		b.giveBack(t.i)
-		return // removed while the period ran
+	kind, known := task.KindNamed("")
+	if ok {
+		kind, known = task.KindNamed(tk.Kind)
 	}
-	kind, ok := task.KindNamed(tk.Kind)
-	if !ok {
+	if !known { // removed while the period ran
 		b.giveBack(t.i)
+		s.unsent(t, with, begun)
 		return
 	}
-	var begun dispatch.Begun
-	if s.c.Board != nil {
-		if begun, ok = s.c.Board.TryBegin(t.Task, t.Miner, t.Tries > 0); !ok {
+	if s.c.Board != nil && !begun {
+		if with.Begun, ok = s.c.Board.TryBegin(t.Task, t.Miner, t.Tries > 0); !ok {
 			if !b.putOff(t, s.c.Now()) {
 				b.note(func(st *Stats) { st.Skipped++ })
 			}
 			return
 		}
 	}
-	seed, peer := b.seed("probe", t.Miner, t.Task, t.Number), relay.Peer{Miner: t.Miner, Addr: s.addrOf(t.Contender)}
+	r := rand.New(rand.NewChaCha8(b.seed("probe", t.Miner, t.Task, t.Number)))
+	peer := relay.Peer{Miner: t.Miner, Addr: s.addrOf(t.Contender)}
+	made := func(also ...hotkey.ID) relay.Call { // new to the miner, and to others who will be asked too
+		miners := append(also, peer.Miner)
+		if with.With.Request != nil {
+			return s.callOf(outcome.Synthetic, s.makeLike(r, with.With, kind, tk, miners...), tk, kind, peer)
+		}
+		return s.callOf(outcome.Synthetic, s.makeUp(r, kind, tk, miners...), tk, kind, peer)
+	}
 	var call relay.Call
-	if c, also := s.companion(b, t, kind); also {
-		call = s.made(outcome.Synthetic, seed, tk, kind, peer, c.Miner)
+	if c, also := s.companion(b, t, kind); also && c.Miner != with.With.Miner {
+		call = made(c.Miner)
 		if other, ok := s.paired(b, c, &call); ok {
 			s.probes.Go(func() {
 				defer func() { <-s.free }()
@@ -83,9 +98,9 @@ func (s *Scorer) ask(ctx context.Context, b *book, t turn) {
 			})
 		}
 	} else {
-		call = s.made(outcome.Synthetic, seed, tk, kind, peer)
+		call = made()
 	}
-	s.send(ctx, b, t.i, call, begun)
+	s.send(ctx, b, t.i, call, with.Begun)
 }
 
 // send has a probe of contender i relayed and writes down what came of it.
@@ -104,12 +119,6 @@ func (s *Scorer) send(ctx context.Context, b *book, i int32, call relay.Call, be
 		b.note(func(st *Stats) { st.Lost++ })
 		s.log.Warn("a probe's outcome was not written down", "request", call.ID, "err", err)
 	}
-}
-
-// made makes up a request as a customer could send it. It is new to the miner, and
-// to others who will be asked too.
-func (s *Scorer) made(source outcome.Source, seed [32]byte, tk *task.Task, kind task.Kind, peer relay.Peer, also ...hotkey.ID) relay.Call {
-	return s.callOf(source, s.makeUp(rand.New(rand.NewChaCha8(seed)), kind, tk, append(also, peer.Miner)...), tk, kind, peer)
 }
 
 // callOf is the call for a request, under an id and so a seed of its own.

@@ -60,6 +60,15 @@ func (p plain) Draw(r *rand.Rand, t *task.Task) task.Features {
 	return f
 }
 
+// fixed has the features of one request, for a probe that sets out with it.
+type fixed struct {
+	*shape
+	features task.Features
+}
+
+// Draw implements task.Shape.
+func (f *fixed) Draw(*rand.Rand, *task.Task) task.Features { return f.features }
+
 // Written implements task.Shape.
 func (s *shape) Written(r *rand.Rand, t *task.Task, turns, bytes int) []prompt.Turn {
 	if s.corpus == nil {

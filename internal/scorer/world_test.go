@@ -286,4 +286,8 @@ func (w *world) organic(miner hotkey.ID, name string, status outcome.Status, wor
 	}
 }
 
+func (w *world) Escort(string, hotkey.ID, time.Time, time.Duration, float64) *dispatch.Escort {
+	return nil
+}
+
 func (w *world) Company(string, hotkey.ID) dispatch.Company { return dispatch.Company{} }

@@ -152,13 +152,14 @@ type traffic struct {
 }
 
 const (
-	period    = 5 * time.Second
+	period    = 10 * time.Second
+	leadIn    = 4 * time.Second // of the traffic that counts, before it does
 	customers = 12
-	miners    = 2
+	miners    = 4
 	warmup    = 700 // requests before what counts, from which shapes are learned
 	// planned is how many requests a miner is to have in a period in which the
 	// usual share is tested: some more than customers alone come to.
-	planned = 440.0
+	planned = 360.0
 )
 
 // run has customers and probes share a validator, and gives what its miners saw.
@@ -248,7 +249,8 @@ func run(t *testing.T, how traffic) []seen {
 		}
 		pause(ctx, 50*time.Millisecond)
 	}
-	begin := time.Now()
+	// A rhythm is known from some time on only.
+	begin := time.Now().Add(leadIn)
 	enough := func() bool {
 		n, probes := 0, 0
 		_, outcomes := whoAsked(ctx, t, v, seeds[:])
