@@ -73,6 +73,7 @@ func commands() []command {
 		{"sim table", "[flags]", simTableAbout, simTable},
 		{"sim ablate", "[flags]", "say what each part of vision7 is worth: what strategies earn without it", simAblate},
 		{"sim sweep", "--parameter NAME --values X,Y,… [flags]", "say what strategies earn as one parameter changes", simSweep},
+		{"sim sensitivity", "[flags]", simSensitivityAbout, simSensitivity},
 		{"sim search", "[flags]", "search for the strategy that earns most against a mechanism", simSearch},
 		{"sim list", "", "list the strategies", simList},
 		{"hotkey new", "FILE", "make a hotkey and write its file, as the official wallet tools do", hotkeyNew},

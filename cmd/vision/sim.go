@@ -27,6 +27,7 @@ type simFlags struct {
 	strategies                         string
 	set                                parameters
 	asJSON                             bool
+	page                               string
 }
 
 // parameters is a flag that takes name=value pairs of a mechanism, separated by commas or repeated.
@@ -61,6 +62,7 @@ func addSimFlags(flags *flag.FlagSet, strategies string) *simFlags {
 	flags.Float64Var(&f.demand, "demand", usual.Demand, "what customers ask for, as a share of capacity")
 	flags.Var(f.set, "set", "parameters of vision7, as `NAME=NUMBER,…`")
 	flags.BoolVar(&f.asJSON, "json", false, "print JSON")
+	flags.StringVar(&f.page, "html", "", "also write a page with charts to this `FILE`")
 	if strategies != "" {
 		flags.StringVar(&f.strategies, "strategy", strategies, "strategies or families, separated by commas; all for all (`vision sim list` shows them)")
 	}
@@ -144,7 +146,6 @@ honest miner with the same hardware earns. docs/simulation.md explains it.`
 func simTable(ctx context.Context, t terminal, flags *flag.FlagSet, args []string) error {
 	f := addSimFlags(flags, "all")
 	names := flags.String("mechanism", "vision4,vision7", "mechanisms, separated by commas: "+strings.Join(score.Names(), ", "))
-	page := flags.String("html", "", "also write a page with charts to this `FILE`")
 	people := flags.Bool("population", true, "also play populations that are all honest, and of which a third cheat")
 	check := flags.Bool("check", false, "fail unless vision7 keeps the claims of docs/simulation.md")
 	if _, err := parse(flags, args, 0, 0); err != nil {
@@ -169,10 +170,8 @@ func simTable(ctx context.Context, t terminal, flags *flag.FlagSet, args []strin
 	if err != nil {
 		return err
 	}
-	if *page != "" {
-		if err := writePage(*page, report); err != nil {
-			return err
-		}
+	if err := f.writePage(report); err != nil {
+		return err
 	}
 	if f.asJSON {
 		err = printJSON(t.out, report)
@@ -185,13 +184,28 @@ func simTable(ctx context.Context, t terminal, flags *flag.FlagSet, args []strin
 	return err
 }
 
-func writePage(name string, report sim.Report) (err error) {
-	file, err := os.Create(name)
+// writePage writes the page that --html asks for, if it does.
+func (f *simFlags) writePage(r sim.Report, grids ...sim.Grid) (err error) {
+	if f.page == "" {
+		return nil
+	}
+	file, err := os.Create(f.page)
 	if err != nil {
 		return fmt.Errorf("write the page: %w", err)
 	}
 	defer func() { err = errors.Join(err, file.Close()) }()
-	return sim.HTML(file, report)
+	return sim.HTML(file, r, grids...)
+}
+
+// printGrid writes a grid as the flags ask for.
+func (f *simFlags) printGrid(t terminal, g sim.Grid) error {
+	if err := f.writePage(sim.Report{}, g); err != nil {
+		return err
+	}
+	if f.asJSON {
+		return printJSON(t.out, g)
+	}
+	return g.Text(t.out)
 }
 
 func simAblate(ctx context.Context, t terminal, flags *flag.FlagSet, args []string) error {
@@ -214,10 +228,7 @@ func simAblate(ctx context.Context, t terminal, flags *flag.FlagSet, args []stri
 	if err != nil {
 		return err
 	}
-	if f.asJSON {
-		return printJSON(t.out, grid)
-	}
-	if err := grid.Text(t.out); err != nil {
+	if err := f.printGrid(t, grid); err != nil || f.asJSON {
 		return err
 	}
 	fmt.Fprintln(t.out)
@@ -270,10 +281,41 @@ func simSweep(ctx context.Context, t terminal, flags *flag.FlagSet, args []strin
 	if err != nil {
 		return err
 	}
-	if f.asJSON {
-		return printJSON(t.out, grid)
+	return f.printGrid(t, grid)
+}
+
+const simSensitivityAbout = `say what halving and doubling each parameter of vision7 does
+
+Each parameter is halved and doubled alone, where its range allows it, and the
+strategies are played against their honest twins. docs/mechanism.md has the
+result.`
+
+func simSensitivity(ctx context.Context, t terminal, flags *flag.FlagSet, args []string) error {
+	f := addSimFlags(flags, sim.Telltales)
+	only := flags.String("only", "", "parameters, separated by commas, instead of all")
+	if _, err := parse(flags, args, 0, 0); err != nil {
+		return err
 	}
-	return grid.Text(t.out)
+	w, err := f.world()
+	if err != nil {
+		return err
+	}
+	entries, err := f.entries()
+	if err != nil {
+		return err
+	}
+	if _, err := f.mechanism("vision7"); err != nil {
+		return err
+	}
+	var names []string
+	if *only != "" {
+		names = strings.Split(*only, ",")
+	}
+	grid, err := sim.Sensitivity(ctx, w, f.set, names, entries, f.seeds, f.runner(t))
+	if err != nil {
+		return usagef("%v", err)
+	}
+	return f.printGrid(t, grid)
 }
 
 func simSearch(ctx context.Context, t terminal, flags *flag.FlagSet, args []string) error {
@@ -295,6 +337,9 @@ func simSearch(ctx context.Context, t terminal, flags *flag.FlagSet, args []stri
 	}
 	found, err := sim.Search(ctx, w, *tries, f.seeds, f.runner(t), func(line string) { fmt.Fprintln(t.err, line) })
 	if err != nil {
+		return err
+	}
+	if err := f.writePage(sim.Report{}, found.Grid()); err != nil {
 		return err
 	}
 	if f.asJSON {

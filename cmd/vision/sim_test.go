@@ -14,6 +14,7 @@ import (
 
 func TestSimulations(t *testing.T) {
 	page := filepath.Join(t.TempDir(), "page.html")
+	grid := filepath.Join(t.TempDir(), "grid.html")
 	small := []string{"--miners", "6", "--periods", "4", "--tasks", "2", "--seeds", "1", "--demand", "0.1"}
 	for _, c := range []struct {
 		args []string
@@ -22,6 +23,8 @@ func TestSimulations(t *testing.T) {
 	}{
 		{append([]string{"sim", "table", "--strategy", "declare-5", "--html", page}, small...), exitOK, "declare-5"},
 		{append([]string{"sim", "sweep", "--parameter", "power", "--values", "0.1,0.2", "--strategy", "cheap", "--json"}, small...), exitOK, `"columns"`},
+		{append([]string{"sim", "sensitivity", "--only", "kappa,growth", "--strategy", "cheap", "--html", grid}, small...), exitOK, "kappa 40"},
+		{append([]string{"sim", "sensitivity", "--only", "kapa"}, small...), exitUsage, `no parameter "kapa"`},
 		{[]string{"sim", "list"}, exitOK, "beacon-only"},
 		{[]string{"sim", "table", "--miners", "1"}, exitUsage, "1 miners, want 4 to 4096"},
 		{[]string{"sim", "table", "--strategy", "nobody"}, exitUsage, `no strategy or family "nobody"`},
@@ -40,6 +43,9 @@ func TestSimulations(t *testing.T) {
 	}
 	if b, err := os.ReadFile(page); err != nil || !bytes.Contains(b, []byte("<svg")) {
 		t.Errorf("the page: %v, %d bytes", err, len(b))
+	}
+	if b, err := os.ReadFile(grid); err != nil || bytes.Count(b, []byte("<svg")) != 3 || bytes.Contains(b, []byte("networks of 0 miners")) {
+		t.Errorf("the page of kappa as it is, 10 and 40, without growth, which neither halved nor doubled is allowed: %v, %d charts", err, bytes.Count(b, []byte("<svg")))
 	}
 	var out, errs bytes.Buffer
 	if code := run(context.Background(), append([]string{"sim", "table", "--strategy", "honest", "--json"}, small...), nil, &out, &errs); code != exitOK {

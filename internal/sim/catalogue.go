@@ -68,6 +68,7 @@ func Catalogue() []Entry {
 		{Name: "re-register", Family: own, About: "cheaper model; takes a new identity when it is found out", Make: Reregister{}},
 
 		{Name: "cheap", Family: cheaper, About: "cheaper model always, caught by --power of checks (15%)", Make: Cheapen{Share: 1}},
+		{Name: "cheap-25%", Family: cheaper, About: "cheaper model always, caught by 25% of checks: a small real model at 6 bits", Make: Cheapen{Share: 1}, World: power(0.25)},
 		{Name: "cheap-5%", Family: cheaper, About: "cheaper model always, caught by 5% of checks", Make: Cheapen{Share: 1}, World: power(0.05)},
 		{Name: "cheap-2%", Family: cheaper, About: "cheaper model always, caught by 2% of checks", Make: Cheapen{Share: 1}, World: power(0.02)},
 		{Name: "cheap-1%", Family: cheaper, About: "cheaper model always, caught by 1% of checks", Make: Cheapen{Share: 1}, World: power(0.01)},

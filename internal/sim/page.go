@@ -20,16 +20,36 @@ var page = template.Must(template.New("page").Funcs(template.FuncMap{
 }).Parse(pageSource))
 
 // HTML writes a report, and grids of ablations and sweeps if there are any, as
-// one page that loads nothing else. Every chart is followed by its numbers.
+// one page that loads nothing else. Every chart is followed by its numbers. A report of no
+// strategies is left out.
 func HTML(out io.Writer, r Report, grids ...Grid) error {
+	type drawn struct {
+		Grid
+		Charts []template.HTML // by row
+	}
 	type view struct {
 		Report
 		Charts []template.HTML
-		Grids  []Grid
+		Grids  []drawn
 	}
-	v := view{Report: r, Grids: grids}
+	v := view{Report: r}
 	for m, name := range r.Mechanisms {
-		v.Charts = append(v.Charts, r.chart(m, name))
+		bars := make([]bar, len(r.Rows))
+		for i, row := range r.Rows {
+			bars[i] = bar{name: row.Strategy, about: row.About, same: row.Family == "honest", ratio: row.Profit[m]}
+		}
+		v.Charts = append(v.Charts, chart(fmt.Sprint(m), fmt.Sprintf("Profit of each strategy under %s, in an honest twin's", name), bars))
+	}
+	for n, g := range grids {
+		d := drawn{Grid: g}
+		for i, row := range g.Rows {
+			bars := make([]bar, len(g.Columns))
+			for j, column := range g.Columns {
+				bars[j] = bar{name: column, about: row + ", " + column, ratio: g.Cells[i][j]}
+			}
+			d.Charts = append(d.Charts, chart(fmt.Sprintf("g%d-%d", n, i), g.Title+": "+row, bars))
+		}
+		v.Grids = append(v.Grids, d)
 	}
 	return page.Execute(out, v)
 }
@@ -52,19 +72,26 @@ func place(x float64) float64 {
 	return chartLeft + chartWidth*(x-low)/(2+0.75*math.Log2(most/2)-low)
 }
 
-// chart draws one mechanism's profit ratios as a dot and an interval a row.
-func (r Report) chart(m int, name string) template.HTML {
+// bar is one line of a chart.
+type bar struct {
+	name, about string
+	same        bool // it is honesty itself
+	ratio       Interval
+}
+
+// chart draws profit ratios as a dot and an interval a line. Its id is the page's own.
+func chart(id, title string, bars []bar) template.HTML {
 	var b strings.Builder
-	height := chartTop + chartRow*len(r.Rows) + 10
+	height := chartTop + chartRow*len(bars) + 10
 	above := 0
-	for _, row := range r.Rows {
-		if row.Profit[m].Mean > 1 {
+	for _, x := range bars {
+		if x.ratio.Mean > 1 {
 			above++
 		}
 	}
-	fmt.Fprintf(&b, `<svg viewBox="0 0 %d %d" role="img" aria-labelledby="t%d d%d">`, chartLeft+chartWidth+70, height, m, m)
-	fmt.Fprintf(&b, `<title id="t%d">Profit of each strategy under %s, in an honest twin's</title>`, m, template.HTMLEscapeString(name))
-	fmt.Fprintf(&b, `<desc id="d%d">%d of %d strategies have a mean above 1. The table below has all numbers.</desc>`, m, above, len(r.Rows))
+	fmt.Fprintf(&b, `<svg viewBox="0 0 %d %d" role="img" aria-labelledby="t%s d%s">`, chartLeft+chartWidth+70, height, id, id)
+	fmt.Fprintf(&b, `<title id="t%s">%s</title>`, id, template.HTMLEscapeString(title))
+	fmt.Fprintf(&b, `<desc id="d%s">%d of %d have a mean above 1. The table below has all numbers.</desc>`, id, above, len(bars))
 	for _, tick := range []float64{-2, -1, 0, 1, 2, 10, 100} {
 		class := "tick"
 		if tick == 1 {
@@ -73,17 +100,17 @@ func (r Report) chart(m int, name string) template.HTML {
 		x := place(tick)
 		fmt.Fprintf(&b, `<line class="%s" x1="%.1f" x2="%.1f" y1="%d" y2="%d"/><text class="axis" x="%.1f" y="20">%g</text>`, class, x, x, chartTop-8, height-6, x, tick)
 	}
-	for i, row := range r.Rows {
-		p := row.Profit[m]
+	for i, line := range bars {
+		p := line.ratio
 		y := float64(chartTop + chartRow*i + chartRow/2)
 		class := "below"
 		switch {
-		case row.Family == "honest":
+		case line.same:
 			class = "same"
 		case p.Mean > 1.02:
 			class = "above"
 		}
-		fmt.Fprintf(&b, `<g class="%s"><title>%s: %s</title><text class="name" x="%d" y="%.1f">%s</text>`, class, template.HTMLEscapeString(row.About), p, chartLeft-10, y+4, template.HTMLEscapeString(row.Strategy))
+		fmt.Fprintf(&b, `<g class="%s"><title>%s: %s</title><text class="name" x="%d" y="%.1f">%s</text>`, class, template.HTMLEscapeString(line.about), p, chartLeft-10, y+4, template.HTMLEscapeString(line.name))
 		if p.Radius > 0 {
 			fmt.Fprintf(&b, `<line x1="%.1f" x2="%.1f" y1="%.1f" y2="%.1f"/>`, place(p.Mean-p.Radius), place(p.Mean+p.Radius), y, y)
 		}

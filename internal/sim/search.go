@@ -15,6 +15,14 @@ type Found struct {
 	Tries    int      `json:"tries"`
 }
 
+// Grid is what was found, on the seeds that were searched and on others.
+func (f Found) Grid() Grid {
+	return Grid{
+		Title: "The strategy that a search found", Corner: "STRATEGY",
+		Columns: []string{"seeds searched", "other seeds"}, Rows: []string{f.Genes}, Cells: [][]Interval{{f.Trained, f.Tested}},
+	}
+}
+
 // starts are where searches begin: honesty, and mixtures that are worth a look.
 func starts() []Genome {
 	with := func(pairs ...float64) Genome {
