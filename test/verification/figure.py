@@ -11,6 +11,7 @@ import sys
 PERCENTILES = [1, 5, 10, 25, 50, 75, 90, 95, 99]
 WIDTH, HEIGHT, LEFT, TOP, RIGHT, BOTTOM = 720, 380, 52, 16, 150, 44
 FROM, TO = 8, 20_000  # tokens
+LEFT_OUT = [",", "by 2 bits", "(Q4_0)", "fine-tuned", "temperature"]  # labels with these: lines that lie upon others
 COLOURS = ["#1b6ca8", "#c8553d", "#3a7d44", "#8e5ea2", "#b58900", "#5c6b73", "#d33682", "#2aa198"]
 
 
@@ -37,7 +38,8 @@ def figure(mode: dict) -> str:
     for tokens in (8, 32, 64, 200, 600, 2000, 8000, 20000):
         parts.append(f'<path d="M{x(tokens)} {y(1)}V{y(0)}" stroke="#eee"/>{text(x(tokens), y(0) + 16, f"{tokens:,}")}')
     parts.append(text((LEFT + WIDTH - RIGHT) / 2, HEIGHT - 8, "tokens of evidence at temperature 0"))
-    order = sorted(mode["classes"], key=lambda c: [q or math.inf for q in c["tokens_to_convict_percentiles"]][4])
+    shown = [c for c in mode["classes"] if not any(part in c["label"] for part in LEFT_OUT)]
+    order = sorted(shown, key=lambda c: [q or math.inf for q in c["tokens_to_convict_percentiles"]][4])
     for i, c in enumerate(order):
         colour = COLOURS[i % len(COLOURS)]
         dash = ' stroke-dasharray="5 3"' if i >= len(COLOURS) else ""

@@ -32,5 +32,10 @@ mapfile -t classes < <("$python" -c 'import sys, classes; print(*sorted(sys.argv
 printf '%s\n' "${classes[@]}" | xargs -P "${PROCESSES:-2}" -n 1 nice -n 19 "$python" collect.py "$folder" "$tokens" || fail "collect answers"
 "$python" collect.py "$folder" "$tokens" --others "${classes[@]%%:*}" || fail "ask other models"
 "$python" record.py "$folder" "${classes[@]%%:*}" >"$folder/recording.jsonl" || fail "write the recording"
+"$python" record.py "$folder" --alone "${classes[@]%%:*}" >"$folder/alone.jsonl" || fail "write the recording"
 "$python" cost.py "$folder" || fail "measure the cost"
-cd ../.. && go run ./cmd/vision checker eval --recorded "$folder/recording.jsonl" || fail "evaluate"
+cd ../.. || exit 1
+echo "With no model beside the claim:"
+go run ./cmd/vision checker eval --recorded "$folder/alone.jsonl" || fail "evaluate"
+echo "With the models that were asked beside it:"
+go run ./cmd/vision checker eval --recorded "$folder/recording.jsonl" || fail "evaluate"

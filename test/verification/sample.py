@@ -21,6 +21,8 @@ for line in sys.stdin:
     seen[part] += 1
     if seen[part] > (HONEST if part[1] else CHEATS):
         continue
+    r.pop("hidden", None)
     for p in r["positions"]:
+        p.pop("claimed", None)
         p |= {k: round(p[k], 3) for k in ("gap", "deficit", "logprob")}
     print(json.dumps(r, separators=(",", ":")))
