@@ -3,6 +3,7 @@ package scorer
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"vision/internal/fault"
@@ -154,7 +155,6 @@ func explainTask(ctx context.Context, st Evidence, m score.Mechanism, r *report.
 		return t, fmt.Errorf("read what came of beacons: %w", err)
 	}
 	at := map[int64]time.Time{}
-	lost := 0
 	by, late := m.(deadliner)
 	var offer score.Offer
 	var state score.State
@@ -181,14 +181,19 @@ func explainTask(ctx context.Context, st Evidence, m score.Mechanism, r *report.
 				}
 			}
 		}
-		if rec.Answered-rec.Late < rec.Asked {
-			lost++
-			if lost <= 3 {
-				say("It lost credit at %s: of %d requests, %d were not answered and %d too late.",
-					rec.At.UTC().Format(time.DateTime), rec.Asked, rec.Asked-rec.Answered, rec.Late)
-			}
-		}
 		t.Beacons = append(t.Beacons, rec)
+	}
+	// They were kept as each was over, and some last longer than others.
+	slices.SortStableFunc(t.Beacons, func(a, b BeaconRecord) int { return b.At.Compare(a.At) })
+	lost := 0
+	for _, rec := range t.Beacons {
+		if rec.Answered-rec.Late >= rec.Asked {
+			continue
+		}
+		if lost++; lost <= 3 {
+			say("It lost credit at %s: of %d requests, %d were not answered and %d too late.",
+				rec.At.UTC().Format(time.DateTime), rec.Asked, rec.Asked-rec.Answered, rec.Late)
+		}
 	}
 	if lost > 3 {
 		say("It lost credit at %d of the last %d beacons.", lost, len(bursts))

@@ -2,6 +2,7 @@ package scorer
 
 import (
 	"context"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -58,6 +59,9 @@ func TestExplainSaysWhatWasLostAndWhatToDo(t *testing.T) {
 		}
 		if strings.Contains(strings.Join(good.Tasks[0].Sentences, "\n"), "It lost credit") {
 			t.Errorf("the good miner lost credit:\n%s", strings.Join(good.Tasks[0].Sentences, "\n"))
+		}
+		if newest := func(a, b BeaconRecord) int { return b.At.Compare(a.At) }; !slices.IsSortedFunc(half.Tasks[0].Beacons, newest) {
+			t.Errorf("beacons are not told newest first: %+v", half.Tasks[0].Beacons)
 		}
 		refused := 0
 		for _, b := range half.Tasks[0].Beacons {

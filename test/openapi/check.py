@@ -16,6 +16,7 @@ import json
 import os
 import re
 import sys
+import time
 import urllib.parse
 
 from jsonschema import Draft202012Validator
@@ -272,6 +273,22 @@ def limits(d, models):
     exchange(d, "POST", "/v1/chat/completions", body, key=LIMITED, want=429)
 
 
+def scored(d):
+    """What everybody may see once a period is scored."""
+    path = "/v1/vision/report"
+    deadline = time.monotonic() + 150  # some periods of the devnet's
+    while send("GET", path, key=None)[0] == 404 and time.monotonic() < deadline:
+        time.sleep(1)
+    kept = exchange(d, "GET", path, key=None)
+    if kept is None:
+        return
+    template = "/v1/vision/explain/{hotkey}"
+    for m in kept["report"]["miners"]:
+        exchange(d, "GET", template.replace("{hotkey}", m["hotkey"]), template=template, key=None)
+    exchange(d, "GET", template.replace("{hotkey}", "nobody"), template=template, want=400, key=None)
+    exchange(d, "GET", template.replace("{hotkey}", kept["report"]["validator"]), template=template, want=404, key=None)
+
+
 def paths(d):
     """The paths that the API itself names are the described ones."""
     _, _, raw = send("GET", "/v1/no-such-path")
@@ -300,6 +317,7 @@ def main():
     if status != 200 or headers.get("content-type") != "application/json":
         sys.exit(f"/openapi.json answers {status}, {headers}")
     d = Description(raw)
+    scored(d)
     paths(d)
     listed = exchange(d, "GET", "/v1/models") or {"data": []}
     models = listed["data"]
