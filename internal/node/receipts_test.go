@@ -42,7 +42,7 @@ func TestReceiptsGoFromOneValidatorToAnother(t *testing.T) {
 			t.Fatal(err)
 		}
 		c := validatorConfig(t)
-		c.Roles, c.Period, c.Beacons.Sources = []string{Scorer, Checks}, 10 * time.Second, []string{"ledger"}
+		c.Roles, c.Period, c.Beacons.Sources = []string{Scorer, Checks}, 10*time.Second, []string{"ledger"}
 		c.Reports = ReportConfig{Listen: "127.0.0.1:0", Peers: peers, Receipts: true}
 		before(c.Data)
 		v, err := NewValidator(t.Context(), c, Parts{Key: k, Ledger: &fakeLedger{neurons: neurons}, Catalogue: catalogue, Log: log})
