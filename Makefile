@@ -59,9 +59,9 @@ fuzz:
 bench:
 	go test -run '^$$' -bench . -benchtime 1x ./...
 
-# Whether miners can tell probes from customers' requests: longer runs than the usual tests'.
+# Whether miners can tell probes from customers' requests: longer runs than the usual tests', and cadence.
 indistinct:
-	VISION_INDISTINCT=1000 go test -count=1 -v -timeout 20m -run TestProbesCannotBeTold ./test/indistinct
+	VISION_INDISTINCT=800 go test -count=1 -v -timeout 10m -run TestProbesCannotBeTold ./test/indistinct
 
 newcomer:
 	bash test/newcomer.sh

@@ -104,7 +104,12 @@ func runValidator(ctx context.Context, t terminal, flags *flag.FlagSet, args []s
 	}
 	go heed(ctx, hangups, *file, parts.Log, func() (string, error) {
 		fresh, err := read()
+		never := fresh.Scorer.NeverLearnFrom // which changes without a restart
+		fresh.Scorer.NeverLearnFrom = c.Scorer.NeverLearnFrom
 		what, err := unchanged(err, c, fresh, fresh.Catalogue)
+		if err == nil && c.Scorer.LearnFromCustomers {
+			v.NeverLearnFrom(never)
+		}
 		if err == nil && c.Scorer.Corpus != "" {
 			if err = v.ReloadCorpus(); err == nil {
 				what += "; the corpus is read again"
@@ -157,7 +162,7 @@ func unchanged[T any](err error, c, fresh T, catalogue string) (string, error) {
 		}
 	}
 	if !reflect.DeepEqual(c, fresh) {
-		return "", errors.New("it has changed: only the catalogue changes without a restart")
+		return "", errors.New("it has changed: only the catalogue, and a validator's scorer.never_learn_from, change without a restart")
 	}
 	return "configuration is as it was; the catalogue is taken up as it changes", nil
 }

@@ -73,22 +73,39 @@ type accounts interface {
 // what projects asked that are named, and of nothing while nobody knows whose the key is.
 type consent struct {
 	accounts accounts
-	never    map[string]bool // projects by name
 
-	mu   sync.Mutex // guards the rest
-	may  map[int64]bool
-	read time.Time
+	mu    sync.Mutex      // guards the rest
+	never map[string]bool // projects by name
+	may   map[int64]bool
+	read  time.Time
 }
 
 // consentFresh is how long what is known of keys is used.
 const consentFresh = 10 * time.Second
 
 func newConsent(a accounts, never []string) *consent {
-	c := &consent{accounts: a, never: map[string]bool{}}
+	c := &consent{accounts: a}
+	c.set(never)
+	return c
+}
+
+// set names anew who does not agree.
+func (c *consent) set(never []string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.never, c.read = map[string]bool{}, time.Time{}
 	for _, name := range never {
 		c.never[name] = true
 	}
-	return c
+}
+
+// NeverLearnFrom names anew the projects of whose requests no probes are made. What is remembered
+// of theirs is forgotten at once.
+func (v *Validator) NeverLearnFrom(projects []string) {
+	if v.consent != nil {
+		v.consent.set(projects)
+		v.forget()
+	}
 }
 
 func (c *consent) of(key int64) bool {

@@ -31,6 +31,12 @@ func TestConsent(t *testing.T) {
 				t.Errorf("key %d: %v", key, !want)
 			}
 		}
+		c.set([]string{"default"}) // at once
+		if c.of(10) || !c.of(20) {
+			t.Error("who does not agree is not taken up")
+		}
+		c.set([]string{"bank"})
+		c.of(10)
 		f.err = errors.New("no database")
 		if !c.of(10) {
 			t.Error("what is known is forgotten at once")

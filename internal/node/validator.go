@@ -40,6 +40,8 @@ type Validator struct {
 	board     *dispatch.Board
 	rates     sampling.Table
 	prompts   prompts
+	consent   *consent // nil: nothing is learned from customers
+	forget    func()   // forgets what was learned from who does not agree any more
 	explainer *scorer.Explainer
 	clients   *transport.Clients
 
@@ -278,7 +280,8 @@ func (v *Validator) addScorer(ctx context.Context, judges *panel) error {
 		c.Corpus = &v.prompts
 	}
 	if v.config.Scorer.LearnFromCustomers {
-		c.Learn = newConsent(v.store, v.config.Scorer.NeverLearnFrom).of
+		v.consent = newConsent(v.store, v.config.Scorer.NeverLearnFrom)
+		c.Learn = v.consent.of
 	}
 	if v.config.has(Gateway) { // else nobody but the scorer itself uses this Board
 		c.Board = v.board
@@ -290,6 +293,7 @@ func (v *Validator) addScorer(ctx context.Context, judges *panel) error {
 	if err != nil {
 		return err
 	}
+	v.forget = s.Forget
 	watchScorer(v.ops.Registry, s)
 	watchChecks(v.ops.Registry, s)
 	v.group.Add(daemon.Component{Name: "pruning", Serve: v.prune})

@@ -7,7 +7,8 @@
 //	   │
 //	   ▼  (whoever answered is probed at once, and who answers later joins
 //	   │   for the rest of the period, in its first half)
-//	running ──► probes at instants that follow from the period's seed
+//	running ──► probes at instants that follow from the period's seed, and a
+//	   │        little later, with a customer's request to somebody else
 //	   │        counts: every attempt in the store, whoever asked
 //	   ▼ end, a short grace for outcomes on their way to the store
 //	 scored ──► results kept

@@ -181,6 +181,13 @@ func (l *learned) forget(may func(key int64) bool) {
 	}
 }
 
+// Forget forgets what was asked with keys that nothing may be learned from any more.
+func (s *Scorer) Forget() {
+	if s.c.Learn != nil {
+		s.learned.forget(s.c.Learn)
+	}
+}
+
 // learnFrom remembers what a customer asked whose answer is about to be checked.
 func (s *Scorer) learnFrom(sample *outcome.Sample) {
 	o := &sample.Outcome

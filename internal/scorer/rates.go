@@ -124,9 +124,7 @@ func (s *Scorer) tune(ctx context.Context) error {
 		if err != nil && ctx.Err() == nil {
 			s.log.Warn("sampling rates stay as they are", "err", err)
 		}
-		if s.c.Learn != nil {
-			s.learned.forget(s.c.Learn)
-		}
+		s.Forget()
 		if err := s.learn(ctx); err != nil && ctx.Err() == nil {
 			s.log.Warn("probes keep their shape", "err", err)
 		}

@@ -10,19 +10,25 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// bound is what no classifier may do better than.
-const bound = 0.55
+// bound is what no classifier may do better than, and sure how many standard
+// deviations of guessing more it takes to say that one does: of an AUC that is at the bound
+// 1 run in 30,000 fails, of guessing hardly ever one does.
+const (
+	bound = 0.55
+	sure  = 4
+)
 
-// TestProbesCannotBeTold: nothing in how a probe is made, sent or answered for tells a
-// miner that it is one: neither its fields and their order, nor headers, nor
-// connections. Longer runs (make indistinct; VISION_INDISTINCT is how many requests of
-// each sort) want the same of texts, lengths, parameters and cadence where customers agreed
-// that probes are made of what they ask. docs/verification.md says how far that holds.
-// What chance explains is allowed for.
+// TestProbesCannotBeTold: nothing in what a probe says, how it is made, sent or answered for tells a
+// miner that it is one, where customers agreed that probes are made of what they ask. Longer runs
+// (make indistinct; VISION_INDISTINCT is how many requests of each sort) look at when they come as well,
+// beside customers that come alone and in bursts, and at probes made otherwise, for which less holds.
+// docs/verification.md has the figures.
 func TestProbesCannotBeTold(t *testing.T) {
+	all := func(group) bool { return true }
+	marks := func(g group) bool { return g.mark }
 	want, err := strconv.Atoi(os.Getenv("VISION_INDISTINCT"))
-	if err != nil {
-		report(t, run(t, traffic{want: 300, learn: true}), func(g group) bool { return g.mark })
+	if err != nil { // a machine that is busy with other tests keeps no time
+		report(t, run(t, traffic{want: 300, learn: true}), func(g group) bool { return !g.timed })
 		return
 	}
 	for _, c := range []struct {
@@ -30,10 +36,11 @@ func TestProbesCannotBeTold(t *testing.T) {
 		how  traffic
 		must func(g group) bool
 	}{
-		{"learned from customers", traffic{want: want, learn: true}, func(group) bool { return true }},
-		{"learned, some customers in bursts", traffic{want: want, learn: true, bursts: true}, func(g group) bool { return !g.timed }},
-		{"a file of the operator's", traffic{want: want, corpus: true}, func(g group) bool { return g.mark }},
-		{"made up", traffic{want: want}, func(g group) bool { return g.mark }},
+		{"learned from customers", traffic{want: want, learn: true}, all},
+		{"learned, some customers in bursts", traffic{want: want, learn: true, bursts: true}, all},
+		{"learned, and used often", traffic{want: want, learn: true, often: true}, marks},
+		{"a file of the operator's", traffic{want: want, corpus: true}, marks},
+		{"made up", traffic{want: want}, marks},
 	} {
 		t.Run(c.name, func(t *testing.T) { report(t, run(t, c.how), c.must) })
 	}
@@ -52,8 +59,8 @@ func report(t *testing.T, seen []seen, must func(g group) bool) {
 	t.Logf("%d requests, of them %d probes", len(seen), probes)
 	for _, g := range groups {
 		auc, n := aucOf(seen, g)
-		t.Logf("%-32s AUC %.3f, %d requests, chance ±%.3f", g.name, auc, n, margin(n/2))
-		if most := bound + 1.5*margin(n/2); must(g) && !(auc <= most) {
+		t.Logf("%-32s AUC %.3f, %d requests, chance ±%.3f", g.name, auc, n, 2*deviation(n/2))
+		if most := bound + sure*deviation(n/2); must(g) && !(auc <= most) {
 			t.Errorf("%s: AUC %.3f, want at most %.2f, %.3f with chance", g.name, auc, bound, most)
 		}
 	}

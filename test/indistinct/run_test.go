@@ -149,6 +149,7 @@ type traffic struct {
 	corpus bool // the operator has a file of prompts like customers'
 	learn  bool // customers agreed
 	bursts bool // some customers are programs that ask several times in a row
+	often  bool // there are more probes than customers' requests
 }
 
 const (
@@ -195,7 +196,11 @@ func run(t *testing.T, how traffic) []seen {
 		l := transport.Listen(tcp, identity.ServerTLS(func(hotkey.ID) error { return nil }), transport.Limits{}, nil)
 		listeners = append(listeners, l)
 		check(t, ledger.Announce(ctx, key, chain.Endpoint(tcp.Addr().String())))
-		s := &spy{n: i, units: int64(planned * 10 / 0.05 * float64(time.Hour/period))}
+		much := planned
+		if how.often {
+			much *= 3
+		}
+		s := &spy{n: i, units: int64(much * 10 / 0.05 * float64(time.Hour/period))}
 		spies = append(spies, s)
 		serving.Go(func() {
 			for {
@@ -414,6 +419,5 @@ func pause(ctx context.Context, d time.Duration) {
 	}
 }
 
-// margin is how far the AUC of guessing may be from 0.5 in n requests of each
-// sort, of two miners together: two standard errors.
-func margin(n int) float64 { return 2 * math.Sqrt(1/(6*float64(n))) }
+// deviation is the standard deviation of the AUC of guessing in n requests of each sort.
+func deviation(n int) float64 { return math.Sqrt(1 / (6 * float64(max(n, 1)))) }
