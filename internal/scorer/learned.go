@@ -151,13 +151,22 @@ func (l *learned) likes(r *rand.Rand, name, like string, miners ...hotkey.ID) []
 // pieces of one sees none of it again, if there are enough, or what is rare would come to it in probes
 // alone again and again.
 func (known *requests) donors(r *rand.Rand, like string, but *request, miners []hotkey.ID) (others [][]byte) {
+	var again [][]byte // rather than what is made up, which is known at once
 	for _, i := range r.Perm(len(known.list)) {
-		if one := &known.list[i]; one != but && one.like == like && one.unseen(miners) {
+		one := &known.list[i]
+		switch {
+		case one == but || one.like != like || slices.Contains(miners, one.miner):
+		case one.unseen(miners):
 			one.lend(miners)
 			if others = append(others, one.body); len(others) == learnedOthers {
-				break
+				return others
 			}
+		case len(again) < learnedOthers:
+			again = append(again, one.body)
 		}
+	}
+	if len(others) == 0 {
+		return again
 	}
 	return others
 }
