@@ -5,7 +5,7 @@
 # llama-server is built from the sources that llama-cpp-python's distribution
 # brings (10 to 20 minutes of one core, 0.6 GB) and kept in
 # ~/.cache/vision-llama-server, the models in ~/.cache/vision-verification
-# (test/verification). With both there it takes 2 minutes. Not part of CI.
+# (test/verification). With both there it takes some minutes. Not part of CI.
 set -u -o pipefail
 cd "$(dirname "$0")" || exit 1
 fail() { echo "FAILED: $*" >&2; exit 1; }
