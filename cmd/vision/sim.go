@@ -310,10 +310,16 @@ func simSensitivity(ctx context.Context, t terminal, flags *flag.FlagSet, args [
 	var names []string
 	if *only != "" {
 		names = strings.Split(*only, ",")
+		known := score.Defaults7.Map()
+		for _, name := range names {
+			if _, ok := known[strings.TrimSpace(name)]; !ok {
+				return usagef("--only: vision7 has no parameter %q", name)
+			}
+		}
 	}
 	grid, err := sim.Sensitivity(ctx, w, f.set, names, entries, f.seeds, f.runner(t))
 	if err != nil {
-		return usagef("%v", err)
+		return err
 	}
 	return f.printGrid(t, grid)
 }
