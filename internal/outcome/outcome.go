@@ -81,6 +81,7 @@ type Outcome struct {
 
 	Stream      bool
 	Work        int64         // units served that the validator counted itself: tokens, steps, items; >= 0
+	Asked       int64         // units that the request could take at most, known before it was sent; 0: unknown, as before this was kept
 	PromptWork  int64         // prompt tokens, where the answer shows them; >= 0
 	Start       time.Time     // the request's first byte left, validator's clock
 	FirstOutput time.Duration // from Start to the first verified output (first token, or the whole answer); 0 if none came

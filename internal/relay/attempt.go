@@ -58,6 +58,7 @@ func (c *Client) Do(ctx context.Context, call Call, sink Sink) Answer {
 	a.ans.Outcome = outcome.Outcome{
 		Request: call.ID, Try: call.Try, Last: call.Last, Key: call.Key, Source: call.Source,
 		Task: call.Task.Name, Miner: call.Peer.Miner, Stream: call.Request.Stream(),
+		Asked: max(call.Request.Work(), 0),
 	}
 	a.start = c.cfg.Now()
 	reusable := a.run()

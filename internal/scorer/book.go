@@ -276,7 +276,7 @@ func (b *book) observe(i int32, o *outcome.Outcome) error {
 		return nil
 	}
 	n := &b.contenders[i]
-	a, ok := answerSeen(o, n.Offer.Speed)
+	a, ok := answerSeen(o, n.Offer)
 	if !ok {
 		if o.Status == outcome.Canceled && o.Work > 0 { // no request of any score, but its work was served
 			n.counts.Consumed += min(o.Work, math.MaxInt64-n.counts.Consumed)

@@ -135,7 +135,32 @@ func TestCountsBeforeTheContender(t *testing.T) {
 		}
 	}
 	b.add(dawn, c, c)
-	want := score.Counts{Requests: 3, OK: 1, Failed: 1, RateLimited: 1, Consumed: 12, Declared: 1000}
+	want := score.Counts{Requests: 3, OK: 1, Failed: 1, RateLimited: 1, Consumed: 12, Declared: 1000, Asked: 3, AskedFailed: 1, AskedRateLimited: 1}
+	if r := b.results(); len(r) != 1 || r[0].Counts != want {
+		t.Errorf("%+v, want one result with %+v", r, want)
+	}
+}
+
+// TestRequestsCountByTheirVolume: who refuses the long ones alone refuses most of what is asked.
+func TestRequestsCountByTheirVolume(t *testing.T) {
+	b := bookOf(time.Hour)
+	c := entrant(0, 3)
+	c.Offer.PerRequest, c.Slots = 50, 2
+	b.add(dawn, c)
+	for _, o := range []outcome.Outcome{
+		{Status: outcome.OK, Asked: 10, Work: 4},
+		{Status: outcome.RateLimited, Asked: 100},
+		{Status: outcome.RateLimited, Asked: 30, Source: outcome.Synthetic},      // known to be the miner's doing in the end
+		{Status: outcome.Failed, Asked: 1 << 60},                                 // no more than four usual ones
+		{Status: outcome.Failed},                                                 // of before it was kept: a usual one
+		{Status: outcome.Ours, Asked: 40}, {Status: outcome.Canceled, Asked: 40}, // no request of any score
+	} {
+		o.Miner, o.Task, o.Start = c.Miner, c.Task, dawn
+		if err := b.count(&o); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want := score.Counts{Requests: 5, OK: 1, RateLimited: 2, Failed: 2, Consumed: 4, Declared: 1000, Asked: 390, AskedRateLimited: 130, AskedFailed: 250}
 	if r := b.results(); len(r) != 1 || r[0].Counts != want {
 		t.Errorf("%+v, want one result with %+v", r, want)
 	}

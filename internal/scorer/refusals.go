@@ -1,6 +1,7 @@
 package scorer
 
 import (
+	"iter"
 	"time"
 
 	"vision/internal/outcome"
@@ -16,6 +17,7 @@ const mostRefusals = 1024
 // Requests are written down when they end, which is after the probe.
 type refusal struct {
 	from, to  time.Time // the probe's
+	asked     int64     // the volume that it counts for
 	customers int       // customers' requests that were under way with the probe
 	own       int       // the validator's own that were
 }
@@ -35,7 +37,7 @@ func (b *book) refused(i int32, o *outcome.Outcome) bool {
 	if o.Source != outcome.Synthetic || o.Status != outcome.RateLimited || b.contenders[i].Slots <= 0 || len(b.refusals[i]) >= mostRefusals {
 		return false
 	}
-	b.refusals[i] = append(b.refusals[i], refusal{from: o.Start, to: o.End()})
+	b.refusals[i] = append(b.refusals[i], refusal{from: o.Start, to: o.End(), asked: volumeAsked(o, b.contenders[i].Offer)})
 	return true
 }
 
@@ -70,8 +72,8 @@ func (b *book) overlap(i int32, o *outcome.Outcome) {
 // doing of ours. It is called with mu held.
 func (b *book) judged(i int32) score.Counts {
 	counts := b.contenders[i].counts
-	for range b.refusedByMiner(i) {
-		_ = counts.Add(score.Answer{Kind: score.RateLimited}) // it fails at counts that no period comes near
+	for asked := range b.refusedByMiner(i) {
+		_ = counts.Add(score.Answer{Kind: score.RateLimited, Asked: asked}) // it fails at counts that no period comes near
 	}
 	return counts
 }
@@ -80,18 +82,19 @@ func (b *book) judged(i int32) score.Counts {
 // held, when the period before has closed.
 func (b *book) judgedState(i int32) score.State {
 	state := b.contenders[i].state
-	for range b.refusedByMiner(i) {
-		state, _ = b.mechanism.Observe(state, score.Observation{Answer: &score.Answer{Kind: score.RateLimited}})
+	for asked := range b.refusedByMiner(i) {
+		state, _ = b.mechanism.Observe(state, score.Observation{Answer: &score.Answer{Kind: score.RateLimited, Asked: asked}})
 	}
 	return state
 }
 
-// refusedByMiner is how many of contender i's refusals are no doing of ours.
-func (b *book) refusedByMiner(i int32) (n int) {
-	for j := range b.refusals[i] {
-		if !b.refusals[i][j].ours(b.contenders[i].Slots) {
-			n++
+// refusedByMiner gives the volume of each of contender i's refusals that are no doing of ours.
+func (b *book) refusedByMiner(i int32) iter.Seq[int64] {
+	return func(yield func(int64) bool) {
+		for j := range b.refusals[i] {
+			if d := &b.refusals[i][j]; !d.ours(b.contenders[i].Slots) && !yield(d.asked) {
+				return
+			}
 		}
 	}
-	return n
 }

@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"slices"
 
 	"vision/internal/chain"
@@ -175,10 +176,28 @@ func burstSeen(b *period.Burst, offer score.Offer) score.Observation {
 	return score.Observation{Beacon: &score.Beacon{Offer: offer, Asked: b.Asked, InFlight: b.InFlight, Answers: b.Answers, Slots: b.Slots}}
 }
 
+// mostUsual is how many usual requests one may stand for at most, so that a
+// single one that allows for far more than anybody needs does not decide a period.
+const mostUsual = 4
+
+// volumeAsked is the work that a request counts for, whatever became of it: the most that it
+// could take, known before it was sent, within bounds; of old outcomes, what is usual.
+func volumeAsked(o *outcome.Outcome, offer score.Offer) int64 {
+	usual := max(offer.PerRequest, 1)
+	if o.Asked <= 0 {
+		return usual
+	}
+	if usual > math.MaxInt64/mostUsual {
+		return o.Asked
+	}
+	return min(o.Asked, mostUsual*usual)
+}
+
 // answerSeen is an attempt's end as a mechanism sees it; ok is false for one that
 // counts for nobody.
-func answerSeen(o *outcome.Outcome, speed score.Speed) (a score.Answer, ok bool) {
-	a = score.Answer{Organic: o.Source == outcome.Organic}
+func answerSeen(o *outcome.Outcome, offer score.Offer) (a score.Answer, ok bool) {
+	speed := offer.Speed
+	a = score.Answer{Organic: o.Source == outcome.Organic, Asked: volumeAsked(o, offer)}
 	switch o.Status {
 	case outcome.OK:
 		a.Kind, a.Served = score.OK, o.Work

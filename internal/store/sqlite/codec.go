@@ -19,7 +19,8 @@ import (
 // versions since the first are read: a program of before an upgrade may have
 // left them in the journal, and outcomes of samples stay as they were written.
 const (
-	version          = 3
+	version          = 4
+	versionNoAsked   = 3 // outcomes had no Asked
 	versionNoFloor   = 2 // outcomes had no Floor, Arrivals no Mean and Gap95
 	versionNoBlocked = 1 // outcomes had no Blocked
 )
@@ -168,7 +169,8 @@ func appendOutcome(b []byte, o *outcome.Outcome) []byte {
 	b = binary.AppendVarint(b, int64(o.Blocked))
 	b = binary.AppendVarint(b, int64(o.Floor))
 	b = binary.AppendVarint(b, int64(o.Arrivals.Mean))
-	return binary.AppendVarint(b, int64(o.Arrivals.Gap95))
+	b = binary.AppendVarint(b, int64(o.Arrivals.Gap95))
+	return binary.AppendVarint(b, o.Asked)
 }
 
 func appendText[T string | []byte](b []byte, text T) []byte {
@@ -280,6 +282,9 @@ func (d *decoder) outcome(o *outcome.Outcome) {
 		o.Floor = time.Duration(d.varint())
 		o.Arrivals.Mean = time.Duration(d.varint())
 		o.Arrivals.Gap95 = time.Duration(d.varint())
+	}
+	if d.version > versionNoAsked {
+		o.Asked = d.varint()
 	}
 }
 

@@ -358,15 +358,16 @@ func FuzzRecord(f *testing.F) {
 	})
 }
 
-// Records from before outcomes had a round trip and a mean arrival are read with none.
+// Records from before outcomes had a round trip and a mean arrival, or what was asked for, are read with none.
 func TestRecordWithoutFloor(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "v.db")
 	s := unmoved(t, path, 0)
 	e := outcome.Entry{Outcome: entry(7).Outcome}
 	e.Outcome.Floor, e.Outcome.Arrivals.Mean, e.Outcome.Arrivals.Gap95 = 0, 0, 0
+	e.Outcome.Asked = 0
 	record := appendEntries(nil, []outcome.Entry{e})
 	record[0] = versionNoFloor
-	record = record[:len(record)-3] // the three, a byte each as they are 0, come last
+	record = record[:len(record)-4] // the four, a byte each as they are 0, come last
 	if err := s.journal.Append(record); err != nil {
 		t.Fatal(err)
 	}

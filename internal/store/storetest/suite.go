@@ -104,6 +104,7 @@ func attempt(n int) outcome.Outcome {
 		Blocked:  3 * time.Duration(n) * time.Microsecond,
 		Arrivals: outcome.Arrivals{Chunks: n, Longest: time.Duration(n) * time.Microsecond, Burst: 1 / float64(n+3), Mean: time.Duration(2*n) * time.Millisecond, Gap95: time.Duration(n)},
 		Floor:    time.Duration(3 * n),
+		Asked:    int64(n) + 7,
 	}
 }
 
