@@ -147,7 +147,7 @@ func TestStreamsThatAllFallSilentAtOnce(t *testing.T) {
 // TestASilentStreamSpeaksAgain: it is no witness any more, and the gap is
 // measured anew.
 func TestASilentStreamSpeaksAgain(t *testing.T) {
-	const gap = 400 * time.Millisecond
+	const gap = 4 * time.Second // the test must come to let it speak within what is left of it
 	hushed := make(chan struct{})
 	addr := serve(t, func(_ int, c *net.TCPConn, r *bufio.Reader) {
 		request(r)
@@ -172,7 +172,7 @@ func TestASilentStreamSpeaksAgain(t *testing.T) {
 	}
 	for range 3 {
 		for began := time.Now(); !silent(); time.Sleep(time.Millisecond) {
-			if time.Since(began) > 5*time.Second {
+			if time.Since(began) > 30*time.Second {
 				t.Fatal("a stream that says nothing is not held to be silent")
 			}
 		}
