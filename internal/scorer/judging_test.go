@@ -14,6 +14,7 @@ import (
 	"vision/internal/judgement"
 	"vision/internal/outcome"
 	"vision/internal/proto"
+	"vision/internal/sampling"
 )
 
 // asked is how often a sample was judged, and by which turns.
@@ -130,6 +131,8 @@ func TestACheatIsConvicted(t *testing.T) {
 			c.Log = slog.New(slog.NewTextHandler(&log, nil))
 			c.Judgement = judgement.Default()
 			c.Judgement.Redeem = 5
+			c.Rates = sampling.Default()
+			c.Rates.Min = 1 // all are kept, whatever their ids
 		}
 		w.start(change)
 		w.until(10*time.Minute + 10*time.Second)
