@@ -72,6 +72,7 @@ func start(t *testing.T, name string, args ...string) *process {
 // gives it with the number of the next.
 func (p *process) says(t *testing.T, within time.Duration, text string, from int) (string, int) {
 	t.Helper()
+	within = slowed(within)
 	over := time.After(within)
 	for gone := false; ; {
 		p.mu.Lock()
@@ -209,12 +210,19 @@ func get(t *testing.T, url string) (int, string) {
 	return r.StatusCode, string(body)
 }
 
+// slowed is a bound on what may take long but not for ever: under the race detector
+// all processes share the machine with their slow selves.
+func slowed(within time.Duration) time.Duration {
+	if racing {
+		return 4 * within
+	}
+	return within
+}
+
 // until waits for something that comes by itself.
 func until(t *testing.T, within time.Duration, what string, done func() bool) {
 	t.Helper()
-	if racing { // all processes share the machine with their slow selves
-		within *= 4
-	}
+	within = slowed(within)
 	tick := time.NewTicker(50 * time.Millisecond)
 	defer tick.Stop()
 	over := time.After(within)

@@ -75,7 +75,7 @@ func customer(ctx context.Context, api, key, body string) (reply, error) {
 // the requests that were served.
 func spend(t *testing.T, key string, n int, apis ...string) (served []string) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), slowed(time.Minute))
 	defer cancel()
 	var mu sync.Mutex // guards served
 	var customers sync.WaitGroup

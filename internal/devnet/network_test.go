@@ -103,6 +103,9 @@ func (n *running) stop(t *testing.T) {
 // does not within a time.
 func until(t *testing.T, within time.Duration, what string, done func() bool) {
 	t.Helper()
+	if racing {
+		within *= 4
+	}
 	tick := time.NewTicker(50 * time.Millisecond)
 	defer tick.Stop()
 	over := time.After(within)
