@@ -285,6 +285,8 @@ func (v *Validator) addScorer(ctx context.Context, judges *panel) error {
 	}
 	if v.config.has(Gateway) { // else nobody but the scorer itself uses this Board
 		c.Board = v.board
+	} else {
+		v.Log.Warn("the gateway is another process: beacons neither see which slots customers' requests take nor give way to them; put both roles in one")
 	}
 	if n := len(judges.judges); n > 0 {
 		c.Checker, c.CheckAtOnce = judges, n*v.config.Scorer.Checks
