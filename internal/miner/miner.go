@@ -42,7 +42,7 @@ type Deps struct {
 	Log    *slog.Logger
 	// Served is told of every request that ended: "ok", the kind of the error
 	// that it ended with, or the limit that it met: "gpu_busy", "task_busy",
-	// "volume_used_up" or "model_server_busy". Nil is allowed.
+	// "volume_used_up", "too_many_signatures" or "model_server_busy". Nil is allowed.
 	Served func(taskName, result string, units int64)
 }
 

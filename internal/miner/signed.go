@@ -55,10 +55,7 @@ func (m *Miner) signed(r *http.Request, caller hotkey.ID, body []byte) (hash [sh
 		return refused(err, "bad_signature")
 	}
 	hash = sha256.Sum256(s.AppendMessage(nil))
-	if !m.once.first(signed{caller, hash}, now) {
-		return hash, fault.New(fault.Forbidden, "replayed", "the request was sent before, with the same signature")
-	}
-	return hash, nil
+	return hash, m.once.first(signed{caller, hash}, now)
 }
 
 // signed names one signature: who made it, and the hash of what was signed.
@@ -69,30 +66,41 @@ type signed struct {
 
 // once remembers signatures for as long as they are of use: in two generations, of
 // which the older is forgotten when all in it have ended. Only valid signatures of
-// validators get in, so it holds at most what was served in twice that time.
+// validators get in, and no more than most of one caller's in a generation: one that signs more is
+// refused as at any other limit, for to forget one early would let it be sent again.
+// Others are not touched by that.
 type once struct {
 	mu      sync.Mutex // guards the rest
 	young   map[signed]struct{}
 	old     map[signed]struct{}
-	changed time.Time // when young was begun
+	of      map[hotkey.ID]int // how many in young are a caller's
+	changed time.Time         // when young was begun
 }
 
-// useful is the longest time from a signature's first acceptance to its last.
+// most is how many requests of one validator's are served while a generation lasts: some
+// 2,000 a second for as long as that, and 25 MB.
+const most = 1 << 18
+
+// useful is the longest time from a signature's first acceptance to its last, and how
+// long a generation lasts.
 const useful = proto.SignatureLife + 2*proto.ClockTolerance
 
-// first says whether a signature is used for the first time.
-func (o *once) first(s signed, now time.Time) bool {
+// first takes note of a signature. The error says that it was used before, or, of kind
+// RateLimited, that its signer has used as many as are remembered.
+func (o *once) first(s signed, now time.Time) error {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	if age := now.Sub(o.changed); o.young == nil || age > useful || age < 0 {
-		o.old, o.young, o.changed = o.young, map[signed]struct{}{}, now
+		o.old, o.young, o.of, o.changed = o.young, map[signed]struct{}{}, map[hotkey.ID]int{}, now
 	}
-	if _, again := o.young[s]; again {
-		return false
+	_, young := o.young[s]
+	if _, old := o.old[s]; young || old {
+		return fault.New(fault.Forbidden, "replayed", "the request was sent before, with the same signature")
 	}
-	if _, again := o.old[s]; again {
-		return false
+	if o.of[s.by] >= most {
+		return busy("too_many_signatures", o.changed.Add(useful).Sub(now)+time.Second)
 	}
+	o.of[s.by]++
 	o.young[s] = struct{}{}
-	return true
+	return nil
 }

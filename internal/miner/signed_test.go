@@ -6,12 +6,15 @@ import (
 	"crypto/ed25519"
 	"crypto/rand"
 	"crypto/sha256"
+	"encoding/binary"
+	"errors"
 	"net/http"
 	"net/http/httptest"
 	"strings"
 	"testing"
 	"time"
 
+	"vision/internal/fault"
 	"vision/internal/hotkey"
 	"vision/internal/proto"
 )
@@ -94,7 +97,7 @@ func TestSignaturesAreForgotten(t *testing.T) {
 	var o once
 	now := time.Unix(1_700_000_000, 0)
 	one := signed{alice, [32]byte{1}}
-	if !o.first(one, now) || o.first(one, now.Add(useful)) {
+	if o.first(one, now) != nil || o.first(one, now.Add(useful)) == nil {
 		t.Error("a signature is new twice while it is of use")
 	}
 	for i := range 100 {
@@ -102,5 +105,39 @@ func TestSignaturesAreForgotten(t *testing.T) {
 	}
 	if n := len(o.young) + len(o.old); n > 40 {
 		t.Errorf("%d signatures are remembered", n)
+	}
+}
+
+// Whoever signs more than is remembered is told to wait, and is not forgotten early; others go on.
+func TestSignaturesOfOneCallerAreBounded(t *testing.T) {
+	var o once
+	now := time.Unix(1_700_000_000, 0)
+	nth := func(n int) (s signed) {
+		s.by = alice
+		binary.BigEndian.PutUint64(s.hash[:], uint64(n))
+		return s
+	}
+	for i := range most {
+		if err := o.first(nth(i), now); err != nil {
+			t.Fatal(i, err)
+		}
+	}
+	err := o.first(nth(most), now.Add(time.Second))
+	var f *fault.Error
+	if !errors.As(err, &f) || f.Kind != fault.RateLimited || f.RetryAfter != useful {
+		t.Errorf("one more: %v", err)
+	}
+	if err := o.first(nth(0), now.Add(time.Second)); fault.KindOf(err) != fault.Forbidden {
+		t.Errorf("the first again: %v", err)
+	}
+	if err := o.first(signed{by: bob}, now.Add(time.Second)); err != nil {
+		t.Errorf("another caller: %v", err)
+	}
+	later := now.Add(useful + time.Second)
+	if err := o.first(nth(most), later); err != nil {
+		t.Errorf("after the time that it was told: %v", err)
+	}
+	if err := o.first(nth(most-1), later); fault.KindOf(err) != fault.Forbidden {
+		t.Errorf("an old one, then: %v", err)
 	}
 }
