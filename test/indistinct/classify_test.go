@@ -10,6 +10,7 @@ import (
 // row is one request as classifiers see it.
 type row struct {
 	probe  bool
+	cell   int64     // rows of one cell are learned from, or scored, together
 	grams  []uint32  // hashed n-grams
 	values []float64 // numbers and categories
 }
@@ -57,27 +58,43 @@ type learner func(r *rand.Rand, train []row) func(row) float64
 // folds is how many parts a run is cut into: each is scored by what was learned from the rest.
 const folds = 5
 
-// crossValidated is the AUC of a learner: the mean of that within each fold.
+// crossValidated is the AUC of a learner: the mean of that within each fold. Each
+// cell is in one fold whole: of its probes and customers' requests there are as many, so
+// if one were left out, what is learned from the rest near it would be wrong about it.
 func crossValidated(r *rand.Rand, rows []row, learn learner) float64 {
-	order := r.Perm(len(rows))
-	sum := 0.0
+	var cells []int64
+	for _, x := range rows {
+		cells = append(cells, x.cell)
+	}
+	slices.Sort(cells)
+	cells = slices.Compact(cells)
+	fold := map[int64]int{}
+	for i, at := range r.Perm(len(cells)) {
+		fold[cells[at]] = i % folds
+	}
+	sum, n := 0.0, 0.0
 	for f := range folds {
 		var train, test []row
-		for i, at := range order {
-			if i%folds == f {
-				test = append(test, rows[at])
+		for _, x := range rows {
+			if fold[x.cell] == f {
+				test = append(test, x)
 			} else {
-				train = append(train, rows[at])
+				train = append(train, x)
 			}
+		}
+		if len(test) == 0 {
+			continue // fewer cells than folds
 		}
 		score := learn(r, train)
 		scores := make([]float64, len(test))
 		for i := range test {
 			scores[i] = score(test[i])
 		}
-		sum += auc(scores, test)
+		if a := auc(scores, test); !math.IsNaN(a) {
+			sum, n = sum+a*float64(len(test)), n+float64(len(test))
+		}
 	}
-	return sum / folds
+	return sum / n
 }
 
 // logistic is a logistic regression on hashed n-grams, by AdaGrad.
@@ -217,7 +234,7 @@ func TestClassifiersFindWhatIsThere(t *testing.T) {
 	made := func(gap float64, odds int) []row {
 		rows := make([]row, 1200)
 		for i := range rows {
-			x := row{probe: i%2 == 0, values: []float64{r.NormFloat64(), r.NormFloat64()}}
+			x := row{probe: i%2 == 0, cell: int64(i / 8), values: []float64{r.NormFloat64(), r.NormFloat64()}}
 			if x.probe {
 				x.values[1] += gap
 			}
@@ -247,5 +264,44 @@ func TestClassifiersFindWhatIsThere(t *testing.T) {
 	}
 	if got := auc([]float64{1, 2, 3, 3}, []row{{probe: true}, {}, {probe: true}, {}}); got != 0.375 {
 		t.Errorf("AUC %v, want 0.375", got)
+	}
+}
+
+// Where there is nothing, what is found is 0.5 on average, also by who can tell the time of
+// a request from it, as from the number of its connection; and it scatters by less
+// than twice the deviation of independent guesses, which report reckons with.
+func TestNothingIsFoundInNothing(t *testing.T) {
+	const runs, n = 40, 150 // of each sort
+	r := rand.New(rand.NewPCG(1, 2))
+	for name, c := range map[string]struct {
+		learn  learner
+		values func(cell int) []float64
+	}{
+		"numbers": {stumps(80), func(int) []float64 { return []float64{r.Float64(), r.Float64(), r.Float64()} }},
+		"a clock": {stumps(80), func(cell int) []float64 { return []float64{float64(cell), float64(cell % 10)} }},
+		"words":   {logistic(500), nil},
+	} {
+		sum, squares := 0.0, 0.0
+		for range runs {
+			rows := make([]row, 2*n)
+			for i := range rows {
+				x := row{probe: i%2 == 0, cell: int64(i / 6)}
+				if c.values != nil {
+					x.values = c.values(i / 6)
+				} else {
+					for range 20 {
+						x.grams = append(x.grams, uint32(r.IntN(500)))
+					}
+				}
+				rows[i] = x
+			}
+			a := crossValidated(r, rows, c.learn)
+			sum, squares = sum+a, squares+(a-0.5)*(a-0.5)
+		}
+		mean, spread := sum/runs, math.Sqrt(squares/runs)/deviation(n)
+		t.Logf("%s: AUC %.3f on average, %.2f deviations of guesses from 0.5", name, mean, spread)
+		if math.Abs(mean-0.5) > 0.02 || spread > 1.8 {
+			t.Errorf("%s: AUC %.3f on average, %.2f deviations of guesses from 0.5", name, mean, spread)
+		}
 	}
 }

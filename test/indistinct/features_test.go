@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"hash/fnv"
+	"maps"
 	"math"
 	"math/rand/v2"
 	"slices"
@@ -63,7 +64,7 @@ func rowsOf(run []seen, miner int, g group) []row {
 	rows := make([]row, len(ordered))
 	for i := range ordered {
 		x := &ordered[i]
-		rows[i].probe = x.probe
+		rows[i].probe, rows[i].cell = x.probe, cellOf(x)
 		var before, after *seen
 		if i > 0 {
 			before = &ordered[i-1]
@@ -80,13 +81,16 @@ func rowsOf(run []seen, miner int, g group) []row {
 	return balanced(ordered, rows)
 }
 
+// cellOf is in which quarter of a second it came.
+func cellOf(x *seen) int64 { return x.at.UnixMilli() / 250 }
+
 // balanced leaves as many probes as customers' requests of each quarter of a
 // second, so that only what a request is like counts, and not how
 // many of each sort a test's traffic had then.
 func balanced(ordered []seen, rows []row) (even []row) {
 	cells := map[int64][2][]row{}
 	for i, x := range ordered {
-		at := x.at.UnixMilli() / 250
+		at := rows[i].cell
 		c := cells[at]
 		sort := 0
 		if x.probe {
@@ -96,7 +100,8 @@ func balanced(ordered []seen, rows []row) (even []row) {
 		cells[at] = c
 	}
 	r := rand.New(rand.NewPCG(3, 4))
-	for _, c := range cells {
+	for _, at := range slices.Sorted(maps.Keys(cells)) {
+		c := cells[at]
 		if len(c[1]) > 3*len(c[0]) {
 			continue // much of the capacity is tested at once, which is no secret
 		}
