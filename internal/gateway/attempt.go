@@ -43,8 +43,14 @@ func (x *exchange) ask(t *task.Task, kind task.Kind, req task.Request) error {
 	lane.earn(now)
 	x.asked = x.tried[:0]
 	prefix := g.Routing.prefix(req)
-	seat, wait := g.Board.AcquireFirst(t.Name, stream, now, g.Random(), g.Random(), prefix,
-		dispatch.Asked{Request: req, Key: x.event.Key, ID: x.id})
+	var seat *dispatch.Seat
+	var wait time.Duration
+	if x.choice == nil {
+		seat, wait = g.Board.AcquireFirst(t.Name, stream, now, g.Random(), g.Random(), prefix,
+			dispatch.Asked{Request: req, Key: x.event.Key, ID: x.id})
+	} else { // another answer to it may be asked of whoever was given a probe like it
+		seat, wait = g.Board.AcquireNear(t.Name, stream, now, g.Random(), g.Random(), nil, prefix)
+	}
 	if seat == nil {
 		return nobody(t, wait)
 	}

@@ -14,7 +14,8 @@ import (
 // when that holds. A validator's probe and a customer's request are signed alike.
 //
 // It remembers ids in two generations, of which the older is forgotten when all
-// in it are AnswerMemory old; 16 bytes each.
+// in it are AnswerMemory old; 16 bytes each. Beyond mostAnswered in one, answers are
+// not signed: who signs none loses nothing.
 type answered struct {
 	since time.Time // when the remembering began
 
@@ -23,6 +24,9 @@ type answered struct {
 	old     map[[16]byte]struct{}
 	changed time.Time // when young was begun
 }
+
+// mostAnswered is how many ids of all validators a generation remembers: some 900 a second.
+const mostAnswered = 1 << 20
 
 // signs says whether answers are signed at all.
 func (a *answered) signs(how *Signatures) bool { return how != nil && how.Sign != nil }
@@ -38,7 +42,7 @@ func (a *answered) sign(how *Signatures, r *http.Request, q *request, body [sha2
 	return s.Value(how.Sign)
 }
 
-// first says whether an id's answer is signed for the first time.
+// first says whether an id's answer is signed for the first time, and is to be.
 func (a *answered) first(id [16]byte, now time.Time) bool {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -49,6 +53,9 @@ func (a *answered) first(id [16]byte, now time.Time) bool {
 		return false
 	}
 	if _, again := a.old[id]; again {
+		return false
+	}
+	if len(a.young) >= mostAnswered {
 		return false
 	}
 	a.young[id] = struct{}{}

@@ -85,13 +85,14 @@ func (v *Validator) takeReceipts(ctx context.Context, p ReportPeer, taker *score
 			return judged, err
 		}
 		var list []receipt.Receipt
-		for _, body := range page.Receipts {
+		for _, body := range page.Receipts[:min(len(page.Receipts), scorer.MostShown)] {
 			if r, err := receipt.Read(body); err == nil && r.Validator == p.Hotkey { // what it did not sign, or no miner did, is nothing
 				list = append(list, r)
 			}
 		}
 		n, err := taker.TakeReceipts(ctx, p.Hotkey, list)
-		if judged += n; err != nil || page.Before.IsZero() || len(page.Receipts) == 0 {
+		judged += n
+		if err != nil || judged > 0 || page.Before.IsZero() || len(page.Receipts) == 0 { // what comes behind those judged is for another time
 			return judged, err
 		}
 		query = "?before=" + url.QueryEscape(page.Before.Format(time.RFC3339Nano))

@@ -4,10 +4,12 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"slices"
 	"time"
 
+	"vision/internal/fault"
 	"vision/internal/hotkey"
 	"vision/internal/judgement"
 	"vision/internal/outcome"
@@ -27,11 +29,12 @@ import (
 // miner's answers are checked may depend on anything but what is in them.
 
 const (
-	// mostShown and mostShownBytes bound a page of receipts; shownEach is how many of a
+	// MostShown and mostShownBytes bound a page of receipts; shownEach is how many of a
 	// miner on a task there are in all.
-	mostShown      = 64
+	MostShown      = 64
 	mostShownBytes = 16 << 20
 	shownEach      = 4
+	keptEach       = 80 // as much evidence as is kept of one, of which others may see some
 	// mostReceipt is how many bytes a request and its answer may have together in a
 	// receipt that is shown or taken.
 	mostReceipt = 2 << 20
@@ -61,11 +64,11 @@ func Receipts(ctx context.Context, st ReceiptSource, network string, by receipt.
 		if p.State.Suspicious == 0 || now.Sub(p.At) > outcome.AccusedFor {
 			continue
 		}
-		list, err := st.Evidence(ctx, p.Miner, p.Task, shownEach)
+		list, err := st.Evidence(ctx, p.Miner, p.Task, keptEach)
 		if err != nil {
 			return nil, next, fmt.Errorf("read the evidence: %w", err)
 		}
-		for i := range list {
+		for i, shown := 0, 0; i < len(list) && shown < shownEach; i++ {
 			c := &list[i].Check
 			r, err := receipt.Of(&list[i], network, by.ID())
 			if err != nil || !r.Proof.Public || c.Source == outcome.Organic || c.E < judgement.Suspect || now.Sub(c.At) > outcome.AccusedFor ||
@@ -73,6 +76,7 @@ func Receipts(ctx context.Context, st ReceiptSource, network string, by receipt.
 				continue
 			}
 			all = append(all, r)
+			shown++
 		}
 	}
 	slices.SortStableFunc(all, func(a, b receipt.Receipt) int { return b.Verdict.At.Compare(a.Verdict.At) })
@@ -82,7 +86,7 @@ func Receipts(ctx context.Context, st ReceiptSource, network string, by receipt.
 		if err != nil {
 			return nil, next, err
 		}
-		if size += len(body); len(bodies) == mostShown || size > mostShownBytes && len(bodies) > 0 {
+		if size += len(body); len(bodies) == MostShown || size > mostShownBytes && len(bodies) > 0 {
 			return bodies, all[i-1].Verdict.At, nil
 		}
 		bodies = append(bodies, body)
@@ -132,12 +136,16 @@ func (s *Scorer) TakeReceipts(ctx context.Context, peer hotkey.ID, list []receip
 			continue
 		}
 		a, err := s.accusation(ctx, r, answer)
-		if err != nil {
-			if ctx.Err() != nil {
-				return judged, ctx.Err()
-			}
-			s.log.Info("what another validator showed could not be judged", "validator", peer.String(), "miner", r.Miner.String(), "task", r.Task, "err", err)
+		switch {
+		case ctx.Err() != nil:
+			return judged, ctx.Err()
+		case errors.Is(err, errNotOurs):
 			continue
+		case err != nil && fault.KindOf(err) != fault.Invalid: // the next would fare no better: another time
+			return judged, fmt.Errorf("judge what another validator showed: %w", err)
+		case err != nil: // nobody can ever judge it; that it was shown counts all the same
+			s.log.Info("what another validator showed cannot be judged", "validator", peer.String(), "miner", r.Miner.String(), "task", r.Task, "err", err)
+			a = outcome.Accusation{Answer: answer, Validator: r.Validator, Miner: r.Miner, Task: r.Task, At: s.c.Now(), E: 1, Test: "none"}
 		}
 		if err := s.c.Store.SaveAccusation(ctx, a); err != nil {
 			return judged, fmt.Errorf("keep what another validator showed: %w", err)
@@ -150,15 +158,18 @@ func (s *Scorer) TakeReceipts(ctx context.Context, peer hotkey.ID, list []receip
 	return judged, nil
 }
 
+// errNotOurs is for receipts of tasks and requests that this catalogue does not know.
+var errNotOurs = errors.New("no request of a task of ours")
+
 // accusation judges a receipt as an own answer would be.
 func (s *Scorer) accusation(ctx context.Context, r *receipt.Receipt, answer [sha256.Size]byte) (a outcome.Accusation, err error) {
 	t, ok := s.c.Catalogue().Lookup(r.Task)
 	if !ok {
-		return a, fmt.Errorf("task %q is not in the catalogue", r.Task)
+		return a, errNotOurs
 	}
 	ask := proto.CheckRequest{Task: *t, Spec: s.declared.spec(outcome.Pair{Miner: r.Miner, Task: r.Task})}
 	if ask.Sample, err = r.Sample(t); err != nil {
-		return a, err
+		return a, errNotOurs
 	}
 	ask.Sample.ID = -int64(binary.BigEndian.Uint64(answer[:8]) >> 2) // beside those of the store
 	v, err := s.askChecker(ctx, ask)

@@ -166,16 +166,15 @@ func TestWhatIsWrongIsNotTaken(t *testing.T) {
 		defer w.stop()
 		w.until(20 * time.Minute)
 		for what, change := range map[string]func(*receipt.Receipt){
-			"of another network":    func(r *receipt.Receipt) { r.Network = "test/2" },
-			"of another validator":  func(r *receipt.Receipt) { r.Validator = key("somebody").ID() },
-			"of a customer's":       func(r *receipt.Receipt) { r.Proof.Public = false },
-			"of an unknown task":    func(r *receipt.Receipt) { r.Task = "nothing" },
-			"of another path":       func(r *receipt.Receipt) { r.Proof.Path = "/v1/embeddings" },
-			"of no request":         func(r *receipt.Receipt) { r.Request = []byte("{") },
-			"old":                   func(r *receipt.Receipt) { r.Proof.Expires = r.Proof.Expires.Add(-25 * time.Hour) },
-			"of the future":         func(r *receipt.Receipt) { r.Proof.Expires = r.Proof.Expires.Add(time.Hour) },
-			"too large":             func(r *receipt.Receipt) { r.Response = make([]byte, mostReceipt+1) },
-			"that cannot be judged": func(r *receipt.Receipt) { r.Response = []byte("unjudged") },
+			"of another network":   func(r *receipt.Receipt) { r.Network = "test/2" },
+			"of another validator": func(r *receipt.Receipt) { r.Validator = key("somebody").ID() },
+			"of a customer's":      func(r *receipt.Receipt) { r.Proof.Public = false },
+			"of an unknown task":   func(r *receipt.Receipt) { r.Task = "nothing" },
+			"of another path":      func(r *receipt.Receipt) { r.Proof.Path = "/v1/embeddings" },
+			"of no request":        func(r *receipt.Receipt) { r.Request = []byte("{") },
+			"old":                  func(r *receipt.Receipt) { r.Proof.Expires = r.Proof.Expires.Add(-25 * time.Hour) },
+			"of the future":        func(r *receipt.Receipt) { r.Proof.Expires = r.Proof.Expires.Add(time.Hour) },
+			"too large":            func(r *receipt.Receipt) { r.Response = make([]byte, mostReceipt+1) },
 		} {
 			if n := w.take(peer, shown(t, peer, honest, "req-1", "unlucky", change)); n != 0 {
 				t.Errorf("one %s was judged", what)
@@ -238,7 +237,7 @@ func TestReceiptsThatAreShown(t *testing.T) {
 		return name
 	}
 	want := []string{}
-	for i := range mostShown + 3 {
+	for i := range MostShown + 3 {
 		want = append(want, add(fmt.Sprintf("t%02d", i), outcome.Synthetic, time.Duration(i+1)*time.Second))
 	}
 	add("customer", outcome.Organic, 0)
@@ -254,7 +253,7 @@ func TestReceiptsThatAreShown(t *testing.T) {
 	before := now.Add(time.Hour)
 	for pages := 0; ; pages++ {
 		bodies, next, err := Receipts(context.Background(), receiptStore{st, now}, "test/0", by, now, before)
-		if err != nil || len(bodies) > mostShown {
+		if err != nil || len(bodies) > MostShown {
 			t.Fatalf("a page of %d, %v", len(bodies), err)
 		}
 		for _, b := range bodies {
@@ -286,4 +285,44 @@ func (s receiptStore) Judgements(ctx context.Context) ([]outcome.Judgement, erro
 		list[i].At = s.now
 	}
 	return list, err
+}
+
+// A checker that does not answer ends the round, and what can never be judged counts
+// among what is judged of a peer: neither costs more work than an honest peer's do.
+func TestWhatCannotBeJudgedIsBounded(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w, _, rare := accusing(t, "honest")
+		asked := 0
+		judge := w.judge
+		w.judge = func(r proto.CheckRequest) (proto.CheckResponse, error) {
+			if r.Sample.ID < 0 {
+				asked++
+			}
+			if string(r.Sample.Response) == "never" {
+				return proto.CheckResponse{}, fault.New(fault.Invalid, "not_checkable", "never")
+			}
+			return judge(r)
+		}
+		w.start(rare)
+		defer w.stop()
+		w.until(20 * time.Minute)
+		peer := key("peer")
+		var down, never []receipt.Receipt
+		for i := range 100 {
+			down = append(down, shown(t, peer, key("honest"), fmt.Sprint("req-a", i), "unjudged"))
+			never = append(never, shown(t, peer, key("honest"), fmt.Sprint("req-b", i), "never"))
+		}
+		if n, err := w.s.TakeReceipts(t.Context(), peer.ID(), down); n != 0 || err == nil || asked != 1 {
+			t.Errorf("with a checker that is down: %d judged after %d questions, %v", n, asked, err)
+		}
+		asked = 0
+		for range 20 {
+			if n := w.take(peer, never...); n > mostJudgedAtOnce {
+				t.Fatalf("%d at once", n)
+			}
+		}
+		if asked != mostJudged {
+			t.Errorf("the checker was asked %d times for what it cannot judge, want %d", asked, mostJudged)
+		}
+	})
 }

@@ -14,8 +14,8 @@ import (
 
 // What customers wrote may be what probes are made of, if the operator says so
 // (scorer.learn_from_customers). It comes from samples, which wait for a check
-// anyway; it is in memory only, is bounded, and no request is ever asked again as it was
-// (parts of it are: see operating.md).
+// anyway; it is in memory only and bounded. A request is asked again as it was only if it is short and
+// nothing is there to cross it with (see operating.md).
 
 const (
 	learnedPerTask = 1000      // requests that are remembered of one task, the newest

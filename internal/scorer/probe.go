@@ -131,7 +131,7 @@ func (s *Scorer) callOf(source outcome.Source, request task.Request, tk *task.Ta
 		Task: tk, Kind: kind, Request: request, Payload: s.c.Relay.Payload(id, request, tk),
 		Peer:    peer,
 		FirstBy: now.Add(first), By: now.Add(total),
-		Public: s.c.Learn == nil,
+		Public: s.c.Learn == nil && s.c.Corpus == nil,
 		Keep:   s.c.Sampling.Keep(s.c.Relay.Draw(id), source, tk.Name, peer.Miner),
 	}
 }
