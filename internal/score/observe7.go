@@ -112,7 +112,7 @@ func (v Vision7) beacon(s *state7, b *Beacon) error {
 		return nil
 	}
 	pace := v.pace(s, b.Offer)
-	delivered, served, taken := b.InFlight, int64(0), time.Duration(0)
+	delivered, served, taken, held := b.InFlight, int64(0), time.Duration(0), time.Duration(0)
 	inTime := int64(b.InFlight) * slotParts // parts of slots, whole so that no order of the answers matters
 	for _, a := range b.Answers {
 		took := max(0, a.Elapsed-b.Offer.Speed.Overhead)
@@ -123,6 +123,7 @@ func (v Vision7) beacon(s *state7, b *Beacon) error {
 		inTime += slotParts / int64(max(a.Of, 1))
 		served += min(a.Served, mostServed)
 		taken += min(took, mostTaken)
+		held += min(max(0, a.Elapsed), mostTaken)
 	}
 	answered := 1.0
 	if delivered < asked { // else the parts may be less than the whole by what was rounded down
@@ -141,6 +142,7 @@ func (v Vision7) beacon(s *state7, b *Beacon) error {
 		fade := power(1-1/v.p.CheckWindow, int64(n))
 		s.served = float64(s.served*fade) + float64(served)
 		s.answers = float64(s.answers*fade) + float64(n)
+		s.held = float64(s.held*fade) + held.Seconds()
 	}
 	s.beacons++
 	s.last = shown{asked: int64(asked), delivered: int64(delivered), level: level, evidence: evidence}

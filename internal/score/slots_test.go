@@ -60,9 +60,10 @@ func repeated(o Offer, asked, good, k int, less func(k int) (answered int, refus
 // not: not more if answers are short and good slots are asked again and again.
 func TestDeclaringMoreSlotsDoesNotPay(t *testing.T) {
 	v := seven(t)
+	const perSlot = 3600 / (0.5 + 400*0.008) * 400 // a slot is held for the overhead, too
 	paid := func(declared, real, k int, less func(k int) (int, bool, time.Duration)) float64 {
 		o := chatOffer(float64(declared))
-		o.Declared, o.Slots, o.StakeShare = int64(float64(declared)*o.Length.Seconds()/0.008), declared, 1
+		o.Declared, o.Slots, o.StakeShare = int64(float64(declared)*perSlot), declared, 1
 		var s State
 		for i := range 60 {
 			s = observeAll(t, v, s, Observation{Answer: &Answer{Kind: OK, Asked: 400, Served: 400, PerUnit: 0.008}})
@@ -78,7 +79,7 @@ func TestDeclaringMoreSlotsDoesNotPay(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		return standing.Credited / (3600 / 0.008) // slots
+		return standing.Credited / perSlot
 	}
 	never := func(int) (int, bool, time.Duration) { return 0, true, 0 }
 	ways := map[string]func(k int) (int, bool, time.Duration){

@@ -22,6 +22,7 @@ type state7 struct {
 	last     shown   // by the newest
 	served   float64 // work of answers delivered, older ones fading
 	answers  float64 // how many that is the sum of
+	held     float64 // seconds that they took from sending to end, the overhead included, fading likewise
 
 	// From answers, when their period closes.
 	logPace float64 // natural logarithm of the usual seconds per unit
@@ -92,10 +93,19 @@ func (Vision7) Forgettable(known State) bool {
 
 const format7 = 7 // the first byte of a state of vision7
 
+// The bits of the second byte.
+const (
+	flagSettled   = 1 << iota
+	flagConvicted // in the period under way
+	flagHeld      // the time that answers held is written; states from before it was counted have none
+	flagsEnd
+)
+
 func (s *state7) floats() []*float64 {
 	return []*float64{
 		&s.credit, &s.variance, &s.slowdown, &s.last.level, &s.last.evidence, &s.served, &s.answers, &s.logPace, &s.timed, &s.offered, &s.kept, &s.score,
 		&s.passed, &s.failed, &s.quality, &s.speed, &s.product, &s.audit[0], &s.audit[1], &s.audit[2],
+		&s.held, // last, for states from before it was counted end there
 	}
 }
 
@@ -113,7 +123,7 @@ func (s *state7) numbers() []*int64 {
 
 // AppendBinary writes the state.
 func (s *state7) AppendBinary(b []byte) ([]byte, error) {
-	b = append(b, format7, bit(s.settled)|bit(s.pending.convicted)<<1)
+	b = append(b, format7, bit(s.settled, flagSettled)|bit(s.pending.convicted, flagConvicted)|flagHeld)
 	for _, x := range s.floats() {
 		b = binary.LittleEndian.AppendUint64(b, math.Float64bits(*x))
 	}
@@ -126,14 +136,15 @@ func (s *state7) AppendBinary(b []byte) ([]byte, error) {
 	return b, nil
 }
 
-func bit(set bool) byte {
+func bit(set bool, flag byte) byte {
 	if set {
-		return 1
+		return flag
 	}
 	return 0
 }
 
-// Decode reads a state. One that no observations could have led to is refused.
+// Decode reads a state. One that no observations could have led to is refused. In one that was written before
+// the time that answers hold a slot was counted that is 0: it comes in with the answers of about a window.
 func (v Vision7) Decode(b []byte) (State, error) {
 	r := reader{b: b}
 	if r.byte() != format7 {
@@ -141,11 +152,15 @@ func (v Vision7) Decode(b []byte) (State, error) {
 	}
 	s := new(state7)
 	flags := r.byte()
-	if flags > 3 {
+	if flags >= flagsEnd {
 		r.check(fmt.Errorf("unknown flags %d", flags))
 	}
-	s.settled, s.pending.convicted = flags&1 != 0, flags&2 != 0
-	for _, x := range s.floats() {
+	s.settled, s.pending.convicted = flags&flagSettled != 0, flags&flagConvicted != 0
+	floats := s.floats()
+	if flags&flagHeld == 0 {
+		floats = floats[:len(floats)-1]
+	}
+	for _, x := range floats {
 		*x = r.float()
 	}
 	for _, n := range s.counts() {
@@ -179,6 +194,7 @@ func (s *state7) validate() error {
 		{"evidence", s.last.evidence, 0, mostWork},
 		{"work served", s.served, 0, mostWork},
 		{"answers", s.answers, 0, mostWork},
+		{"time held", s.held, 0, s.answers * mostTaken.Seconds() * (1 + 1e-9)},
 		{"pace", s.logPace, -100, 100},
 		{"timed answers", s.timed, 0, mostWork},
 		{"volume offered", s.offered, 0, mostWork},

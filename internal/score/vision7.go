@@ -91,15 +91,29 @@ func (v Vision7) pace(s *state7, offer Offer) float64 {
 	return offer.Speed.Mean
 }
 
+// busyPace is pace as slow as under beacons: GPUs that run more at once are slower with each.
+func (v Vision7) busyPace(s *state7, offer Offer) float64 {
+	return float64(v.pace(s, offer) * exp(s.slowdown))
+}
+
+// overhead is the seconds per unit for which a slot is held beyond that: what answers to beacons really took of what the task
+// grants, and of the slack within which no slowness is measured. While no such answer came it is all that is granted, of
+// which one request at a time shows the least.
+func (v Vision7) overhead(s *state7, offer Offer) float64 {
+	if s.answers == 0 {
+		return offer.Speed.Overhead.Seconds() / float64(max(offer.PerRequest, 1))
+	}
+	return max(0, s.held/max(s.served, s.answers)-v.busyPace(s, offer)) // an answer without work counts as one unit
+}
+
 // oneSlot is the work of a period that one request after the other does at the usual pace.
 func (v Vision7) oneSlot(s *state7, offer Offer) float64 {
-	return offer.Length.Seconds() / v.pace(s, offer)
+	return offer.Length.Seconds() / (v.pace(s, offer) + v.overhead(s, offer))
 }
 
 // oneSlotBusy is the work of a period that one request after the other does as slowly as under beacons.
-// GPUs that run more at once are slower with each.
 func (v Vision7) oneSlotBusy(s *state7, offer Offer) float64 {
-	return v.oneSlot(s, offer) / exp(s.slowdown)
+	return offer.Length.Seconds() / (v.busyPace(s, offer) + v.overhead(s, offer))
 }
 
 // ceiling is the most that can be credited: what is declared, the task's maximum, what the slots do.
@@ -122,7 +136,7 @@ func (v Vision7) level(s *state7, offer Offer) float64 {
 }
 
 // atOnce is how many requests at once that level takes of all validators together. They take as long as answers to
-// beacons do, longer than usual. Asking for what the usual
+// beacons do, longer than usual and with their overhead. Asking for what the usual
 // time needs would leave slots empty, and pay who declares somewhat more than it can do.
 func (v Vision7) atOnce(s *state7, offer Offer) float64 {
 	return v.level(s, offer) / v.oneSlotBusy(s, offer)

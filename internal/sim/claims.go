@@ -17,7 +17,7 @@ type Exception struct {
 var Exceptions = map[string]Exception{
 	"cheap-1%":      {6, "checks that see a cheaper model once in a hundred times are too weak"},
 	"cheap-2%":      {5, "checks that see it once in fifty times are about where it begins to pay"},
-	"split-2":       {1.6, "it earned 1.10 ± 0.11 with 24 seeds; why is not known"},
+	"split-2":       {1.6, "it earned 1.11 ± 0.07 with 48 seeds; why is not known"},
 	"queue-short":   {1.3, "a fifth more than fits finds slots that short answers leave"},
 	"copy-weights":  {1.4, "a validator's dividends need no checks of its own"},
 	"relay-network": {4, "customers' price is below what an idle GPU costs: a relay needs none"},

@@ -182,3 +182,14 @@ func TestVision7PaysForWork(t *testing.T) {
 		}
 	}
 }
+
+// Where answers take hardly longer than the overhead that their task grants, lies about capacity must not pay either.
+func TestShortAnswersHideNoLies(t *testing.T) {
+	w := small(t, "vision7")
+	w.Miners, w.Periods, w.Period = 8, 15, 600
+	w.Tasks = []Service{{Name: "short", Weight: 1, Units: 20, Spread: 0.3, PerUnit: 0.02, Prompt: 0.1}} // 0.5 s alone
+	honest, lies := ratio(t, w, "honest"), ratio(t, w, "declare-5")
+	if lies >= honest || lies >= 0.5 {
+		t.Errorf("declaring five times has a profit ratio of %.2f, honesty of %.2f", lies, honest)
+	}
+}
