@@ -3,12 +3,14 @@
 package devnet
 
 import (
+	"fmt"
 	"os"
 	"strings"
 	"testing"
 	"time"
 
 	"vision/internal/config"
+	"vision/internal/hotkey"
 	"vision/internal/scorer"
 )
 
@@ -50,7 +52,7 @@ func TestEveryCheatEarnsLessThanEveryHonestMiner(t *testing.T) {
 		if seen = r.Scored; seen > periods {
 			t.Fatalf("after %d periods: %s", periods, strings.Join(wrong, "; "))
 		}
-		t.Logf("period %d\n%s", seen, status(r, names))
+		t.Logf("period %d\n%s%s", seen, status(r, names), evidence(r, names))
 		least, found := 2.0, 0
 		for _, m := range r.Miners {
 			if strings.HasPrefix(names[m.Hotkey], "honest") {
@@ -67,4 +69,20 @@ func TestEveryCheatEarnsLessThanEveryHonestMiner(t *testing.T) {
 		// All have had time to show what they can.
 		return seen >= 4 && found == 3 && least > 0 && len(wrong) == 0 && len(r.Miners) == 8
 	})
+}
+
+// evidence is what each weight comes from, a line for each contender that has shown anything.
+func evidence(r scorer.Report, names map[hotkey.ID]string) string {
+	var b strings.Builder
+	for _, m := range r.Miners {
+		for _, c := range m.Tasks {
+			h := c.Hardened
+			if h == nil || h.Beacons == 0 {
+				continue
+			}
+			fmt.Fprintf(&b, "    %-12s %-16s credit %5.0f ± %4.0f of %5.0f, slowness %.2f, brevity %.2f, pays %5.0f; reliability %.2f, trust %.2f, quality %.2f; %d beacons, %d of %d\n",
+				names[m.Hotkey], c.Task, h.Credited, h.StdErr, h.Ceiling, h.SlowFactor, h.Brevity, h.Paid, h.Reliability, h.Trust, c.Quality.Combined, h.Beacons, h.Delivered, h.Asked)
+		}
+	}
+	return b.String()
 }

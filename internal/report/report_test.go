@@ -34,7 +34,7 @@ func made(t *testing.T, params map[string]float64) (Report, score.Outcome) {
 	for range 5 {
 		see(score.Observation{Beacon: &score.Beacon{Offer: offer, Asked: 1, Answers: []score.Arrived{{Served: 100, Elapsed: time.Second}}}})
 		see(score.Observation{Check: &score.Check{Quality: 1, Speed: 1.2, Work: 100}})
-		see(score.Observation{Answer: &score.Answer{Kind: score.OK, Served: 100, PerUnit: 0.01}})
+		see(score.Observation{Answer: &score.Answer{Kind: score.OK, Served: 100, Took: time.Second}})
 	}
 	see(score.Observation{Closed: &score.Closed{Number: 1, Offer: offer, Counts: score.Counts{Requests: 5, OK: 5, Consumed: 500, Declared: 36000}}})
 	tasks := []score.Task{{Name: "chat", Weight: 1, Contenders: []score.Contender{

@@ -107,10 +107,10 @@ func (s *state7) takePace(window float64) {
 	if p.timed == 0 {
 		return
 	}
-	old := float64(s.timed * power(1-1/window, p.timed))
-	sum := float64(p.logPace) / billion
-	s.timed = old + float64(p.timed)
-	s.logPace = min(max((float64(old*s.logPace)+sum)/s.timed, -100), 100)
+	fade := power(1-1/window, p.timed)
+	s.timed = float64(s.timed*fade) + float64(p.timed)
+	s.took = float64(s.took*fade) + float64(p.took)/1e6
+	s.worked = float64(s.worked*fade) + float64(p.worked)
 }
 
 // takeChecks takes up the period's checks, in the same way.
@@ -144,7 +144,7 @@ func (v Vision7) audit(s *state7) {
 	}
 	length := v.p.SlashPeriods * power(2, min(s.slashings, 10))
 	fresh := newState7()
-	fresh.number, fresh.logPace, fresh.timed = s.number, s.logPace, s.timed
+	fresh.number, fresh.timed, fresh.took, fresh.worked = s.number, s.timed, s.took, s.worked
 	fresh.offered, fresh.kept, fresh.scored, fresh.score = s.offered, s.kept, s.scored, s.score
 	fresh.slashings, fresh.slashedIn, fresh.slashedUntil = s.slashings+1, s.number, s.number+int64(length)
 	*s = *fresh

@@ -28,7 +28,7 @@ func TestCountsRefuseWhatCannotBe(t *testing.T) {
 		"overflow":        {Kind: OK, Served: math.MaxInt64},
 		"too much asked":  {Kind: Failed, Asked: math.MaxInt64},
 		"negative asked":  {Kind: Failed, Asked: -1},
-		"no time":         {Kind: OK, PerUnit: math.NaN()},
+		"no time":         {Kind: OK, Took: -1},
 	} {
 		before := Counts{Requests: 1, OK: 1, Consumed: 1, Declared: 10, Asked: 1}
 		after := before

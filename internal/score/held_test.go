@@ -39,7 +39,7 @@ func (m constant) plays(t fataler, v Vision7, s State, beacons int) State {
 		}
 		if i%4 == 3 {
 			s = observeAll(t, v, s,
-				Observation{Answer: &Answer{Kind: OK, Asked: m.work, Served: m.work, PerUnit: m.speed.PerUnit(m.elapsed, m.work)}},
+				Observation{Answer: &Answer{Kind: OK, Asked: m.work, Served: m.work, Took: m.speed.Beyond(m.elapsed)}},
 				Observation{Closed: &Closed{Number: int64(i/4 + 1), Offer: o}})
 		}
 	}
@@ -131,11 +131,13 @@ func TestStatesFromBeforeTimeWasHeld(t *testing.T) {
 		t.Errorf("a standing of %+v, error %v, want %+v", standing, err, want)
 	}
 	again := written(t, s)
-	if len(again) != len(b)+8 {
+	if len(again) != len(b)+2*8+1 {
 		t.Errorf("it is written in %d bytes, was in %d", len(again), len(b))
 	}
-	if _, err := v.Decode(again[:len(again)-8]); err == nil {
-		t.Error("a state that ends too early is read")
+	for n := range again {
+		if _, err := v.Decode(again[:n]); err == nil {
+			t.Errorf("a state that ends after %d of %d bytes is read", n, len(again))
+		}
 	}
 	// What it holds comes in with its answers: 3.7 s for 400 units.
 	seven, atOnce := s.(*state7), 0.0

@@ -61,10 +61,10 @@ type Observation struct {
 // Answer is one request's end. Those of a beacon are in its Beacon instead.
 type Answer struct {
 	Kind    Kind
-	Asked   int64   // work that the request could be expected to take, in the task's unit; 0: unknown
-	Served  int64   // work of the answer, at least 0; counts only if OK
-	PerUnit float64 // seconds per unit of work, the task's overhead aside, at least 0; 0: not timed
-	Organic bool    // a customer asked
+	Asked   int64         // work that the request could be expected to take, in the task's unit; 0: unknown
+	Served  int64         // work of the answer, at least 0; counts only if OK
+	Took    time.Duration // [Speed.Beyond] of its time, at least 0; 0: not timed
+	Organic bool          // a customer asked
 }
 
 // Check is what checking one answer found.

@@ -56,14 +56,15 @@ func (s *state7) answer(a *Answer) error {
 	if err := a.validate(); err != nil {
 		return err
 	}
-	if a.Kind != OK || a.PerUnit == 0 {
+	if a.Kind != OK || a.Took == 0 {
 		return nil
 	}
 	if s.pending.timed >= mostPending {
 		return fmt.Errorf("more than %d answers in one period", mostPending)
 	}
 	s.pending.timed++
-	s.pending.logPace += fixed(min(max(ln(a.PerUnit), -100), 100), billion)
+	s.pending.took += max(1, min(a.Took, mostTaken).Microseconds())
+	s.pending.worked += min(max(a.Served, 1), mostServed)
 	return nil
 }
 
@@ -122,7 +123,7 @@ func (v Vision7) beacon(s *state7, b *Beacon) error {
 		delivered++
 		inTime += slotParts / int64(max(a.Of, 1))
 		served += min(a.Served, mostServed)
-		taken += min(took, mostTaken)
+		taken += min(b.Offer.Speed.Beyond(a.Elapsed), mostTaken)
 		held += min(max(0, a.Elapsed), mostTaken)
 	}
 	answered := 1.0

@@ -117,9 +117,9 @@ var sentences7 = []sentence[*scenario7]{
 	}),
 	say(`  NUMBER answers, each: NUMBER units in NUMBER s`, func(s *scenario7, a []string) error {
 		units := int64(float(a[1]))
-		perUnit := s.contender.Offer.Speed.PerUnit(time.Duration(math.Round(float(a[2])*1e9)), units)
+		took := s.contender.Offer.Speed.Beyond(time.Duration(math.Round(float(a[2]) * 1e9)))
 		for range times(a[0]) {
-			if err := s.observe(Observation{Answer: &Answer{Kind: OK, Asked: units, Served: units, PerUnit: perUnit}}); err != nil {
+			if err := s.observe(Observation{Answer: &Answer{Kind: OK, Asked: units, Served: units, Took: took}}); err != nil {
 				return err
 			}
 		}

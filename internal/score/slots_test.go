@@ -66,7 +66,7 @@ func TestDeclaringMoreSlotsDoesNotPay(t *testing.T) {
 		o.Declared, o.Slots, o.StakeShare = int64(float64(declared)*perSlot), declared, 1
 		var s State
 		for i := range 60 {
-			s = observeAll(t, v, s, Observation{Answer: &Answer{Kind: OK, Asked: 400, Served: 400, PerUnit: 0.008}})
+			s = observeAll(t, v, s, Observation{Answer: &Answer{Kind: OK, Asked: 400, Served: 400, Took: 3200 * time.Millisecond}})
 			_, uniform := math.Modf(0.618 * float64(i))
 			n := v.Burst(s, o, uniform)
 			b := repeated(o, n, min(n, real), k, less)

@@ -39,6 +39,13 @@ func (s Speed) PerUnit(elapsed time.Duration, units int64) float64 {
 	return max(0, elapsed-s.Overhead).Seconds() / float64(max(units, 1))
 }
 
+// Beyond is the part of an answer's time that its work took: what is beyond the overhead, but at least 5/8 of
+// the whole. The overhead is what a task grants, not what a miner has; of answers hardly longer than that it would leave nothing, which
+// says nothing of a pace. 1.6 times 5/8 is the whole again: by its own pace, whatever answers it comes from, no answer is late.
+func (s Speed) Beyond(elapsed time.Duration) time.Duration {
+	return max(elapsed-s.Overhead, elapsed/8*5, 0)
+}
+
 // Factor is what the speed of an answer multiplies its quality by, in
 // [0, MaxSpeed]: 1 at the mean, up to 1.6 below it, falling towards 0 above.
 func (s Speed) Factor(secondsPerUnit float64) float64 {

@@ -69,7 +69,7 @@ func TestVision4RefusesObservations(t *testing.T) {
 		"holds 0 things":            {},
 		"holds 2 things":            {Check: &Check{}, Answer: &Answer{Kind: OK}},
 		"quality NaN":               {Check: &Check{Quality: math.NaN()}},
-		"seconds per unit":          {Answer: &Answer{Kind: OK, PerUnit: math.Inf(1)}},
+		"an answer that took -1ns":  {Answer: &Answer{Kind: OK, Took: -1}},
 		"after period 7 has":        {Closed: &Closed{Number: 7, Counts: Counts{Requests: 1, OK: 1, Declared: 5}}},
 		"1 requests, but 0 ok":      {Closed: &Closed{Number: 8, Counts: Counts{Requests: 1}}},
 		"asked 1, of which 1 rate ": {Closed: &Closed{Number: 8, Counts: Counts{Asked: 1, AskedRateLimited: 1, AskedFailed: 1}}},

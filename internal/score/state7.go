@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"slices"
 )
 
 // state7 is what vision7 remembers of a contender, about 300 bytes. Work is in the task's
@@ -25,8 +26,9 @@ type state7 struct {
 	held     float64 // seconds that they took from sending to end, the overhead included, fading likewise
 
 	// From answers, when their period closes.
-	logPace float64 // natural logarithm of the usual seconds per unit
-	timed   float64 // answers that it is the mean of, older ones fading; 0: none
+	timed  float64 // answers, older ones fading; 0: none
+	took   float64 // seconds that their work took, fading likewise
+	worked float64 // their work, fading likewise
 
 	// From periods.
 	offered float64 // sum of what each asked, times Fade to the power of its age
@@ -59,7 +61,7 @@ type shown struct {
 // pending7 is what the period under way has brought so far. All of it is integers, whose sums do not
 // depend on their order.
 type pending7 struct {
-	timed, logPace          int64 // answers, and sum of ln(seconds per unit) in billionths
+	timed, took, worked     int64 // answers, the microseconds that they took, and their work
 	passed, failed          int64 // checks
 	quality, speed, product int64 // of those passed, in billionths
 	convicted               bool
@@ -98,14 +100,15 @@ const (
 	flagSettled   = 1 << iota
 	flagConvicted // in the period under way
 	flagHeld      // the time that answers held is written; states from before it was counted have none
+	flagWorked    // the usual pace is written as time and work; before, as the logarithm of a mean
 	flagsEnd
 )
 
 func (s *state7) floats() []*float64 {
 	return []*float64{
-		&s.credit, &s.variance, &s.slowdown, &s.last.level, &s.last.evidence, &s.served, &s.answers, &s.logPace, &s.timed, &s.offered, &s.kept, &s.score,
+		&s.credit, &s.variance, &s.slowdown, &s.last.level, &s.last.evidence, &s.served, &s.answers, &s.took, &s.timed, &s.offered, &s.kept, &s.score,
 		&s.passed, &s.failed, &s.quality, &s.speed, &s.product, &s.audit[0], &s.audit[1], &s.audit[2],
-		&s.held, // last, for states from before it was counted end there
+		&s.held, &s.worked, // last, for states from before they were counted end there
 	}
 }
 
@@ -118,12 +121,12 @@ func (s *state7) counts() []*int64 {
 }
 
 func (s *state7) numbers() []*int64 {
-	return []*int64{&s.number, &s.slashedUntil, &s.slashedIn, &s.pending.logPace}
+	return []*int64{&s.number, &s.slashedUntil, &s.slashedIn, &s.pending.took, &s.pending.worked}
 }
 
 // AppendBinary writes the state.
 func (s *state7) AppendBinary(b []byte) ([]byte, error) {
-	b = append(b, format7, bit(s.settled, flagSettled)|bit(s.pending.convicted, flagConvicted)|flagHeld)
+	b = append(b, format7, bit(s.settled, flagSettled)|bit(s.pending.convicted, flagConvicted)|flagHeld|flagWorked)
 	for _, x := range s.floats() {
 		b = binary.LittleEndian.AppendUint64(b, math.Float64bits(*x))
 	}
@@ -156,9 +159,13 @@ func (v Vision7) Decode(b []byte) (State, error) {
 		r.check(fmt.Errorf("unknown flags %d", flags))
 	}
 	s.settled, s.pending.convicted = flags&flagSettled != 0, flags&flagConvicted != 0
-	floats := s.floats()
+	floats, numbers := s.floats(), s.numbers()
 	if flags&flagHeld == 0 {
-		floats = floats[:len(floats)-1]
+		floats = slices.DeleteFunc(floats, func(x *float64) bool { return x == &s.held })
+	}
+	if flags&flagWorked == 0 {
+		floats = slices.DeleteFunc(floats, func(x *float64) bool { return x == &s.worked })
+		numbers = numbers[:len(numbers)-1]
 	}
 	for _, x := range floats {
 		*x = r.float()
@@ -166,8 +173,13 @@ func (v Vision7) Decode(b []byte) (State, error) {
 	for _, n := range s.counts() {
 		*n = r.int64()
 	}
-	for _, n := range s.numbers() {
+	for _, n := range numbers {
 		*n = r.varint()
+	}
+	if flags&flagWorked == 0 {
+		// The mean stands for one unit an answer, so that new answers soon outweigh it. That of the period under way is lost.
+		s.took, s.worked = float64(exp(min(max(s.took, -100), 100))*s.timed), s.timed
+		s.pending.timed, s.pending.took = 0, 0
 	}
 	if err := r.end(); err != nil {
 		return nil, fmt.Errorf("score: a state of vision7: %w", err)
@@ -195,8 +207,9 @@ func (s *state7) validate() error {
 		{"work served", s.served, 0, mostWork},
 		{"answers", s.answers, 0, mostWork},
 		{"time held", s.held, 0, s.answers * mostTaken.Seconds() * (1 + 1e-9)},
-		{"pace", s.logPace, -100, 100},
 		{"timed answers", s.timed, 0, mostWork},
+		{"time taken", s.took, 0, mostWork},
+		{"work timed", s.worked, 0, mostWork},
 		{"volume offered", s.offered, 0, mostWork},
 		{"volume kept", s.kept, 0, s.offered * (1 + 1e-9)},
 		{"period score", s.score, 0, 1},
@@ -219,8 +232,8 @@ func (s *state7) validate() error {
 		return fmt.Errorf("%d delivered of %d asked", s.last.delivered, s.last.asked)
 	case p.timed > mostPending || p.passed > mostPending || p.failed > mostPending:
 		return fmt.Errorf("%d timed, %d passed, %d failed in one period", p.timed, p.passed, p.failed)
-	case p.logPace > 100*billion*p.timed || p.logPace < -100*billion*p.timed:
-		return fmt.Errorf("a pace of %d over %d answers", p.logPace, p.timed)
+	case p.took < p.timed || p.took > mostTaken.Microseconds()*p.timed || p.worked < p.timed || p.worked > mostServed*p.timed:
+		return fmt.Errorf("%d units in %d µs over %d answers", p.worked, p.took, p.timed)
 	case p.quality > billion*p.passed || p.speed > mostSpeed*p.passed || p.product > mostSpeed*p.passed:
 		return fmt.Errorf("qualities of %d, speeds of %d, products of %d over %d checks", p.quality, p.speed, p.product, p.passed)
 	}

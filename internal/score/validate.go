@@ -74,8 +74,8 @@ func (a Answer) validate() error {
 		return fmt.Errorf("an answer of %s", a.Kind)
 	case a.Asked < 0 || a.Served < 0:
 		return fmt.Errorf("asked %d, served %d: neither volume may be negative", a.Asked, a.Served)
-	case !(a.PerUnit >= 0) || math.IsInf(a.PerUnit, 1):
-		return fmt.Errorf("%v seconds per unit, want a number of at least 0", a.PerUnit)
+	case a.Took < 0:
+		return fmt.Errorf("an answer that took %v, want a time of at least 0", a.Took)
 	}
 	return nil
 }

@@ -85,11 +85,14 @@ func round(x, uniform float64) int {
 
 // pace is the seconds per unit that the contender usually takes: its own, else the task's mean.
 func (v Vision7) pace(s *state7, offer Offer) float64 {
-	if s.timed > 0 {
-		return exp(s.logPace)
+	if s.took > 0 && s.worked > 0 {
+		return min(max(s.took/s.worked, leastPace), 1/leastPace)
 	}
 	return offer.Speed.Mean
 }
+
+// leastPace keeps what is divided by a pace finite, in seconds per unit.
+const leastPace = 1e-12
 
 // busyPace is pace as slow as under beacons: GPUs that run more at once are slower with each.
 func (v Vision7) busyPace(s *state7, offer Offer) float64 {

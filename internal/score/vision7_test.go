@@ -47,7 +47,7 @@ func genOffer7(t *rapid.T) Offer {
 func genAnswer(t *rapid.T) Answer {
 	return Answer{
 		Kind: rapid.SampledFrom([]Kind{OK, OK, RateLimited, Failed}).Draw(t, "kind"), Asked: rapid.Int64Range(0, 1e6).Draw(t, "asked"),
-		Served: rapid.Int64Range(0, 1e6).Draw(t, "served"), PerUnit: rapid.OneOf(rapid.Float64Range(0, 1), rapid.Float64Range(0, math.MaxFloat64)).Draw(t, "per unit"),
+		Served: rapid.Int64Range(0, 1e6).Draw(t, "served"), Took: time.Duration(rapid.OneOf(rapid.Int64Range(0, 1e9), rapid.Int64Range(0, math.MaxInt64)).Draw(t, "took")),
 	}
 }
 
@@ -296,7 +296,7 @@ func period7(v Vision7, s State, o Offer, number int64) []Observation {
 	var list []Observation
 	var c Counts
 	for range 6 {
-		a := Answer{Kind: OK, Asked: 400, Served: 400, PerUnit: 0.008}
+		a := Answer{Kind: OK, Asked: 400, Served: 400, Took: 3200 * time.Millisecond}
 		_ = c.Add(a)
 		list = append(list, Observation{Answer: &a}, Observation{Check: &Check{Quality: 0.9, Speed: 1.2}})
 	}
@@ -511,14 +511,14 @@ func TestVision7RefusesWhatCannotBe(t *testing.T) {
 func TestVision7CountersDoNotOverflow(t *testing.T) {
 	v := seven(t)
 	full := newState7()
-	full.pending = pending7{timed: mostPending, logPace: 100 * billion * mostPending, passed: mostPending, failed: mostPending,
+	full.pending = pending7{timed: mostPending, took: mostTaken.Microseconds() * mostPending, worked: mostServed * mostPending, passed: mostPending, failed: mostPending,
 		quality: billion * mostPending, speed: mostSpeed * mostPending, product: mostSpeed * mostPending}
 	full.trusted, full.kept, full.offered = math.MaxInt64/2, mostWork/10, mostWork/10
 	full.audit = [3]float64{mostAudit, mostAudit, mostAudit}
 	if err := full.validate(); err != nil {
 		t.Fatal(err)
 	}
-	for name, o := range map[string]Observation{"answers": {Answer: &Answer{Kind: OK, PerUnit: 1}}, "checks": {Check: &Check{Quality: 1}}} {
+	for name, o := range map[string]Observation{"answers": {Answer: &Answer{Kind: OK, Took: 1}}, "checks": {Check: &Check{Quality: 1}}} {
 		if _, err := v.Observe(full, o); err == nil || !strings.Contains(err.Error(), "more than") {
 			t.Errorf("%s past the bound: error %v", name, err)
 		}
@@ -596,7 +596,7 @@ func FuzzDecode7(f *testing.F) {
 		if !bytes.Equal(b, again) {
 			t.Fatalf("%x was read, and written again as %x", b, again)
 		}
-		s = observeAll(t, v, s, Observation{Check: &Check{Quality: 1, Speed: 1}}, Observation{Answer: &Answer{Kind: OK, PerUnit: 1}})
+		s = observeAll(t, v, s, Observation{Check: &Check{Quality: 1, Speed: 1}}, Observation{Answer: &Answer{Kind: OK, Took: 1}})
 		out := weights7(t, v, []Task{{"chat", 1, []Contender{{miner(1), chatOffer(1), s}}}})
 		if w := out.Weights[0].Weight; w != 0 && w != 1 {
 			t.Fatalf("a weight of %v", w)
@@ -609,7 +609,7 @@ func BenchmarkObserve7(b *testing.B) {
 	s := honest(b, v, 8, 4)
 	beacon := beaconOf(v, s, chatOffer(8), 0.5, 0.9, 0.009)
 	for name, o := range map[string]Observation{
-		"answer": {Answer: &Answer{Kind: OK, Asked: 400, Served: 400, PerUnit: 0.008}},
+		"answer": {Answer: &Answer{Kind: OK, Asked: 400, Served: 400, Took: 3200 * time.Millisecond}},
 		"check":  {Check: &Check{Quality: 0.9, Speed: 1.2}},
 		"beacon": {Beacon: &beacon},
 		"closed": {Closed: &Closed{Number: 9, Offer: chatOffer(8), Counts: Counts{Requests: 1, OK: 1, Asked: 400, Consumed: 400}}},

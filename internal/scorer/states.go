@@ -203,7 +203,7 @@ func answerSeen(o *outcome.Outcome, offer score.Offer) (a score.Answer, ok bool)
 		a.Kind, a.Served = score.OK, o.Work
 		// How long its slot was taken, whenever in that time the output came.
 		if o.Work > 0 && o.Total > 0 && o.Blocked <= o.Total/10 && speed.Mean > 0 {
-			a.PerUnit = max(speed.PerUnit(o.Total, o.Work), 1e-9) // 0 would say that it was not timed
+			a.Took = speed.Beyond(o.Total)
 		}
 	case outcome.RateLimited:
 		a.Kind = score.RateLimited

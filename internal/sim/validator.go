@@ -148,14 +148,14 @@ func (s *Sim) settle(id int32, how score.Kind) {
 	*a = score.Answer{Kind: how, Asked: int64(q.units), Organic: q.kind == organic}
 	if how == score.OK {
 		a.Served = int64(q.served)
-		a.PerUnit = t.speed().PerUnit(elapsed, a.Served)
+		a.Took = t.speed().Beyond(elapsed)
 	}
 	c.counted++
 	s.failed(c.counts.Add(*a))
 	s.observe(c, score.Observation{Answer: a})
 	if how == score.OK {
 		s.good(q)
-		s.checked(q, t.speed().Factor(a.PerUnit))
+		s.checked(q, t.speed().Factor(t.speed().PerUnit(elapsed, a.Served)))
 	}
 	if q.kind == probe || how == score.OK {
 		s.release(id)
