@@ -1,8 +1,6 @@
 package devnet
 
 import (
-	"context"
-	"net"
 	"net/http"
 	"testing"
 	"testing/synctest"
@@ -11,34 +9,11 @@ import (
 	"vision/internal/hotkey"
 	"vision/internal/modelserver"
 	"vision/internal/outcome"
+	"vision/internal/pipes"
 	"vision/internal/relay"
 	"vision/internal/score"
 	"vision/internal/task"
 )
-
-// pipes is a network of one server, in memory, so that time can be a test's own.
-type pipes struct {
-	connections chan net.Conn
-	closed      chan struct{}
-}
-
-func (p *pipes) Accept() (net.Conn, error) {
-	select {
-	case c := <-p.connections:
-		return c, nil
-	case <-p.closed:
-		return nil, net.ErrClosed
-	}
-}
-
-func (p *pipes) Close() error   { return nil }
-func (p *pipes) Addr() net.Addr { return &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1), Port: 1} }
-
-func (p *pipes) Dial(context.Context, string, hotkey.ID) (net.Conn, error) {
-	ours, theirs := net.Pipe()
-	p.connections <- theirs
-	return ours, nil
-}
 
 type nobody struct{}
 
@@ -51,10 +26,11 @@ func outcomeAt(t *testing.T, crooked func(http.Handler) http.Handler) (o outcome
 		if crooked != nil {
 			h = crooked(h)
 		}
-		network := &pipes{make(chan net.Conn, 1), make(chan struct{})}
+		var network pipes.Net
+		l := network.Listen()
 		server := &http.Server{Handler: h}
-		go func() { _ = server.Serve(network) }()
-		client, err := relay.New(relay.Config{Dialer: network, Secret: []byte("a secret of 23 letters.")})
+		go func() { _ = server.Serve(l) }()
+		client, err := relay.New(relay.Config{Dialer: &network, Secret: []byte("a secret of 23 letters.")})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -64,9 +40,8 @@ func outcomeAt(t *testing.T, crooked func(http.Handler) http.Handler) (o outcome
 			t.Fatal(err)
 		}
 		a := client.Do(t.Context(), relay.Call{ID: "r", Task: tk, Kind: task.Chat{}, Request: r, Payload: client.Payload("r", r, tk),
-			Peer: relay.Peer{Miner: hotkey.ID{1}, Addr: "127.0.0.1:1"}, FirstBy: time.Now().Add(time.Minute), By: time.Now().Add(time.Minute)}, nobody{})
+			Peer: relay.Peer{Miner: hotkey.ID{1}, Addr: l.Addr().String()}, FirstBy: time.Now().Add(time.Minute), By: time.Now().Add(time.Minute)}, nobody{})
 		client.Close()
-		close(network.closed)
 		_ = server.Close()
 		o = a.Outcome
 	})

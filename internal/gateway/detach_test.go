@@ -342,17 +342,19 @@ func TestWaitingLeaves(t *testing.T) {
 
 // A waiting connection ends when its time is over; then it is not accepted.
 func TestWaitingEnds(t *testing.T) {
-	f := newFixture(t, nil, ok(1))
-	l := f.Listener(&silent{done: make(chan struct{})}).(*listener)
-	ours, theirs := net.Pipe()
-	c := &conn{Conn: ours, from: l}
-	c.detached(nil, func() { t.Error("a customer that waits is said to have left") })
-	c.giveBack(10 * time.Millisecond)
-	theirs.SetReadDeadline(time.Now().Add(10 * time.Second))
-	if _, err := theirs.Read(make([]byte, 1)); err != io.EOF {
-		t.Error(err)
-	}
-	l.Close() // waits for the one who watched
+	synctest.Test(t, func(t *testing.T) {
+		f := newFixture(t, nil, ok(1))
+		l := f.Listener(&silent{done: make(chan struct{})}).(*listener)
+		ours, theirs := net.Pipe()
+		c := &conn{Conn: ours, from: l}
+		c.detached(nil, func() { t.Error("a customer that waits is said to have left") })
+		c.giveBack(10 * time.Millisecond)
+		theirs.SetReadDeadline(time.Now().Add(10 * time.Second))
+		if _, err := theirs.Read(make([]byte, 1)); err != io.EOF {
+			t.Error(err)
+		}
+		l.Close() // waits for the one who watched
+	})
 }
 
 // silent is a listener to which nobody comes.

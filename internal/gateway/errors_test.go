@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"vision/internal/apikey"
@@ -133,17 +134,19 @@ func TestSlowBody(t *testing.T) {
 // The deadline of a body must not end the stream that follows it, nor those of
 // one response the next on the same connection.
 func TestDeadlinesDoNotLinger(t *testing.T) {
-	f := serve(t, func(c *Config) {
-		c.Limits.BodyRead, c.Limits.Write = 400*time.Millisecond, 400*time.Millisecond
-		short(t, c, 600*time.Millisecond, 1200*time.Millisecond)
-	}, hanging(1), hanging(0), ok(2))
-	r := f.do(t, "POST", chatPath, streamed) // lasts 1.2 s
-	if !strings.Contains(r.body, "timeout_error") {
-		t.Errorf("%d %s %v", r.status, r.body, r.err)
-	}
-	if r = f.do(t, "POST", chatPath, streamed); r.status != 200 || !strings.HasSuffix(r.body, "[DONE]\n\n") {
-		t.Errorf("%d %s %v", r.status, r.body, r.err)
-	}
+	synctest.Test(t, func(t *testing.T) {
+		f := servePiped(t, func(c *Config) {
+			c.Limits.BodyRead, c.Limits.Write = 400*time.Millisecond, 400*time.Millisecond
+			short(t, c, 600*time.Millisecond, 1200*time.Millisecond)
+		}, hanging(1), hanging(0), ok(2))
+		r := f.do(t, "POST", chatPath, streamed) // lasts 1.2 s
+		if !strings.Contains(r.body, "timeout_error") {
+			t.Errorf("%d %s %v", r.status, r.body, r.err)
+		}
+		if r = f.do(t, "POST", chatPath, streamed); r.status != 200 || !strings.HasSuffix(r.body, "[DONE]\n\n") {
+			t.Errorf("%d %s %v", r.status, r.body, r.err)
+		}
+	})
 }
 
 func TestNobodyCanServe(t *testing.T) {
@@ -182,20 +185,22 @@ func TestAuthentication(t *testing.T) {
 }
 
 func TestGuessesAreLimitedByAddress(t *testing.T) {
-	f := serve(t, func(c *Config) { c.Limits.Guesses = 3 }, ok(1))
-	for i := range 5 {
-		r := f.do(t, "POST", chatPath, chatBody, "Authorization", "Bearer sk-wrong")
-		want := 401
-		if i >= 3 {
-			want = 429
+	synctest.Test(t, func(t *testing.T) {
+		f := servePiped(t, func(c *Config) { c.Limits.Guesses = 3 }, ok(1))
+		for i := range 5 {
+			r := f.do(t, "POST", chatPath, chatBody, "Authorization", "Bearer sk-wrong")
+			want := 401
+			if i >= 3 {
+				want = 429
+			}
+			if r.status != want || want == 429 && r.header.Get("Retry-After") != "20" {
+				t.Errorf("guess %d: %d, Retry-After %q, want %d", i, r.status, r.header.Get("Retry-After"), want)
+			}
 		}
-		if r.status != want || want == 429 && r.header.Get("Retry-After") != "20" {
-			t.Errorf("guess %d: %d, Retry-After %q, want %d", i, r.status, r.header.Get("Retry-After"), want)
+		if r := f.do(t, "POST", chatPath, chatBody); r.status != 200 {
+			t.Errorf("a good key from the same address: %d, want 200", r.status)
 		}
-	}
-	if r := f.do(t, "POST", chatPath, chatBody); r.status != 200 {
-		t.Errorf("a good key from the same address: %d, want 200", r.status)
-	}
+	})
 }
 
 func TestKeyLimit(t *testing.T) {

@@ -5,6 +5,7 @@ import (
 	"net/http/httptest"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"pgregory.net/rapid"
@@ -93,43 +94,49 @@ func TestFailureAfterTheFirstOutput(t *testing.T) {
 
 // A miner that says nothing costs the request some time, not all of it.
 func TestSilentMinerLeavesTimeForAnother(t *testing.T) {
-	f := serve(t, func(c *Config) { short(t, c, 200*time.Millisecond, 4*time.Second) }, hanging(0), ok(3))
-	r := f.do(t, "POST", chatPath, streamed)
-	if r.status != 200 || !strings.HasSuffix(r.body, "[DONE]\n\n") || r.header.Get("X-Vision-Tries") != "2" {
-		t.Fatalf("%d %s", r.status, r.body)
-	}
-	if e := f.store.recorded(); e[0].Outcome.Status != outcome.Failed || e[0].Outcome.Reason != "timeout" {
-		t.Errorf("the miner had all of its time, and the outcome is %+v", e[0].Outcome)
-	}
+	synctest.Test(t, func(t *testing.T) {
+		f := servePiped(t, func(c *Config) { short(t, c, 200*time.Millisecond, 4*time.Second) }, hanging(0), ok(3))
+		r := f.do(t, "POST", chatPath, streamed)
+		if r.status != 200 || !strings.HasSuffix(r.body, "[DONE]\n\n") || r.header.Get("X-Vision-Tries") != "2" {
+			t.Fatalf("%d %s", r.status, r.body)
+		}
+		if e := f.store.recorded(); e[0].Outcome.Status != outcome.Failed || e[0].Outcome.Reason != "timeout" {
+			t.Errorf("the miner had all of its time, and the outcome is %+v", e[0].Outcome)
+		}
+	})
 }
 
 // A miner that is given up before its time, in favour of another, has not failed.
 func TestCutShortIsNotAFailure(t *testing.T) {
-	f := serve(t, func(c *Config) { short(t, c, 900*time.Millisecond, time.Second) }, hanging(0), ok(3))
-	r := f.do(t, "POST", chatPath, streamed)
-	if r.status != 200 || !strings.HasSuffix(r.body, "[DONE]\n\n") {
-		t.Fatalf("%d %s", r.status, r.body)
-	}
-	if e := f.store.recorded(); e[0].Outcome.Status != outcome.Canceled || e[0].Outcome.Reason != "cut_short" || e[0].Outcome.Last {
-		t.Errorf("outcome %+v", e[0].Outcome)
-	}
+	synctest.Test(t, func(t *testing.T) {
+		f := servePiped(t, func(c *Config) { short(t, c, 900*time.Millisecond, time.Second) }, hanging(0), ok(3))
+		r := f.do(t, "POST", chatPath, streamed)
+		if r.status != 200 || !strings.HasSuffix(r.body, "[DONE]\n\n") {
+			t.Fatalf("%d %s", r.status, r.body)
+		}
+		if e := f.store.recorded(); e[0].Outcome.Status != outcome.Canceled || e[0].Outcome.Reason != "cut_short" || e[0].Outcome.Last {
+			t.Errorf("outcome %+v", e[0].Outcome)
+		}
+	})
 }
 
 func TestLateMiners(t *testing.T) {
-	f := serve(t, func(c *Config) { short(t, c, 300*time.Millisecond, 500*time.Millisecond) }, hanging(0))
-	begun := time.Now()
-	r := f.do(t, "POST", chatPath, streamed)
-	if e := r.failure(t); r.status != 504 || e.Type != "timeout_error" {
-		t.Errorf("%d %+v", r.status, e)
-	}
-	if took := time.Since(begun); took > 3*time.Second {
-		t.Errorf("it took %v", took)
-	}
-	f = serve(t, func(c *Config) { short(t, c, 300*time.Millisecond, 300*time.Millisecond) }, hanging(2))
-	r = f.do(t, "POST", chatPath, streamed)
-	if r.status != 200 || strings.Contains(r.body, "[DONE]") || !strings.Contains(r.body, "timeout_error") {
-		t.Errorf("%d %s", r.status, r.body)
-	}
+	synctest.Test(t, func(t *testing.T) {
+		f := servePiped(t, func(c *Config) { short(t, c, 300*time.Millisecond, 500*time.Millisecond) }, hanging(0))
+		begun := time.Now()
+		r := f.do(t, "POST", chatPath, streamed)
+		if e := r.failure(t); r.status != 504 || e.Type != "timeout_error" {
+			t.Errorf("%d %+v", r.status, e)
+		}
+		if took := time.Since(begun); took > 500*time.Millisecond {
+			t.Errorf("it took %v", took)
+		}
+		f = servePiped(t, func(c *Config) { short(t, c, 300*time.Millisecond, 300*time.Millisecond) }, hanging(2))
+		r = f.do(t, "POST", chatPath, streamed)
+		if r.status != 200 || strings.Contains(r.body, "[DONE]") || !strings.Contains(r.body, "timeout_error") {
+			t.Errorf("%d %s", r.status, r.body)
+		}
+	})
 }
 
 // short makes the tasks' timeouts short.

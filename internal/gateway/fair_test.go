@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"vision/internal/apikey"
@@ -65,33 +66,46 @@ func TestRefusedRequestsAreNotUnderWay(t *testing.T) {
 
 // Who leaves while the money is waited for has not met a fault of ours.
 func TestLeavingBeforeTheMoneyIsThere(t *testing.T) {
-	at, leave := make(chan struct{}), make(chan struct{})
-	b := prepaid(t, 700, nil, func(ctx context.Context, c relay.Call, s relay.Sink) relay.Answer {
-		close(at)
-		<-leave
-		return ok(4)(ctx, c, s)
+	synctest.Test(t, func(t *testing.T) {
+		leave := make(chan struct{})
+		b := prepaidPiped(t, 700, nil, func(ctx context.Context, c relay.Call, s relay.Sink) relay.Answer {
+			<-leave
+			return ok(4)(ctx, c, s)
+		})
+		done := make(chan reply)
+		go func() { done <- b.do(t, "POST", chatPath, chatBody) }() // holds nearly all
+		synctest.Wait()
+		ctx, cancel := context.WithCancel(t.Context())
+		r, _ := http.NewRequestWithContext(ctx, "POST", b.url+chatPath, strings.NewReader(chatBody))
+		r.Header.Set("Authorization", "Bearer "+secret)
+		left := make(chan error)
+		go func() {
+			resp, err := b.http.Do(r)
+			if err == nil {
+				resp.Body.Close()
+			}
+			left <- err
+		}()
+		synctest.Wait()
+		if n := b.Active(); n != 2 {
+			t.Errorf("%d requests are under way, want one and one that waits for its money", n)
+		}
+		cancel()
+		if err := <-left; err == nil {
+			t.Error("it was answered")
+		}
+		synctest.Wait()
+		if n := b.Active(); n != 1 {
+			t.Errorf("%d requests are under way after one was left", n)
+		}
+		if log := b.log.String(); strings.Contains(log, "internal_error") || !strings.Contains(log, "code=canceled") {
+			t.Error(log)
+		}
+		close(leave)
+		if r := <-done; r.status != 200 {
+			t.Errorf("the other request: %d %s", r.status, r.body)
+		}
 	})
-	done := make(chan reply)
-	go func() { done <- b.do(t, "POST", chatPath, chatBody) }() // holds nearly all
-	<-at
-	ctx, cancel := context.WithCancel(context.Background())
-	r, _ := http.NewRequestWithContext(ctx, "POST", b.url+chatPath, strings.NewReader(chatBody))
-	r.Header.Set("Authorization", "Bearer "+secret)
-	time.AfterFunc(100*time.Millisecond, cancel)
-	if resp, err := b.http.Do(r); err == nil {
-		resp.Body.Close()
-		t.Errorf("it was answered: %d", resp.StatusCode)
-	}
-	for b.Active() > 1 {
-		time.Sleep(time.Millisecond)
-	}
-	if log := b.log.String(); strings.Contains(log, "internal_error") || !strings.Contains(log, "code=canceled") {
-		t.Error(log)
-	}
-	close(leave)
-	if r := <-done; r.status != 200 {
-		t.Errorf("the other request: %d %s", r.status, r.body)
-	}
 }
 
 // A customer who has changed to a new key may ask again with it.

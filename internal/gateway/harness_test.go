@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -25,6 +26,7 @@ import (
 	"vision/internal/openai"
 	"vision/internal/outcome"
 	"vision/internal/period"
+	"vision/internal/pipes"
 	"vision/internal/relay"
 	"vision/internal/task"
 )
@@ -38,7 +40,7 @@ func miner(n int) (id hotkey.ID) { id[31] = byte(n + 1); return }
 func tasks() []task.Task {
 	base := task.Task{
 		Weight: 1, Capacity: 1e12, Typical: 10,
-		Timeouts: task.Timeouts{First: time.Second, Gap: time.Second, Total: 5 * time.Second},
+		Timeouts: task.Timeouts{First: 20 * time.Second, Gap: 20 * time.Second, Total: time.Minute}, // more than a busy machine takes
 		Speed:    task.Speed{Overhead: 0.1, Mean: 0.01, Steepness: 1},
 		Model:    task.Model{Name: "m", Context: 4096, EndTokens: []int{0}, Template: "chatml", Revision: "1", Quantisation: "none"},
 		Limits:   task.Limits{Output: 256, Steps: 10, Images: 4, Items: 16, Sizes: []string{"64x64"}},
@@ -303,27 +305,45 @@ func newFixture(t testing.TB, change func(*Config), steps ...step) *fixture {
 	return f
 }
 
-// byListener says whether serve's fixtures can detach streams.
+// byListener says whether fixtures that listen can detach streams.
 var byListener = true
 
 // serve makes a fixture that listens on loopback.
 func serve(t testing.TB, change func(*Config), steps ...step) *fixture {
 	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
 	f := newFixture(t, change, steps...)
-	s := httptest.NewUnstartedServer(f.Gateway)
-	s.Config = NewServer(f.Gateway)
+	f.listen(t, l, new(net.Dialer).DialContext)
+	return f
+}
+
+// servePiped makes one that listens within the process, in a bubble whose time
+// is the test's own.
+func servePiped(t testing.TB, change func(*Config), steps ...step) *fixture {
+	t.Helper()
+	var network pipes.Net
+	f := newFixture(t, change, steps...)
+	f.listen(t, network.Listen(), network.DialContext)
+	return f
+}
+
+// listen serves l until the test ends; f.http dials it.
+func (f *fixture) listen(t testing.TB, l net.Listener, dial func(context.Context, string, string) (net.Conn, error)) {
+	s := &httptest.Server{Listener: l, Config: NewServer(f.Gateway)}
 	if byListener {
-		s.Listener = f.Listener(s.Listener)
+		s.Listener = f.Listener(l)
 	}
 	s.Start()
-	f.url, f.http = s.URL, s.Client()
+	f.url, f.http = s.URL, &http.Client{Transport: &http.Transport{DialContext: dial}}
 	t.Cleanup(func() {
 		f.http.CloseIdleConnections()
 		s.Close()
 		stop(t, f) // streams may outlive the server
 		f.idleBoard(t)
 	})
-	return f
 }
 
 // idleBoard checks that no slot was kept.

@@ -109,7 +109,6 @@ func newHonestWorld(t *testing.T, capacity int64) *honestWorld {
 		}
 		c.Catalogue = func() *task.Catalogue { return catalogue }
 		c.Relay = client
-		c.Limits.Write = 200 * time.Millisecond
 	})
 	w.store.written = func(e []outcome.Entry) { w.written <- append([]outcome.Entry(nil), e...) }
 	w.Board.Set(period.Period{ID: 2, Start: time.Now().Add(-time.Minute)}, []period.Contender{
@@ -171,6 +170,7 @@ func TestHonestMinerOddCustomerOrValidator(t *testing.T) {
 			w.leave(t, "wait then", true)
 		}, "canceled caller_gone"},
 		"a customer that reads nothing": {1e9, func(t *testing.T, w *honestWorld) {
+			w.Limits.Write = 200 * time.Millisecond
 			conn, err := net.Dial("tcp", strings.TrimPrefix(w.url, "http://"))
 			if err != nil {
 				t.Fatal(err)

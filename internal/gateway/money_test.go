@@ -10,6 +10,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"vision/internal/apikey"
@@ -93,6 +94,17 @@ type bank struct {
 // prepaid makes one. Prices are 1,000 and 2,000 micro-credits for a thousand
 // units of prompt and output: one and two for a unit.
 func prepaid(t testing.TB, balance ledger.Amount, change func(*apikey.Key), steps ...step) *bank {
+	t.Helper()
+	return prepaidBy(serve, t, balance, change, steps...)
+}
+
+// prepaidPiped makes one in a bubble whose time is the test's own.
+func prepaidPiped(t testing.TB, balance ledger.Amount, change func(*apikey.Key), steps ...step) *bank {
+	t.Helper()
+	return prepaidBy(servePiped, t, balance, change, steps...)
+}
+
+func prepaidBy(serve func(testing.TB, func(*Config), ...step) *fixture, t testing.TB, balance ledger.Amount, change func(*apikey.Key), steps ...step) *bank {
 	t.Helper()
 	b := &bank{had: balance, books: &fakeBooks{left: map[ledger.Pot]ledger.Amount{{Kind: ledger.ProjectPot, ID: project}: balance},
 		projects: []apikey.Project{{ID: project, Name: "shop", Kind: apikey.Prepaid}}, alive: 1}}
@@ -322,29 +334,31 @@ func TestRecordFailsAndMoney(t *testing.T) {
 }
 
 func TestTokenLimit(t *testing.T) {
-	b := prepaid(t, 1_000_000, func(k *apikey.Key) { k.TokensPerMinute = 300 }, ok(4))
-	r := b.do(t, "POST", chatPath, chatBody) // may take 256 and some 4
-	if r.status != 200 || r.header.Get("X-Ratelimit-Limit-Tokens") != "300" || r.header.Get("X-Ratelimit-Remaining-Tokens") != "40" {
-		t.Fatalf("%d %v", r.status, r.header)
-	}
-	// It took 7: there is room for another.
-	if r = b.do(t, "POST", chatPath, chatBody); r.status != 200 {
-		t.Fatalf("what was not used did not come back: %d %s", r.status, r.body)
-	}
-	failed := b.relay
-	failed.mu.Lock()
-	failed.steps = []step{failing(outcome.Failed, 0, badGateway)}
-	failed.mu.Unlock()
-	for range 3 {
-		if r = b.do(t, "POST", chatPath, chatBody); r.status != 502 {
-			t.Fatalf("a failure was counted: %d %s", r.status, r.body)
+	synctest.Test(t, func(t *testing.T) {
+		b := prepaidPiped(t, 1_000_000, func(k *apikey.Key) { k.TokensPerMinute = 300 }, ok(4))
+		r := b.do(t, "POST", chatPath, chatBody) // may take 256 and some 4
+		if r.status != 200 || r.header.Get("X-Ratelimit-Limit-Tokens") != "300" || r.header.Get("X-Ratelimit-Remaining-Tokens") != "40" {
+			t.Fatalf("%d %v", r.status, r.header)
 		}
-	}
-	b.keys.find(apikey.HashOf(secret)).tokens.TakeN(time.Now(), 200)
-	r = b.do(t, "POST", chatPath, chatBody)
-	if e := r.failure(t); r.status != 429 || e.Code != "rate_limit_exceeded" || r.header.Get("Retry-After") == "" {
-		t.Errorf("%d %v %s", r.status, r.header, r.body)
-	}
+		// It took 7: there is room for another.
+		if r = b.do(t, "POST", chatPath, chatBody); r.status != 200 {
+			t.Fatalf("what was not used did not come back: %d %s", r.status, r.body)
+		}
+		failed := b.relay
+		failed.mu.Lock()
+		failed.steps = []step{failing(outcome.Failed, 0, badGateway)}
+		failed.mu.Unlock()
+		for range 3 {
+			if r = b.do(t, "POST", chatPath, chatBody); r.status != 502 {
+				t.Fatalf("a failure was counted: %d %s", r.status, r.body)
+			}
+		}
+		b.keys.find(apikey.HashOf(secret)).tokens.TakeN(time.Now(), 200)
+		r = b.do(t, "POST", chatPath, chatBody)
+		if e := r.failure(t); r.status != 429 || e.Code != "rate_limit_exceeded" || r.header.Get("Retry-After") == "" {
+			t.Errorf("%d %v %s", r.status, r.header, r.body)
+		}
+	})
 }
 
 func TestConcurrencyLimit(t *testing.T) {

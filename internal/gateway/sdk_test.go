@@ -16,6 +16,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/openai/openai-go/v3"
@@ -24,6 +25,7 @@ import (
 	"vision/internal/dispatch"
 	"vision/internal/hotkey"
 	"vision/internal/outcome"
+	"vision/internal/pipes"
 	"vision/internal/relay"
 )
 
@@ -117,10 +119,30 @@ type sdkFixture struct {
 
 func withSDK(t *testing.T, change func(*Config), options ...option.RequestOption) *sdkFixture {
 	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return withSDKAt(t, l, plainDialer{}, serve, change, options...)
+}
+
+// withSDKPiped is the same within the process, in a bubble whose time is the
+// test's own.
+func withSDKPiped(t *testing.T, change func(*Config), options ...option.RequestOption) *sdkFixture {
+	t.Helper()
+	var network pipes.Net
+	return withSDKAt(t, network.Listen(), &network, servePiped, change, options...)
+}
+
+// withSDKAt has the miner at l, which dialer dials.
+func withSDKAt(t *testing.T, l net.Listener, dialer relay.Dialer, serve func(testing.TB, func(*Config), ...step) *fixture,
+	change func(*Config), options ...option.RequestOption) *sdkFixture {
+	t.Helper()
 	m := &fakeMiner{canceled: make(chan struct{})}
-	server := httptest.NewServer(m)
+	server := &httptest.Server{Listener: l, Config: &http.Server{Handler: m}}
+	server.Start()
 	t.Cleanup(server.Close)
-	client, err := relay.New(relay.Config{Dialer: plainDialer{}, Secret: []byte("a secret of the tests")})
+	client, err := relay.New(relay.Config{Dialer: dialer, Secret: []byte("a secret of the tests")})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -234,29 +256,33 @@ func TestSDKErrors(t *testing.T) {
 		{"miners are silent", func(c *Config) { short(t, c, 100*time.Millisecond, 300*time.Millisecond) }, secret, ask("please stall"), 504, "total_timeout", ""},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			f := withSDK(t, c.change, option.WithAPIKey(c.key))
-			_, err := f.Chat.Completions.New(t.Context(), c.params)
-			var e *openai.Error
-			if !errors.As(err, &e) || e.StatusCode != c.status || e.Code != c.code || e.Param != c.param || e.Message == "" || e.Type == "" {
-				t.Errorf("%v (%+v)", err, e)
-			}
-			// A stream that fails before its first output fails the same way.
-			s := f.Chat.Completions.NewStreaming(t.Context(), c.params)
-			if s.Next() || !errors.As(s.Err(), &e) || e.StatusCode != c.status {
-				t.Errorf("streamed: %v", s.Err())
-			}
+			synctest.Test(t, func(t *testing.T) {
+				f := withSDKPiped(t, c.change, option.WithAPIKey(c.key))
+				_, err := f.Chat.Completions.New(t.Context(), c.params)
+				var e *openai.Error
+				if !errors.As(err, &e) || e.StatusCode != c.status || e.Code != c.code || e.Param != c.param || e.Message == "" || e.Type == "" {
+					t.Errorf("%v (%+v)", err, e)
+				}
+				// A stream that fails before its first output fails the same way.
+				s := f.Chat.Completions.NewStreaming(t.Context(), c.params)
+				if s.Next() || !errors.As(s.Err(), &e) || e.StatusCode != c.status {
+					t.Errorf("streamed: %v", s.Err())
+				}
+			})
 		})
 	}
 	t.Run("key limit", func(t *testing.T) {
-		f := withSDK(t, nil)
-		f.store.keys[0].PerMinute = 1
-		f.readKeys(t.Context())
-		f.Chat.Completions.New(t.Context(), ask("x"))
-		_, err := f.Chat.Completions.New(t.Context(), ask("x"))
-		var e *openai.Error
-		if !errors.As(err, &e) || e.StatusCode != 429 || e.Code != "rate_limit_exceeded" || e.Response.Header.Get("Retry-After") != "60" {
-			t.Errorf("%v", err)
-		}
+		synctest.Test(t, func(t *testing.T) {
+			f := withSDKPiped(t, nil)
+			f.store.keys[0].PerMinute = 1
+			f.readKeys(t.Context())
+			f.Chat.Completions.New(t.Context(), ask("x"))
+			_, err := f.Chat.Completions.New(t.Context(), ask("x"))
+			var e *openai.Error
+			if !errors.As(err, &e) || e.StatusCode != 429 || e.Code != "rate_limit_exceeded" || e.Response.Header.Get("Retry-After") != "60" {
+				t.Errorf("%v", err)
+			}
+		})
 	})
 }
 

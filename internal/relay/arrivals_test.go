@@ -76,7 +76,7 @@ func TestMeanCountsTokensNotChunks(t *testing.T) {
 
 // The kernel knows how far the miner is, and that this is nearby.
 func TestRoundTrip(t *testing.T) {
-	addr := serve(t, func(_ int, c *net.TCPConn, r *bufio.Reader) {
+	addr := serve(t, func(_ int, c net.Conn, r *bufio.Reader) {
 		request(r)
 		io.WriteString(c, eventStream+"\r\n"+token+token+last+closed)
 	})

@@ -96,7 +96,7 @@ func TestWhatIsSampled(t *testing.T) {
 // TestAnAbandonedStreamIsSampled, all that was read of it, however the customer left.
 func TestAnAbandonedStreamIsSampled(t *testing.T) {
 	const sent = token + token
-	addr := serve(t, func(_ int, c *net.TCPConn, r *bufio.Reader) {
+	addr := serve(t, func(_ int, c net.Conn, r *bufio.Reader) {
 		request(r)
 		io.WriteString(c, eventStream+"\r\n"+sent)
 		io.Copy(io.Discard, r)

@@ -66,7 +66,7 @@ func TestNoEvasion(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			addr := serve(t, func(_ int, c *net.TCPConn, r *bufio.Reader) {
+			addr := serve(t, func(_ int, c net.Conn, r *bufio.Reader) {
 				request(r)
 				io.WriteString(c, tt.head+tt.body)
 			})
@@ -99,7 +99,7 @@ func TestFloodsEnd(t *testing.T) {
 	} {
 		for _, before := range []string{"", token} {
 			t.Run(fmt.Sprintf("%s after %d bytes", name, len(before)), func(t *testing.T) {
-				addr := serve(t, func(_ int, c *net.TCPConn, r *bufio.Reader) {
+				addr := serve(t, func(_ int, c net.Conn, r *bufio.Reader) {
 					request(r)
 					_, err := io.WriteString(c, eventStream+"\r\n"+before)
 					for err == nil {

@@ -29,7 +29,7 @@ func (d *cut) Dial(ctx context.Context, addr string, id hotkey.ID) (net.Conn, er
 
 // TestAMinerOutOfReachIsToBlameUnlessAllAre cuts the validator off.
 func TestAMinerOutOfReachIsToBlameUnlessAllAre(t *testing.T) {
-	addr := serve(t, func(_ int, c *net.TCPConn, r *bufio.Reader) {
+	addr := serve(t, func(_ int, c net.Conn, r *bufio.Reader) {
 		for request(r) != nil {
 			io.WriteString(c, "HTTP/1.1 200 OK\r\n"+sized(answer))
 		}

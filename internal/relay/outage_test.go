@@ -7,6 +7,7 @@ import (
 	"net"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"vision/internal/hotkey"
@@ -20,9 +21,9 @@ type stage struct {
 	dark  chan struct{}
 }
 
-func newStage(t *testing.T) *stage {
+func newStage(t *testing.T, network *piped) *stage {
 	s := &stage{begun: make(chan struct{}, 16), dark: make(chan struct{})}
-	s.addr = serve(t, func(_ int, c *net.TCPConn, r *bufio.Reader) {
+	s.addr = network.serve(t, func(_ int, c net.Conn, r *bufio.Reader) {
 		request(r)
 		io.WriteString(c, eventStream+"\r\n"+token)
 		s.begun <- struct{}{}
@@ -33,8 +34,8 @@ func newStage(t *testing.T) *stage {
 }
 
 // talker serves streams of a token every few milliseconds that do not end.
-func talker(t *testing.T) string {
-	return serve(t, func(_ int, c *net.TCPConn, r *bufio.Reader) {
+func talker(t *testing.T, network *piped) string {
+	return network.serve(t, func(_ int, c net.Conn, r *bufio.Reader) {
 		request(r)
 		io.WriteString(c, eventStream+"\r\n")
 		tick := time.NewTicker(5 * time.Millisecond)
@@ -49,8 +50,8 @@ func talker(t *testing.T) string {
 }
 
 // mute takes requests and says nothing.
-func mute(t *testing.T) string {
-	return serve(t, func(_ int, c *net.TCPConn, r *bufio.Reader) {
+func mute(t *testing.T, network *piped) string {
+	return network.serve(t, func(_ int, c net.Conn, r *bufio.Reader) {
 		request(r)
 		io.Copy(io.Discard, r)
 	})
@@ -75,71 +76,73 @@ func TestStreamsThatAllFallSilentAtOnce(t *testing.T) {
 		"one, and others that nobody reads": {miners: []byte{1, 2, 3, 4}, unread: true, want: outcome.Failed},
 	} {
 		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			c := newClient(t)
-			s := newStage(t)
-			changed := *chatTask
-			changed.Timeouts.Gap = gap
-			calls := func(addr string, miner byte) Call {
-				call := newCall(t, c, addr, true)
-				call.Task, call.Peer.Miner = &changed, hotkey.ID{miner}
-				return call
-			}
-			ctx, stop := context.WithCancel(t.Context())
-			defer stop()
-			var aside sync.WaitGroup
-			defer aside.Wait()
-			defer stop()
-			if tt.talks {
-				addr := talker(t)
-				aside.Go(func() { c.Do(ctx, calls(addr, 99), &shown{}) })
-			}
-			var all sync.WaitGroup
-			answers := make([]outcome.Outcome, len(tt.miners), len(tt.miners)+1)
-			readers := make(chan struct{})
-			for i, m := range tt.miners {
-				sink := &shown{}
-				if tt.unread && i > 0 {
-					sink.after = func() { <-readers }
+			synctest.Test(t, func(t *testing.T) {
+				var network piped
+				c := network.client(t)
+				s := newStage(t, &network)
+				changed := *chatTask
+				changed.Timeouts.Gap = gap
+				calls := func(addr string, miner byte) Call {
+					call := newCall(t, c, addr, true)
+					call.Task, call.Peer.Miner = &changed, hotkey.ID{miner}
+					return call
 				}
-				all.Go(func() { answers[i] = c.Do(t.Context(), calls(s.addr, m), sink).Outcome })
-				<-s.begun
-			}
-			if tt.waiting {
-				addr := mute(t)
-				answers = append(answers, outcome.Outcome{})
-				i := len(tt.miners)
-				all.Go(func() {
-					call := calls(addr, 50)
-					call.FirstBy = time.Now().Add(gap)
-					answers[i] = c.Do(t.Context(), call, &shown{}).Outcome
-				})
-			}
-			close(s.dark)
-			if tt.unread {
-				time.AfterFunc(3*gap/2, func() { close(readers) })
-			}
-			all.Wait()
-			if tt.unread {
-				answers = answers[:1]
-			}
-			for i, o := range answers {
-				if o.Status != tt.want || o.Status == outcome.Ours && o.Reason != "network_down" {
-					t.Errorf("stream %d: %v %q, want %v", i, o.Status, o.Reason, tt.want)
+				ctx, stop := context.WithCancel(t.Context())
+				defer stop()
+				var aside sync.WaitGroup
+				defer aside.Wait()
+				defer stop()
+				if tt.talks {
+					addr := talker(t, &network)
+					aside.Go(func() { c.Do(ctx, calls(addr, 99), &shown{}) })
 				}
-			}
-			stop()
-			aside.Wait()
-			if len(c.net.silent) != 0 {
-				t.Errorf("%d miners are held to be silent after all has ended", len(c.net.silent))
-			}
-			// Somebody is heard again: who is silent now is to blame for it.
-			call := calls(mute(t), 7)
-			c.net.hear(time.Now())
-			call.FirstBy = time.Now().Add(gap)
-			if o := c.Do(t.Context(), call, &shown{}).Outcome; o.Status != outcome.Failed {
-				t.Errorf("afterwards, a miner that does not answer: %v %q", o.Status, o.Reason)
-			}
+				var all sync.WaitGroup
+				answers := make([]outcome.Outcome, len(tt.miners), len(tt.miners)+1)
+				readers := make(chan struct{})
+				for i, m := range tt.miners {
+					sink := &shown{}
+					if tt.unread && i > 0 {
+						sink.after = func() { <-readers }
+					}
+					all.Go(func() { answers[i] = c.Do(t.Context(), calls(s.addr, m), sink).Outcome })
+					<-s.begun
+				}
+				if tt.waiting {
+					addr := mute(t, &network)
+					answers = append(answers, outcome.Outcome{})
+					i := len(tt.miners)
+					all.Go(func() {
+						call := calls(addr, 50)
+						call.FirstBy = time.Now().Add(gap)
+						answers[i] = c.Do(t.Context(), call, &shown{}).Outcome
+					})
+				}
+				close(s.dark)
+				if tt.unread {
+					time.AfterFunc(3*gap/2, func() { close(readers) })
+				}
+				all.Wait()
+				if tt.unread {
+					answers = answers[:1]
+				}
+				for i, o := range answers {
+					if o.Status != tt.want || o.Status == outcome.Ours && o.Reason != "network_down" {
+						t.Errorf("stream %d: %v %q, want %v", i, o.Status, o.Reason, tt.want)
+					}
+				}
+				stop()
+				aside.Wait()
+				if len(c.net.silent) != 0 {
+					t.Errorf("%d miners are held to be silent after all has ended", len(c.net.silent))
+				}
+				// Somebody is heard again: who is silent now is to blame for it.
+				call := calls(mute(t, &network), 7)
+				c.net.hear(time.Now())
+				call.FirstBy = time.Now().Add(gap)
+				if o := c.Do(t.Context(), call, &shown{}).Outcome; o.Status != outcome.Failed {
+					t.Errorf("afterwards, a miner that does not answer: %v %q", o.Status, o.Reason)
+				}
+			})
 		})
 	}
 }
@@ -147,40 +150,45 @@ func TestStreamsThatAllFallSilentAtOnce(t *testing.T) {
 // TestASilentStreamSpeaksAgain: it is no witness any more, and the gap is
 // measured anew.
 func TestASilentStreamSpeaksAgain(t *testing.T) {
-	const gap = 4 * time.Second // the test must come to let it speak within what is left of it
-	hushed := make(chan struct{})
-	addr := serve(t, func(_ int, c *net.TCPConn, r *bufio.Reader) {
-		request(r)
-		io.WriteString(c, eventStream+"\r\n"+token)
-		for range 3 {
-			<-hushed
-			io.WriteString(c, token)
+	synctest.Test(t, func(t *testing.T) {
+		const gap = 4 * time.Second
+		hushed := make(chan struct{})
+		var network piped
+		addr := network.serve(t, func(_ int, c net.Conn, r *bufio.Reader) {
+			request(r)
+			io.WriteString(c, eventStream+"\r\n"+token)
+			for range 3 {
+				<-hushed
+				io.WriteString(c, token)
+			}
+			io.WriteString(c, last+closed)
+		})
+		c := network.client(t)
+		done := make(chan outcome.Outcome, 1)
+		call := newCall(t, c, addr, true)
+		changed := *chatTask
+		changed.Timeouts.Gap = gap
+		call.Task = &changed
+		go func() { done <- c.Do(t.Context(), call, &shown{}).Outcome }()
+		silent := func() bool {
+			c.net.mu.Lock()
+			defer c.net.mu.Unlock()
+			return c.net.silent[miner] == 1
 		}
-		io.WriteString(c, last+closed)
-	})
-	c := newClient(t)
-	done := make(chan outcome.Outcome, 1)
-	call := newCall(t, c, addr, true)
-	changed := *chatTask
-	changed.Timeouts.Gap = gap
-	call.Task = &changed
-	go func() { done <- c.Do(t.Context(), call, &shown{}).Outcome }()
-	silent := func() bool {
-		c.net.mu.Lock()
-		defer c.net.mu.Unlock()
-		return c.net.silent[miner] == 1
-	}
-	for range 3 {
-		for began := time.Now(); !silent(); time.Sleep(time.Millisecond) {
-			if time.Since(began) > 30*time.Second {
+		for range 3 {
+			time.Sleep(silence + time.Millisecond) // within the gap
+			synctest.Wait()
+			if !silent() {
 				t.Fatal("a stream that says nothing is not held to be silent")
 			}
+			hushed <- struct{}{}
+			synctest.Wait()
+			if silent() {
+				t.Fatal("a stream that speaks is held to be silent")
+			}
 		}
-		hushed <- struct{}{}
-		for began := time.Now(); silent() && time.Since(began) < gap; time.Sleep(time.Millisecond) {
+		if o := <-done; o.Status != outcome.OK || o.Work != 4 || len(c.net.silent) != 0 {
+			t.Errorf("%v %q, %d units", o.Status, o.Reason, o.Work)
 		}
-	}
-	if o := <-done; o.Status != outcome.OK || o.Work != 4 || len(c.net.silent) != 0 {
-		t.Errorf("%v %q, %d units", o.Status, o.Reason, o.Work)
-	}
+	})
 }

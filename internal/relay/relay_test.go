@@ -15,6 +15,7 @@ import (
 	"sync/atomic"
 	"syscall"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"go.uber.org/goleak"
@@ -22,6 +23,7 @@ import (
 	"vision/internal/fault"
 	"vision/internal/hotkey"
 	"vision/internal/outcome"
+	"vision/internal/pipes"
 	"vision/internal/proto"
 	"vision/internal/task"
 )
@@ -30,7 +32,7 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 var chatTask = &task.Task{
 	Name: "m", Kind: "chat",
-	Timeouts: task.Timeouts{First: 5 * time.Second, Gap: 5 * time.Second, Total: 10 * time.Second},
+	Timeouts: task.Timeouts{First: 30 * time.Second, Gap: 30 * time.Second, Total: time.Minute}, // more than a busy machine takes
 	Limits:   task.Limits{Output: 100},
 	Model:    task.Model{SeedBits: 32},
 }
@@ -69,7 +71,7 @@ func newCall(t testing.TB, c *Client, addr string, stream bool) Call {
 	now := time.Now()
 	return Call{
 		ID: "req-1", Task: chatTask, Kind: task.Chat{}, Request: r, Payload: c.Payload("req-1", r, chatTask),
-		Peer: Peer{Miner: miner, Addr: addr}, FirstBy: now.Add(5 * time.Second), By: now.Add(10 * time.Second), Keep: true,
+		Peer: Peer{Miner: miner, Addr: addr}, FirstBy: now.Add(30 * time.Second), By: now.Add(time.Minute), Keep: true,
 	}
 }
 
@@ -92,12 +94,18 @@ func (s *shown) Events(p []byte) error {
 
 // serve answers each connection by a script, given its number and a reader
 // after which a whole request has been read if the script calls request.
-func serve(t testing.TB, script func(n int, c *net.TCPConn, r *bufio.Reader)) (addr string) {
+func serve(t testing.TB, script func(n int, c net.Conn, r *bufio.Reader)) (addr string) {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
+	serveAt(t, l, script)
+	return l.Addr().String()
+}
+
+// serveAt is the same for any listener.
+func serveAt(t testing.TB, l net.Listener, script func(n int, c net.Conn, r *bufio.Reader)) {
 	var wg sync.WaitGroup
 	var mu sync.Mutex
 	var open []net.Conn
@@ -112,7 +120,7 @@ func serve(t testing.TB, script func(n int, c *net.TCPConn, r *bufio.Reader)) (a
 			mu.Unlock()
 			wg.Go(func() {
 				defer c.Close()
-				script(n, c.(*net.TCPConn), bufio.NewReader(c))
+				script(n, c, bufio.NewReader(c))
 			})
 		}
 	})
@@ -125,6 +133,20 @@ func serve(t testing.TB, script func(n int, c *net.TCPConn, r *bufio.Reader)) (a
 		mu.Unlock()
 		wg.Wait()
 	})
+}
+
+// piped is a network within the process, for bubbles whose time is the test's
+// own.
+type piped struct{ pipes.Net }
+
+func (p *piped) client(t testing.TB, change ...func(*Config)) *Client {
+	t.Helper()
+	return newClient(t, append([]func(*Config){func(c *Config) { c.Dialer = p }}, change...)...)
+}
+
+func (p *piped) serve(t testing.TB, script func(n int, c net.Conn, r *bufio.Reader)) (addr string) {
+	l := p.Listen()
+	serveAt(t, l, script)
 	return l.Addr().String()
 }
 
@@ -233,7 +255,7 @@ func TestAnswers(t *testing.T) {
 				continue
 			}
 			t.Run(fmt.Sprintf("%s/bytewise=%v", tt.name, bytewise), func(t *testing.T) {
-				addr := serve(t, func(_ int, c *net.TCPConn, r *bufio.Reader) {
+				addr := serve(t, func(_ int, c net.Conn, r *bufio.Reader) {
 					if request(r) == nil {
 						return
 					}
@@ -283,7 +305,7 @@ func TestAnswers(t *testing.T) {
 
 func TestTheMinerSeesOneFormOfRequest(t *testing.T) {
 	heads := make(chan string, 1)
-	addr := serve(t, func(_ int, c *net.TCPConn, r *bufio.Reader) {
+	addr := serve(t, func(_ int, c net.Conn, r *bufio.Reader) {
 		var head strings.Builder
 		for {
 			line, err := r.ReadString('\n')
@@ -309,7 +331,7 @@ func TestTheMinerSeesOneFormOfRequest(t *testing.T) {
 // apart by: when they arrived, who asks, and whether they failed elsewhere.
 func TestMinersSeeAnIDOfTheAttemptOnly(t *testing.T) {
 	ids := make(chan string, 10)
-	addr := serve(t, func(_ int, c *net.TCPConn, r *bufio.Reader) {
+	addr := serve(t, func(_ int, c net.Conn, r *bufio.Reader) {
 		for req := request(r); req != nil; req = request(r) {
 			ids <- req.Header.Get(proto.RequestIDHeader)
 			io.WriteString(c, "HTTP/1.1 200 OK\r\n"+sized(answer))
@@ -345,7 +367,7 @@ func TestMinersSeeAnIDOfTheAttemptOnly(t *testing.T) {
 
 func TestConnectionsAreUsedAgain(t *testing.T) {
 	conns := make(chan int, 100)
-	addr := serve(t, func(n int, c *net.TCPConn, r *bufio.Reader) {
+	addr := serve(t, func(n int, c net.Conn, r *bufio.Reader) {
 		conns <- n
 		for i := 0; request(r) != nil; i++ {
 			switch i {
@@ -391,13 +413,14 @@ func TestADeadIdleConnectionCostsTheMinerNothing(t *testing.T) {
 	for name, dialer := range map[string]Dialer{"noticed before": &plain{}, "noticed in use": &deaf{}} {
 		t.Run(name, func(t *testing.T) {
 			gone := make(chan bool, 10)
-			addr := serve(t, func(n int, c *net.TCPConn, r *bufio.Reader) {
+			addr := serve(t, func(n int, c net.Conn, r *bufio.Reader) {
 				request(r)
 				io.WriteString(c, "HTTP/1.1 200 OK\r\n"+sized(answer))
 				c.Close()
 				gone <- true
 			})
-			c := newClient(t, func(c *Config) { c.Dialer = dialer })
+			still := time.Now() // the clock does not move, so that death always shows at once
+			c := newClient(t, func(c *Config) { c.Dialer, c.Now = dialer, func() time.Time { return still } })
 			for i := range 5 {
 				if a := c.Do(t.Context(), newCall(t, c, addr, false), &shown{}); a.Outcome.Status != outcome.OK {
 					t.Fatalf("request %d: %v %q", i, a.Outcome.Status, a.Outcome.Reason)
@@ -410,10 +433,10 @@ func TestADeadIdleConnectionCostsTheMinerNothing(t *testing.T) {
 
 func TestAFreshConnectionThatDiesIsTheMinersFailure(t *testing.T) {
 	dials := make(chan int, 10)
-	addr := serve(t, func(n int, c *net.TCPConn, r *bufio.Reader) {
+	addr := serve(t, func(n int, c net.Conn, r *bufio.Reader) {
 		dials <- n
 		request(r)
-		c.SetLinger(0) // a reset
+		c.(*net.TCPConn).SetLinger(0) // a reset
 	})
 	c := newClient(t)
 	a := c.Do(t.Context(), newCall(t, c, addr, true), &shown{})
@@ -437,72 +460,72 @@ func TestHangingUpBuysNoTime(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			var passed atomic.Int64 // the clock's, beside real time
-			var conns atomic.Int32
-			addr := serve(t, func(n int, c *net.TCPConn, r *bufio.Reader) {
-				conns.Add(1)
-				for request(r) != nil {
-					io.WriteString(c, "HTTP/1.1 200 OK\r\n"+sized(answer))
-					if n == 0 {
-						request(r)
-						passed.Add(int64(tt.thinks))
-						return
+			synctest.Test(t, func(t *testing.T) {
+				var network piped
+				var passed atomic.Int64 // the clock's, beside the bubble's
+				var conns atomic.Int32
+				addr := network.serve(t, func(n int, c net.Conn, r *bufio.Reader) {
+					conns.Add(1)
+					for request(r) != nil {
+						io.WriteString(c, "HTTP/1.1 200 OK\r\n"+sized(answer))
+						if n == 0 {
+							request(r)
+							passed.Add(int64(tt.thinks))
+							return
+						}
 					}
+				})
+				c := network.client(t, func(c *Config) {
+					c.Now = func() time.Time { return time.Now().Add(time.Duration(passed.Load())) }
+				})
+				if a := c.Do(t.Context(), newCall(t, c, addr, false), &shown{}); a.Outcome.Status != outcome.OK {
+					t.Fatalf("%v %q", a.Outcome.Status, a.Outcome.Reason)
+				}
+				before := time.Now()
+				o := c.Do(t.Context(), newCall(t, c, addr, false), &shown{}).Outcome
+				if o.Status != tt.status || o.Reason != tt.reason || int(conns.Load()) != tt.conns {
+					t.Errorf("%v %q after %d connections, want %v %q after %d", o.Status, o.Reason, conns.Load(), tt.status, tt.reason, tt.conns)
+				}
+				if o.Total < tt.thinks || o.Status == outcome.OK && o.FirstOutput < tt.thinks || o.Start.After(before.Add(tt.thinks)) {
+					t.Errorf("the time thought is not counted: %+v", o)
 				}
 			})
-			c := newClient(t, func(c *Config) {
-				c.Now = func() time.Time { return time.Now().Add(time.Duration(passed.Load())) }
-			})
-			if a := c.Do(t.Context(), newCall(t, c, addr, false), &shown{}); a.Outcome.Status != outcome.OK {
-				t.Fatalf("%v %q", a.Outcome.Status, a.Outcome.Reason)
-			}
-			before := time.Now()
-			o := c.Do(t.Context(), newCall(t, c, addr, false), &shown{}).Outcome
-			if o.Status != tt.status || o.Reason != tt.reason || int(conns.Load()) != tt.conns {
-				t.Errorf("%v %q after %d connections, want %v %q after %d", o.Status, o.Reason, conns.Load(), tt.status, tt.reason, tt.conns)
-			}
-			if o.Total < tt.thinks || o.Status == outcome.OK && o.FirstOutput < tt.thinks || o.Start.After(before.Add(tt.thinks)) {
-				t.Errorf("the time thought is not counted: %+v", o)
-			}
 		})
 	}
 }
 
 func TestACallersTimeIsNotTheMiners(t *testing.T) {
-	var passed atomic.Int64
-	addr := serve(t, func(_ int, c *net.TCPConn, r *bufio.Reader) {
-		request(r)
-		io.WriteString(c, goodStream)
+	synctest.Test(t, func(t *testing.T) {
+		var passed atomic.Int64
+		var network piped
+		addr := network.serve(t, func(_ int, c net.Conn, r *bufio.Reader) {
+			request(r)
+			time.Sleep(10 * time.Millisecond)
+			io.WriteString(c, goodStream)
+		})
+		c := network.client(t, func(c *Config) {
+			c.Now = func() time.Time { return time.Now().Add(time.Duration(passed.Load())) }
+		})
+		s := shown{after: func() { passed.Add(int64(4 * time.Second)) }}
+		begun := time.Now()
+		o := c.Do(t.Context(), newCall(t, c, addr, true), &s).Outcome
+		now := time.Now().Add(time.Duration(passed.Load()))
+		if o.Status != outcome.OK || s.writes == 0 {
+			t.Fatalf("%v %q after %d writes", o.Status, o.Reason, s.writes)
+		}
+		if o.Total > 2*time.Second || o.Arrivals.Longest > 2*time.Second || o.FirstOutput > o.Total {
+			t.Errorf("the miner is charged what its caller took: %+v", o)
+		}
+		if took := time.Duration(s.writes) * 4 * time.Second; o.Blocked < took || o.Blocked > took+time.Second {
+			t.Errorf("the caller took %v, of which %v are noted", took, o.Blocked)
+		}
+		if o.End().After(now) || o.End().Before(begun.Add(o.Blocked)) {
+			t.Errorf("it ended at %v, between %v and %v", o.End(), begun.Add(o.Blocked), now)
+		}
 	})
-	c := newClient(t, func(c *Config) {
-		c.Now = func() time.Time { return time.Now().Add(time.Duration(passed.Load())) }
-	})
-	s := shown{after: func() { passed.Add(int64(4 * time.Second)) }}
-	begun := time.Now()
-	o := c.Do(t.Context(), newCall(t, c, addr, true), &s).Outcome
-	now := time.Now().Add(time.Duration(passed.Load()))
-	if o.Status != outcome.OK || s.writes == 0 {
-		t.Fatalf("%v %q after %d writes", o.Status, o.Reason, s.writes)
-	}
-	if o.Total > 2*time.Second || o.Arrivals.Longest > 2*time.Second || o.FirstOutput > o.Total {
-		t.Errorf("the miner is charged what its caller took: %+v", o)
-	}
-	if took := time.Duration(s.writes) * 4 * time.Second; o.Blocked < took || o.Blocked > took+time.Second {
-		t.Errorf("the caller took %v, of which %v are noted", took, o.Blocked)
-	}
-	if o.End().After(now) || o.End().Before(begun.Add(o.Blocked)) {
-		t.Errorf("it ended at %v, between %v and %v", o.End(), begun.Add(o.Blocked), now)
-	}
 }
 
 func TestDeadlines(t *testing.T) {
-	stall := func(t *testing.T, before string) string {
-		return serve(t, func(_ int, c *net.TCPConn, r *bufio.Reader) {
-			request(r)
-			io.WriteString(c, before)
-			io.Copy(io.Discard, r)
-		})
-	}
 	role := "data: {\"choices\":[{\"delta\":{\"role\":\"assistant\"}}]}\n\n"
 	tests := []struct {
 		name, before string
@@ -519,17 +542,21 @@ func TestDeadlines(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			c := newClient(t)
-			call := newCall(t, c, stall(t, tt.before), tt.stream)
-			changed := *chatTask
-			changed.Timeouts.Gap = tt.gap
-			call.Task = &changed
-			call.FirstBy, call.By = time.Now().Add(tt.first), time.Now().Add(tt.total)
-			a := c.Do(t.Context(), call, &shown{})
+			var a Answer
+			synctest.Test(t, func(t *testing.T) {
+				var network piped
+				c := network.client(t)
+				call := newCall(t, c, network.serve(t, stalling(tt.before)), tt.stream)
+				changed := *chatTask
+				changed.Timeouts.Gap = tt.gap
+				call.Task = &changed
+				call.FirstBy, call.By = time.Now().Add(tt.first), time.Now().Add(tt.total)
+				a = c.Do(t.Context(), call, &shown{})
+			})
 			if a.Outcome.Status != outcome.Failed || a.Outcome.Reason != tt.reason || fault.KindOf(a.Err) != fault.Timeout {
 				t.Errorf("%v %q %v", a.Outcome.Status, a.Outcome.Reason, a.Err)
 			}
-			if a.Outcome.Total < 40*time.Millisecond || a.Outcome.Total > 4*time.Second {
+			if a.Outcome.Total != 50*time.Millisecond {
 				t.Errorf("took %v", a.Outcome.Total)
 			}
 			if strings.HasSuffix(tt.before, token) && (!a.Started || a.Outcome.Work != 1 || a.Outcome.FirstOutput == 0) {
@@ -539,31 +566,57 @@ func TestDeadlines(t *testing.T) {
 	}
 }
 
-func TestTheGapIsFromTokenToToken(t *testing.T) {
-	const gap = 150 * time.Millisecond
-	addr := serve(t, func(_ int, c *net.TCPConn, r *bufio.Reader) {
+// stalling says something and then no more.
+func stalling(before string) func(int, net.Conn, *bufio.Reader) {
+	return func(_ int, c net.Conn, r *bufio.Reader) {
 		request(r)
-		io.WriteString(c, eventStream+"\r\n")
-		tick := time.NewTicker(gap / 3)
-		defer tick.Stop()
-		for range 9 { // three times the gap in all
-			io.WriteString(c, token)
-			<-tick.C
-		}
-		io.WriteString(c, last+closed)
-	})
-	c := newClient(t)
-	call := newCall(t, c, addr, true)
-	changed := *chatTask
-	changed.Timeouts.Gap = gap
-	call.Task = &changed
-	if a := c.Do(t.Context(), call, &shown{}); a.Outcome.Status != outcome.OK || a.Outcome.Work != 9 {
-		t.Errorf("%v %q %+v", a.Outcome.Status, a.Outcome.Reason, a.Outcome)
+		io.WriteString(c, before)
+		io.Copy(io.Discard, r)
 	}
 }
 
+// Deadlines hold on a real socket.
+func TestDeadlinesOfSockets(t *testing.T) {
+	c := newClient(t)
+	call := newCall(t, c, serve(t, stalling(eventStream+"\r\n"+token)), true)
+	changed := *chatTask
+	changed.Timeouts.Gap = 50 * time.Millisecond
+	call.Task = &changed
+	call.FirstBy, call.By = time.Now().Add(time.Hour), time.Now().Add(time.Hour)
+	a := c.Do(t.Context(), call, &shown{})
+	if a.Outcome.Status != outcome.Failed || a.Outcome.Reason != "gap_timeout" || a.Outcome.Total < changed.Timeouts.Gap || a.Outcome.Work != 1 {
+		t.Errorf("%v, took %v: %+v", a.Err, a.Outcome.Total, a.Outcome)
+	}
+}
+
+func TestTheGapIsFromTokenToToken(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const gap = 150 * time.Millisecond
+		var network piped
+		addr := network.serve(t, func(_ int, c net.Conn, r *bufio.Reader) {
+			request(r)
+			io.WriteString(c, eventStream+"\r\n")
+			tick := time.NewTicker(gap / 3)
+			defer tick.Stop()
+			for range 9 { // three times the gap in all
+				io.WriteString(c, token)
+				<-tick.C
+			}
+			io.WriteString(c, last+closed)
+		})
+		c := network.client(t)
+		call := newCall(t, c, addr, true)
+		changed := *chatTask
+		changed.Timeouts.Gap = gap
+		call.Task = &changed
+		if a := c.Do(t.Context(), call, &shown{}); a.Outcome.Status != outcome.OK || a.Outcome.Work != 9 {
+			t.Errorf("%v %q %+v", a.Outcome.Status, a.Outcome.Reason, a.Outcome)
+		}
+	})
+}
+
 func TestWhoseFault(t *testing.T) {
-	started := serve(t, func(_ int, c *net.TCPConn, r *bufio.Reader) {
+	started := serve(t, func(_ int, c net.Conn, r *bufio.Reader) {
 		request(r)
 		io.WriteString(c, eventStream+"\r\n"+token)
 		io.Copy(io.Discard, r)
@@ -645,7 +698,7 @@ func (f dialFunc) Dial(context.Context, string, hotkey.ID) (net.Conn, error) { r
 
 // TestAnswersBeforeTheRequestWasRead sends more than sockets hold.
 func TestAnswersBeforeTheRequestWasRead(t *testing.T) {
-	addr := serve(t, func(_ int, c *net.TCPConn, r *bufio.Reader) {
+	addr := serve(t, func(_ int, c net.Conn, r *bufio.Reader) {
 		for {
 			if _, err := r.Peek(1); err != nil {
 				return
@@ -660,7 +713,7 @@ func TestAnswersBeforeTheRequestWasRead(t *testing.T) {
 	call := newCall(t, c, addr, true)
 	call.Payload = bytes.Repeat([]byte(" "), 7<<20)
 	for range 10 {
-		call.FirstBy, call.By = time.Now().Add(10*time.Second), time.Now().Add(10*time.Second)
+		call.FirstBy, call.By = time.Now().Add(time.Minute), time.Now().Add(time.Minute)
 		if a := c.Do(t.Context(), call, &shown{}); a.Outcome.Status != outcome.RateLimited {
 			t.Fatalf("%v %q", a.Outcome.Status, a.Outcome.Reason)
 		}
@@ -669,7 +722,7 @@ func TestAnswersBeforeTheRequestWasRead(t *testing.T) {
 
 func TestLargeRequestsArriveWhole(t *testing.T) {
 	sizes := make(chan int, 2)
-	addr := serve(t, func(_ int, c *net.TCPConn, r *bufio.Reader) {
+	addr := serve(t, func(_ int, c net.Conn, r *bufio.Reader) {
 		for req := request(r); req != nil; req = request(r) {
 			b, _ := io.ReadAll(req.Body)
 			sizes <- len(b)
@@ -687,20 +740,25 @@ func TestLargeRequestsArriveWhole(t *testing.T) {
 }
 
 func TestIdleConnectionsAreClosed(t *testing.T) {
-	ended := make(chan bool, 10)
-	addr := serve(t, func(_ int, c *net.TCPConn, r *bufio.Reader) {
-		for request(r) != nil {
-			io.WriteString(c, goodStream)
+	synctest.Test(t, func(t *testing.T) {
+		ended := make(chan bool, 10)
+		var network piped
+		addr := network.serve(t, func(_ int, c net.Conn, r *bufio.Reader) {
+			for request(r) != nil {
+				io.WriteString(c, goodStream)
+			}
+			ended <- true
+		})
+		c := network.client(t, func(c *Config) { c.IdleTimeout = 20 * time.Millisecond })
+		c.Do(t.Context(), newCall(t, c, addr, true), &shown{})
+		time.Sleep(5 * time.Second)
+		synctest.Wait()
+		select {
+		case <-ended:
+		default:
+			t.Error("an idle connection stays open")
 		}
-		ended <- true
 	})
-	c := newClient(t, func(c *Config) { c.IdleTimeout = 20 * time.Millisecond })
-	c.Do(t.Context(), newCall(t, c, addr, true), &shown{})
-	select {
-	case <-ended:
-	case <-time.After(5 * time.Second):
-		t.Error("an idle connection stays open")
-	}
 }
 
 func TestSeedsAndDraws(t *testing.T) {
@@ -738,7 +796,7 @@ func TestSeedsAndDraws(t *testing.T) {
 // The caller pays for what it got. What could not be passed on is the miner's
 // work all the same.
 func TestOutputThatDoesNotReachTheCaller(t *testing.T) {
-	addr := serve(t, func(_ int, c *net.TCPConn, r *bufio.Reader) {
+	addr := serve(t, func(_ int, c net.Conn, r *bufio.Reader) {
 		request(r)
 		io.WriteString(c, eventStream+"\r\n"+token)
 		r.ReadByte() // until the caller is gone

@@ -89,6 +89,7 @@ var layerOf = map[string]Layer{
 	"obs":    Plumbing,
 
 	"chain/chaintest": TestKit,
+	"pipes":           TestKit,
 	"store/storetest": TestKit,
 	"test/imports":    TestKit,
 
