@@ -8,6 +8,11 @@ import (
 	"crypto/rsa"
 	"crypto/tls"
 	"crypto/x509"
+	"crypto/x509/pkix"
+	"io"
+	"math/big"
+	"net"
+	"sync"
 	"testing"
 	"time"
 
@@ -208,4 +213,111 @@ func FuzzVerify(f *testing.F) {
 			t.Fatal("accepted outside its validity")
 		}
 	})
+}
+
+// forger makes certificates that break the rules, one rule at a time.
+type forger struct {
+	t     testing.TB
+	key   *hotkey.Key
+	clock *clock
+}
+
+func (f forger) tlsKey() crypto.Signer {
+	k, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		f.t.Fatal(err)
+	}
+	return k
+}
+
+func (f forger) window() (from, to time.Time) {
+	return f.clock.now().Add(-time.Hour), f.clock.now().Add(24 * time.Hour)
+}
+
+// honest is what issue makes, for the forgeries to start from.
+func (f forger) honest(tlsKey crypto.Signer, network string, from, to time.Time) tls.Certificate {
+	c, err := issue(f.key, network, tlsKey, from, to)
+	if err != nil {
+		f.t.Fatal(err)
+	}
+	return *c
+}
+
+func (f forger) raw(tlsKey crypto.Signer, from, to time.Time, extensions ...[]byte) tls.Certificate {
+	template := &x509.Certificate{SerialNumber: big.NewInt(1), NotBefore: from, NotAfter: to}
+	for _, value := range extensions {
+		template.ExtraExtensions = append(template.ExtraExtensions, pkix.Extension{Id: extensionID, Value: value})
+	}
+	der, err := x509.CreateCertificate(rand.Reader, template, template, tlsKey.Public(), tlsKey)
+	if err != nil {
+		f.t.Fatal(err)
+	}
+	return tls.Certificate{Certificate: [][]byte{der}, PrivateKey: tlsKey}
+}
+
+func extensionOf(c tls.Certificate) []byte {
+	leaf, err := x509.ParseCertificate(c.Certificate[0])
+	if err != nil {
+		panic(err)
+	}
+	b, err := findBinding(leaf)
+	if err != nil {
+		panic(err)
+	}
+	return b.marshal()
+}
+
+// rogueConfig presents cert and believes everything.
+func rogueConfig(cert tls.Certificate) *tls.Config {
+	return &tls.Config{
+		Certificates:       []tls.Certificate{cert},
+		InsecureSkipVerify: true,
+		ClientAuth:         tls.RequestClientCert,
+		// Present cert whatever the other side says that it accepts.
+		GetClientCertificate: func(*tls.CertificateRequestInfo) (*tls.Certificate, error) { return &cert, nil },
+	}
+}
+
+// dialRogue connects to m with any configuration, sends a request, and returns
+// the first error met, or the answer.
+func dialRogue(t testing.TB, m *miner, config *tls.Config) (string, error) {
+	t.Helper()
+	conn, err := tls.Dial("tcp", m.address, config)
+	if err != nil {
+		return "", err
+	}
+	defer conn.Close()
+	conn.SetDeadline(time.Now().Add(patience))
+	_, writeErr := io.WriteString(conn, "GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+	answer, err := io.ReadAll(conn)
+	if err != nil {
+		return string(answer), err
+	}
+	return string(answer), writeErr
+}
+
+// rogueServer serves one connection at a time with config, and answers nothing.
+func rogueServer(t testing.TB, config *tls.Config) (address string) {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var wg sync.WaitGroup
+	wg.Go(func() {
+		for {
+			raw, err := l.Accept()
+			if err != nil {
+				return
+			}
+			raw.SetDeadline(time.Now().Add(patience))
+			conn := tls.Server(raw, config)
+			if conn.Handshake() == nil {
+				io.Copy(io.Discard, conn)
+			}
+			conn.Close()
+		}
+	})
+	t.Cleanup(func() { l.Close(); wg.Wait() })
+	return l.Addr().String()
 }
