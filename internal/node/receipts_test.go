@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/json"
+	"io"
 	"log/slog"
 	"net/http"
 	"os"
@@ -82,23 +83,40 @@ func TestReceiptsGoFromOneValidatorToAnother(t *testing.T) {
 		t.Errorf("a receipt alone made %+v known, %v", known, err)
 	}
 
-	// A miner that asks is shown nothing.
-	id, err := transport.NewIdentity(miner, transport.Options{Network: "test/19"})
-	if err != nil {
-		t.Fatal(err)
+	// Who has a page is told that nothing has changed; a miner that asks is shown nothing.
+	ask := func(k *hotkey.Key, tag string) *http.Response {
+		t.Helper()
+		id, err := transport.NewIdentity(k, transport.Options{Network: "test/19"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		clients := transport.NewClients(&transport.Dialer{Identity: id})
+		defer clients.Close()
+		r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "https://"+shows.reports.addr+proto.ReceiptsPath, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if tag != "" {
+			r.Header.Set("If-None-Match", tag)
+		}
+		answer, err := clients.For(first.ID()).Do(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := io.Copy(io.Discard, answer.Body); err != nil {
+			t.Error(err)
+		}
+		answer.Body.Close()
+		return answer
 	}
-	clients := transport.NewClients(&transport.Dialer{Identity: id})
-	defer clients.Close()
-	r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "https://"+shows.reports.addr+proto.ReceiptsPath, nil)
-	if err != nil {
-		t.Fatal(err)
+	page := ask(second, "")
+	if page.StatusCode != http.StatusOK || page.Header.Get("Etag") == "" {
+		t.Errorf("a validator that asks for receipts gets %s, tag %q", page.Status, page.Header.Get("Etag"))
 	}
-	answer, err := clients.For(first.ID()).Do(r)
-	if err != nil {
-		t.Fatal(err)
+	if answer := ask(second, page.Header.Get("Etag")); answer.StatusCode != http.StatusNotModified {
+		t.Errorf("one that has them gets %s", answer.Status)
 	}
-	defer answer.Body.Close()
-	if answer.StatusCode != http.StatusNotFound {
+	if answer := ask(miner, ""); answer.StatusCode != http.StatusNotFound {
 		t.Errorf("a miner that asks for receipts gets %s", answer.Status)
 	}
 }
@@ -116,12 +134,7 @@ func evidenceOf(t *testing.T, data string, validator, miner *hotkey.Key) {
 	}
 	defer st.Close()
 	now := time.Now().UTC()
-	request := []byte(`{"model":"vision-ref-chat","messages":[{"role":"user","content":"Say something of the sea."}],"max_tokens":2,"stream":false,"temperature":0,"top_p":1,"seed":1,"return_token_ids":true}`)
-	answer := []byte(`{"choices":[{"message":{"content":"no"},"finish_reason":"length","token_ids":[1,2]}],"prompt_token_ids":[1]}`)
-	p := proto.Proof{Path: "/v1/chat/completions", ID: "req-1", Expires: now.Add(proto.SignatureLife).Truncate(time.Millisecond), Public: true}
-	asked := proto.Signed{Network: "test/19", Validator: validator.ID(), Miner: miner.ID(), Path: p.Path, ID: p.ID, Body: sha256.Sum256(request), Expires: p.Expires}
-	signed := proto.SignedAnswer{Request: sha256.Sum256(asked.AppendMessage(nil)), Since: now, At: now, Body: sha256.Sum256(answer)}
-	p.Answer = signed.Value(miner.Sign)
+	request, answer, p := answerOf(validator, miner, now)
 	proof, err := json.Marshal(p)
 	if err != nil {
 		t.Fatal(err)
@@ -138,6 +151,17 @@ func evidenceOf(t *testing.T, data string, validator, miner *hotkey.Key) {
 	if _, err := st.SaveCheck(t.Context(), c, judgement.Default()); err != nil {
 		t.Fatal(err)
 	}
+}
+
+// answerOf is an answer of a cheat's, signed.
+func answerOf(validator, miner *hotkey.Key, now time.Time) (request, answer []byte, p proto.Proof) {
+	request = []byte(`{"model":"vision-ref-chat","messages":[{"role":"user","content":"Say something of the sea."}],"max_tokens":2,"stream":false,"temperature":0,"top_p":1,"seed":1,"return_token_ids":true}`)
+	answer = []byte(`{"choices":[{"message":{"content":"no"},"finish_reason":"length","token_ids":[1,2]}],"prompt_token_ids":[1]}`)
+	p = proto.Proof{Path: "/v1/chat/completions", ID: "req-1", Expires: now.Add(proto.SignatureLife).Truncate(time.Millisecond), Public: true}
+	asked := proto.Signed{Network: "test/19", Validator: validator.ID(), Miner: miner.ID(), Path: p.Path, ID: p.ID, Body: sha256.Sum256(request), Expires: p.Expires}
+	signed := proto.SignedAnswer{Request: sha256.Sum256(asked.AppendMessage(nil)), Since: now, At: now, Body: sha256.Sum256(answer)}
+	p.Answer = signed.Value(miner.Sign)
+	return request, answer, p
 }
 
 // hears is a log in which one message is waited for.

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"net/http"
 	"strconv"
 	"strings"
@@ -20,6 +21,7 @@ import (
 	"vision/internal/proto"
 	"vision/internal/report"
 	"vision/internal/scorer"
+	"vision/internal/transport"
 )
 
 // ReportConfig is how validators learn of one another's reports. They are public:
@@ -135,12 +137,25 @@ func fail(w http.ResponseWriter, err error) {
 			status, code, message = http.StatusBadRequest, f.Code, f.Message
 		case fault.Unavailable:
 			status, code, message, kind = http.StatusServiceUnavailable, f.Code, f.Message, "service_unavailable_error"
-			w.Header().Set("Retry-After", strconv.Itoa(int(max(f.RetryAfter.Seconds(), 1))))
+		case fault.RateLimited:
+			status, code, message, kind = http.StatusTooManyRequests, f.Code, f.Message, "rate_limit_error"
+		}
+		if f.Kind == fault.Unavailable || f.Kind == fault.RateLimited {
+			w.Header().Set("Retry-After", strconv.Itoa(int(max(math.Ceil(f.RetryAfter.Seconds()), 1))))
 		}
 	}
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(status)
 	_ = json.NewEncoder(w).Encode(map[string]any{"error": map[string]any{"message": message, "type": kind, "code": code, "param": nil}})
+}
+
+// validator is the one that asks.
+func (v *Validator) validator(r *http.Request) (hotkey.ID, error) {
+	id, err := transport.Caller(r)
+	if err == nil {
+		err = v.view.AdmitValidator(id)
+	}
+	return id, err
 }
 
 // addReports lets other validators fetch this one's reports, and fetches theirs.
@@ -149,7 +164,9 @@ func (v *Validator) addReports() {
 		everybody := func(hotkey.ID) error { return nil }
 		var pages http.Handler = reportPages{last: v.explainer}
 		if v.config.Reports.Receipts {
-			pages = &receiptPages{v: v, next: pages}
+			shelf := scorer.NewShelf(v.store, v.identity.Network(), v.Key, time.Now)
+			shown := &receiptPages{shelf: shelf, admit: v.validator, now: time.Now, next: pages}
+			pages = shown
 		}
 		v.reports = v.serveTLS("reports", v.config.Reports.Listen, pages, everybody)
 	}

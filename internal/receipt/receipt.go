@@ -114,6 +114,12 @@ func (r *Receipt) Sample(t *task.Task) (outcome.Sample, error) {
 	}, nil
 }
 
+// Errors of Read, beside those of what is no receipt at all.
+var (
+	ErrValidator = errors.New("a receipt that its validator did not sign")
+	ErrMiner     = errors.New("a receipt of an answer that its miner did not give")
+)
+
 // Signer signs; *hotkey.Key does.
 type Signer interface {
 	ID() hotkey.ID
@@ -165,10 +171,10 @@ func Read(body []byte) (Receipt, error) {
 	}
 	signature, err := hex.DecodeString(s.Signature)
 	if err != nil || !hotkey.Verify(r.Validator, message(s.Receipt), signature) {
-		return Receipt{}, errors.New("a receipt that its validator did not sign")
+		return Receipt{}, ErrValidator
 	}
 	if _, err := r.Answer(); err != nil {
-		return Receipt{}, fmt.Errorf("a receipt of an answer that its miner did not give: %w", err)
+		return Receipt{}, fmt.Errorf("%w: %w", ErrMiner, err)
 	}
 	return r, nil
 }

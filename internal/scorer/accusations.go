@@ -9,6 +9,7 @@ import (
 	"slices"
 	"time"
 
+	"vision/internal/chain"
 	"vision/internal/fault"
 	"vision/internal/hotkey"
 	"vision/internal/judgement"
@@ -29,12 +30,6 @@ import (
 // miner's answers are checked may depend on anything but what is in them.
 
 const (
-	// MostShown and mostShownBytes bound a page of receipts; shownEach is how many of a
-	// miner on a task there are in all.
-	MostShown      = 64
-	mostShownBytes = 16 << 20
-	shownEach      = 4
-	keptEach       = 80 // as much evidence as is kept of one, of which others may see some
 	// mostReceipt is how many bytes a request and its answer may have together in a
 	// receipt that is shown or taken.
 	mostReceipt = 2 << 20
@@ -45,117 +40,121 @@ const (
 	mostAccused      = 8
 )
 
-// ReceiptSource is what receipts are made of.
-type ReceiptSource interface {
-	Judgements(ctx context.Context) ([]outcome.Judgement, error)
-	Evidence(ctx context.Context, miner hotkey.ID, task string, limit int) ([]outcome.Evidence, error)
+// untested is the test of an answer that could not be judged.
+const untested = "none"
+
+// Taken says what came of receipts that a peer showed.
+type Taken struct {
+	Judged int // by this validator's checking servers, or found not to be judgeable
+	Later  int // at most so many may be judged another time: the peer had its share, or checks are behind
 }
 
-// Receipts are those that other validators may be shown, of before a time, newest
-// first, and the time to ask for the next page with; zero: there are no more. They are of the validator's own requests
-// alone, whose texts are none of customers'.
-func Receipts(ctx context.Context, st ReceiptSource, network string, by receipt.Signer, now, before time.Time) (bodies [][]byte, next time.Time, err error) {
-	pairs, err := st.Judgements(ctx)
-	if err != nil {
-		return nil, next, fmt.Errorf("read what is known of miners: %w", err)
-	}
-	var all []receipt.Receipt
-	for _, p := range pairs {
-		if p.State.Suspicious == 0 || now.Sub(p.At) > outcome.AccusedFor {
+// TakeReceipts judges what another validator showed. It does not while checks are behind. Whatever is wrong
+// with a receipt, or keeps it from being judged, costs nobody anything.
+func (s *Scorer) TakeReceipts(ctx context.Context, peer hotkey.ID, bodies [][]byte) (Taken, error) {
+	var list []receipt.Receipt
+	for _, body := range bodies {
+		s.receipts.count(func(c *ReceiptStats) { c.Fetched++ })
+		r, err := receipt.Read(body)
+		if err != nil {
+			s.receipts.refuse(refusalOf(err), 1)
 			continue
 		}
-		list, err := st.Evidence(ctx, p.Miner, p.Task, keptEach)
-		if err != nil {
-			return nil, next, fmt.Errorf("read the evidence: %w", err)
-		}
-		for i, shown := 0, 0; i < len(list) && shown < shownEach; i++ {
-			c := &list[i].Check
-			r, err := receipt.Of(&list[i], network, by.ID())
-			if err != nil || !r.Proof.Public || c.Source == outcome.Organic || c.E < judgement.Suspect || now.Sub(c.At) > outcome.AccusedFor ||
-				!c.At.Before(before) || len(r.Request)+len(r.Response) > mostReceipt {
-				continue
-			}
-			all = append(all, r)
-			shown++
-		}
+		list = append(list, r)
 	}
-	slices.SortStableFunc(all, func(a, b receipt.Receipt) int { return b.Verdict.At.Compare(a.Verdict.At) })
-	size := 0
-	for i := range all {
-		body, err := receipt.Sign(all[i], by)
-		if err != nil {
-			return nil, next, err
-		}
-		if size += len(body); len(bodies) == MostShown || size > mostShownBytes && len(bodies) > 0 {
-			return bodies, all[i-1].Verdict.At, nil
-		}
-		bodies = append(bodies, body)
-	}
-	return bodies, time.Time{}, nil
+	return s.takeReceipts(ctx, peer, list)
 }
 
-// TakeReceipts judges what another validator showed, and says of how many answers it
-// was not known what they are worth. It does not while checks are behind. Whatever is wrong with a receipt, or keeps it from
-// being judged, costs nobody anything.
-func (s *Scorer) TakeReceipts(ctx context.Context, peer hotkey.ID, list []receipt.Receipt) (judged int, err error) {
+func (s *Scorer) takeReceipts(ctx context.Context, peer hotkey.ID, list []receipt.Receipt) (t Taken, err error) {
 	select { // what miners run is part of what is checked
 	case <-s.asked:
 	default:
-		return 0, nil
+		return Taken{Later: len(list)}, nil
 	}
 	snap := s.neurons.Load()
 	if s.c.Checker == nil || snap == nil || peer == s.c.Signer.ID() {
-		return 0, nil
+		return Taken{Later: len(list)}, nil
 	}
 	network := fmt.Sprintf("%s/%d", snap.Network, snap.Netuid)
 	known, err := s.accusationsKnown(ctx)
 	if err != nil {
-		return 0, err
+		return t, err
 	}
 	for i := range list {
 		r := &list[i]
-		if s.Backlog() >= s.c.Rates.Backlog || judged == mostJudgedAtOnce {
+		if t.Judged == mostJudgedAtOnce {
+			t.Later += len(list) - i
 			break
 		}
-		signed, err := r.Answer()
-		if err != nil {
-			continue
+		if s.Backlog() >= s.c.Rates.Backlog {
+			t.Later += len(list) - i
+			s.receipts.refuse(Behind, len(list)-i)
+			break
 		}
-		answer := sha256.Sum256(signed.AppendMessage(nil))
-		pair := outcome.Pair{Miner: r.Miner, Task: r.Task}
-		now := s.c.Now()
-		_, registered := snap.ByHotkey(r.Miner)
-		switch {
-		case r.Validator != peer, r.Network != network, !r.Proof.Public, !registered:
-			continue
-		case now.Sub(signed.At) > outcome.AccusedFor, signed.At.Sub(now) > proto.ClockTolerance:
-			continue
-		case len(r.Request)+len(r.Response) > mostReceipt:
-			continue
-		case !known.wants(peer, pair, answer), s.standings.of(pair) == judgement.Convicted:
+		answer, why := s.refusal(r, peer, network, snap, known)
+		if why != "" {
+			s.receipts.refuse(why, 1)
+			if why == Bound {
+				t.Later++
+			}
 			continue
 		}
 		a, err := s.accusation(ctx, r, answer)
 		switch {
 		case ctx.Err() != nil:
-			return judged, ctx.Err()
+			return t, ctx.Err()
 		case errors.Is(err, errNotOurs):
+			s.receipts.refuse(UnknownTask, 1)
 			continue
 		case err != nil && fault.KindOf(err) != fault.Invalid: // the next would fare no better: another time
-			return judged, fmt.Errorf("judge what another validator showed: %w", err)
+			t.Later += len(list) - i
+			return t, fmt.Errorf("judge what another validator showed: %w", err)
 		case err != nil: // nobody can ever judge it; that it was shown counts all the same
 			s.log.Info("what another validator showed cannot be judged", "validator", peer.String(), "miner", r.Miner.String(), "task", r.Task, "err", err)
-			a = outcome.Accusation{Answer: answer, Validator: r.Validator, Miner: r.Miner, Task: r.Task, At: s.c.Now(), E: 1, Test: "none"}
+			a = outcome.Accusation{Answer: answer, Validator: r.Validator, Miner: r.Miner, Task: r.Task, At: s.c.Now(), E: 1, Test: untested}
 		}
 		if err := s.c.Store.SaveAccusation(ctx, a); err != nil {
-			return judged, fmt.Errorf("keep what another validator showed: %w", err)
+			return t, fmt.Errorf("keep what another validator showed: %w", err)
 		}
-		judged++
-		known.add(a, now, 0)
+		t.Judged++
+		known.add(a, s.c.Now(), 0)
+		s.receipts.judged(a)
 		s.log.Info("judged what another validator showed", "validator", peer.String(), "miner", r.Miner.String(), "task", r.Task,
 			"e", a.E, "theirs", r.Verdict.E, "test", a.Test, "looked_into", a.E >= judgement.Suspect)
 	}
-	return judged, nil
+	return t, nil
+}
+
+// refusal says why a receipt is not judged, "" if it is to be; and what names the answer.
+func (s *Scorer) refusal(r *receipt.Receipt, peer hotkey.ID, network string, snap *chain.Snapshot, known *accusationsKnown) (answer [sha256.Size]byte, why Refusal) {
+	signed, err := r.Answer()
+	if err != nil {
+		return answer, MinerSignature
+	}
+	answer = sha256.Sum256(signed.AppendMessage(nil))
+	now := s.c.Now()
+	_, registered := snap.ByHotkey(r.Miner)
+	switch {
+	case r.Validator != peer:
+		return answer, ValidatorSignature
+	case r.Network != network:
+		return answer, OtherNetwork
+	case !r.Proof.Public:
+		return answer, Private
+	case !registered:
+		return answer, UnknownMiner
+	case now.Sub(signed.At) > outcome.AccusedFor:
+		return answer, TooOld
+	case signed.At.Sub(now) > proto.ClockTolerance:
+		return answer, TooNew
+	case len(r.Request)+len(r.Response) > mostReceipt:
+		return answer, TooLarge
+	}
+	pair := outcome.Pair{Miner: r.Miner, Task: r.Task}
+	if s.standings.of(pair) == judgement.Convicted {
+		return answer, Known
+	}
+	return answer, known.refusal(peer, pair, answer)
 }
 
 // errNotOurs is for receipts of tasks and requests that this catalogue does not know.
@@ -234,9 +233,15 @@ func (k *accusationsKnown) add(a outcome.Accusation, now time.Time, checked int6
 	}
 }
 
-// wants says whether judging another answer is of use, and the peer has not had its share.
-func (k *accusationsKnown) wants(peer hotkey.ID, pair outcome.Pair, answer [sha256.Size]byte) bool {
-	return !k.answers[answer] && !k.open[pair] && !k.accused[peer][pair] && k.judged[peer] < mostJudged && k.opened[peer] < mostAccused
+// refusal says why judging another answer is of no use, or more than the peer's share; "" if it is neither.
+func (k *accusationsKnown) refusal(peer hotkey.ID, pair outcome.Pair, answer [sha256.Size]byte) Refusal {
+	switch {
+	case k.answers[answer] || k.accused[peer][pair]:
+		return Known
+	case k.open[pair] || k.judged[peer] >= mostJudged || k.opened[peer] >= mostAccused:
+		return Bound
+	}
+	return ""
 }
 
 // checkedOf is how many answers of each pair were checked, ever.

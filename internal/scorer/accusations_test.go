@@ -1,9 +1,8 @@
 package scorer
 
 import (
-	"context"
+	"bytes"
 	"crypto/sha256"
-	"encoding/json"
 	"fmt"
 	"sync/atomic"
 	"testing"
@@ -66,11 +65,11 @@ func accusing(t testing.TB, miners ...string) (w *world, turned *atomic.Bool, ra
 // take hands receipts over, and says how many were judged.
 func (w *world) take(peer *hotkey.Key, list ...receipt.Receipt) int {
 	w.t.Helper()
-	n, err := w.s.TakeReceipts(w.t.Context(), peer.ID(), list)
+	t, err := w.s.takeReceipts(w.t.Context(), peer.ID(), list)
 	if err != nil {
 		w.t.Error(err)
 	}
-	return n
+	return t.Judged
 }
 
 func (w *world) state(name string) judgement.State {
@@ -165,19 +164,26 @@ func TestWhatIsWrongIsNotTaken(t *testing.T) {
 		w.start(rare)
 		defer w.stop()
 		w.until(20 * time.Minute)
-		for what, change := range map[string]func(*receipt.Receipt){
-			"of another network":   func(r *receipt.Receipt) { r.Network = "test/2" },
-			"of another validator": func(r *receipt.Receipt) { r.Validator = key("somebody").ID() },
-			"of a customer's":      func(r *receipt.Receipt) { r.Proof.Public = false },
-			"of an unknown task":   func(r *receipt.Receipt) { r.Task = "nothing" },
-			"of another path":      func(r *receipt.Receipt) { r.Proof.Path = "/v1/embeddings" },
-			"of no request":        func(r *receipt.Receipt) { r.Request = []byte("{") },
-			"old":                  func(r *receipt.Receipt) { r.Proof.Expires = r.Proof.Expires.Add(-25 * time.Hour) },
-			"of the future":        func(r *receipt.Receipt) { r.Proof.Expires = r.Proof.Expires.Add(time.Hour) },
-			"too large":            func(r *receipt.Receipt) { r.Response = make([]byte, mostReceipt+1) },
+		for what, wrong := range map[string]struct {
+			why    Refusal
+			change func(*receipt.Receipt)
+		}{
+			"of another network":   {OtherNetwork, func(r *receipt.Receipt) { r.Network = "test/2" }},
+			"of another validator": {ValidatorSignature, func(r *receipt.Receipt) { r.Validator = key("somebody").ID() }},
+			"of a customer's":      {Private, func(r *receipt.Receipt) { r.Proof.Public = false }},
+			"of an unknown task":   {UnknownTask, func(r *receipt.Receipt) { r.Task = "nothing" }},
+			"of another path":      {UnknownTask, func(r *receipt.Receipt) { r.Proof.Path = "/v1/embeddings" }},
+			"of no request":        {UnknownTask, func(r *receipt.Receipt) { r.Request = []byte("{") }},
+			"old":                  {TooOld, func(r *receipt.Receipt) { r.Proof.Expires = r.Proof.Expires.Add(-25 * time.Hour) }},
+			"of the future":        {TooNew, func(r *receipt.Receipt) { r.Proof.Expires = r.Proof.Expires.Add(time.Hour) }},
+			"too large":            {TooLarge, func(r *receipt.Receipt) { r.Response = make([]byte, mostReceipt+1) }},
 		} {
-			if n := w.take(peer, shown(t, peer, honest, "req-1", "unlucky", change)); n != 0 {
+			before := w.s.ReceiptStats()
+			if n := w.take(peer, shown(t, peer, honest, "req-1", "unlucky", wrong.change)); n != 0 {
 				t.Errorf("one %s was judged", what)
+			}
+			if now := w.s.ReceiptStats(); now.Refused[wrong.why] != before.Refused[wrong.why]+1 {
+				t.Errorf("one %s is not counted as %s: %v", what, wrong.why, now.Refused)
 			}
 		}
 		stranger := shown(t, peer, key("stranger"), "req-1", "unlucky")
@@ -215,76 +221,16 @@ func TestWhatIsWrongIsNotTaken(t *testing.T) {
 		if n := w.take(other, shown(t, other, key("cheat"), "req-2", "unlucky")); n != 0 {
 			t.Error("one was judged while checks were behind")
 		}
-	})
-}
-
-// Receipts are shown of the validator's own requests alone, signed by the miner, newest
-// first, a page at a time.
-func TestReceiptsThatAreShown(t *testing.T) {
-	by, miner, now := key("validator"), key("cheat"), time.Now()
-	st := newMemory()
-	st.judgements = map[outcome.Pair]judgement.State{}
-	add := func(name string, source outcome.Source, age time.Duration, change ...func(*receipt.Receipt)) string {
-		r := shown(t, by, miner, name, "answer "+name, change...)
-		proof, err := json.Marshal(r.Proof)
-		if err != nil {
-			t.Fatal(err)
+		stats := w.s.ReceiptStats()
+		if stats.Unconfirmed != mostJudged || stats.Confirmed != 1 || stats.Unjudgeable != 0 {
+			t.Errorf("counted are %+v", stats)
 		}
-		e := outcome.Evidence{Check: outcome.Check{Miner: miner.ID(), Task: name, Source: source, At: now.Add(-age), E: r.Verdict.E, Test: "t"},
-			Sample: outcome.Sample{Request: r.Request, Response: r.Response, Proof: proof}}
-		st.evidence = append(st.evidence, e)
-		st.judgements[outcome.Pair{Miner: miner.ID(), Task: name}] = judgement.State{Suspicious: 1}
-		return name
-	}
-	want := []string{}
-	for i := range MostShown + 3 {
-		want = append(want, add(fmt.Sprintf("t%02d", i), outcome.Synthetic, time.Duration(i+1)*time.Second))
-	}
-	add("customer", outcome.Organic, 0)
-	add("learned", outcome.Synthetic, 0, func(r *receipt.Receipt) { r.Proof.Public = false })
-	add("large", outcome.Synthetic, 0, func(r *receipt.Receipt) { r.Response = make([]byte, mostReceipt) })
-	add("good", outcome.Synthetic, 0, func(r *receipt.Receipt) { r.Verdict.E = 0.5 })
-	add("old", outcome.Synthetic, 25*time.Hour)
-	unsigned := add("unsigned", outcome.Synthetic, 0)
-	st.evidence[len(st.evidence)-1].Sample.Proof = nil
-	_ = unsigned
-
-	var got []string
-	before := now.Add(time.Hour)
-	for pages := 0; ; pages++ {
-		bodies, next, err := Receipts(context.Background(), receiptStore{st, now}, "test/0", by, now, before)
-		if err != nil || len(bodies) > MostShown {
-			t.Fatalf("a page of %d, %v", len(bodies), err)
-		}
-		for _, b := range bodies {
-			r, err := receipt.Read(b)
-			if err != nil {
-				t.Fatal(err)
+		for why, n := range map[Refusal]int64{UnknownMiner: 1, MinerSignature: 2, Behind: 1, Known: 2, Bound: 200 - mostJudged + 1} {
+			if stats.Refused[why] != n {
+				t.Errorf("%d are counted as %s, want %d", stats.Refused[why], why, n)
 			}
-			got = append(got, r.Task)
 		}
-		if next.IsZero() {
-			break
-		}
-		before = next
-	}
-	if fmt.Sprint(got) != fmt.Sprint(want) {
-		t.Errorf("shown are\n%v\nwant\n%v", got, want)
-	}
-}
-
-// receiptStore gives judgements a time.
-type receiptStore struct {
-	*memory
-	now time.Time
-}
-
-func (s receiptStore) Judgements(ctx context.Context) ([]outcome.Judgement, error) {
-	list, err := s.memory.Judgements(ctx)
-	for i := range list {
-		list[i].At = s.now
-	}
-	return list, err
+	})
 }
 
 // A checker that does not answer ends the round, and what can never be judged counts
@@ -312,8 +258,8 @@ func TestWhatCannotBeJudgedIsBounded(t *testing.T) {
 			down = append(down, shown(t, peer, key("honest"), fmt.Sprint("req-a", i), "unjudged"))
 			never = append(never, shown(t, peer, key("honest"), fmt.Sprint("req-b", i), "never"))
 		}
-		if n, err := w.s.TakeReceipts(t.Context(), peer.ID(), down); n != 0 || err == nil || asked != 1 {
-			t.Errorf("with a checker that is down: %d judged after %d questions, %v", n, asked, err)
+		if n, err := w.s.takeReceipts(t.Context(), peer.ID(), down); n.Judged != 0 || n.Later != len(down) || err == nil || asked != 1 {
+			t.Errorf("with a checker that is down: %+v after %d questions, %v", n, asked, err)
 		}
 		asked = 0
 		for range 20 {
@@ -323,6 +269,39 @@ func TestWhatCannotBeJudgedIsBounded(t *testing.T) {
 		}
 		if asked != mostJudged {
 			t.Errorf("the checker was asked %d times for what it cannot judge, want %d", asked, mostJudged)
+		}
+		if stats := w.s.ReceiptStats(); stats.Unjudgeable != mostJudged || stats.Unconfirmed != 0 || stats.Confirmed != 0 {
+			t.Errorf("counted are %+v", stats)
+		}
+	})
+}
+
+// What a peer sends is read and counted: what it did not sign, no miner did, or is nothing at all.
+func TestWhatIsFetchedIsCounted(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w, _, rare := accusing(t, "honest")
+		w.start(rare)
+		defer w.stop()
+		w.until(20 * time.Minute)
+		peer := key("peer")
+		good, err := receipt.Sign(shown(t, peer, key("honest"), "req-1", "unlucky"), peer)
+		if err != nil {
+			t.Fatal(err)
+		}
+		r := shown(t, peer, key("honest"), "req-2", "unlucky")
+		r.Response = []byte("better")
+		altered, err := receipt.Sign(r, peer)
+		if err != nil {
+			t.Fatal(err)
+		}
+		changed := bytes.Replace(good, []byte(`"e":1000000`), []byte(`"e":2000000`), 1)
+		got, err := w.s.TakeReceipts(t.Context(), peer.ID(), [][]byte{good, altered, changed, []byte("{}"), nil})
+		if err != nil || got != (Taken{Judged: 1}) {
+			t.Errorf("%+v, %v", got, err)
+		}
+		stats := w.s.ReceiptStats()
+		if stats.Fetched != 5 || stats.Confirmed != 1 || stats.Refused[MinerSignature] != 1 || stats.Refused[ValidatorSignature] != 1 || stats.Refused[Malformed] != 2 {
+			t.Errorf("counted are %+v", stats)
 		}
 	})
 }

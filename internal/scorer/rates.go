@@ -30,7 +30,8 @@ func RefreshRates(ctx context.Context, st RateSource, table *sampling.Table, c s
 	if err != nil {
 		return err
 	}
-	return refresh(ctx, st, table, c, since, list, copies, time.Now())
+	_, err = refresh(ctx, st, table, c, since, list, copies, time.Now())
+	return err
 }
 
 // mostLately is how many of the newest copies are looked at.
@@ -50,10 +51,11 @@ func lately(ctx context.Context, st RateSource, since time.Time) ([]outcome.Copi
 	return list, nil
 }
 
-func refresh(ctx context.Context, st RateSource, table *sampling.Table, c sampling.Config, since time.Time, list []outcome.Judgement, copies []outcome.Copied, now time.Time) error {
+// refresh works out rates anew, and says how many pairs are looked into for what others showed.
+func refresh(ctx context.Context, st RateSource, table *sampling.Table, c sampling.Config, since time.Time, list []outcome.Judgement, copies []outcome.Copied, now time.Time) (looked int, err error) {
 	counts, err := st.CheckCounts(ctx, since)
 	if err != nil {
-		return fmt.Errorf("count checks: %w", err)
+		return 0, fmt.Errorf("count checks: %w", err)
 	}
 	known := make(map[outcome.Pair]sampling.Known, len(counts))
 	for pair, n := range counts {
@@ -75,7 +77,7 @@ func refresh(ctx context.Context, st RateSource, table *sampling.Table, c sampli
 	}
 	open, err := accused(ctx, st, list, now)
 	if err != nil {
-		return err
+		return 0, err
 	}
 	for pair := range open {
 		k := known[pair]
@@ -83,7 +85,7 @@ func refresh(ctx context.Context, st RateSource, table *sampling.Table, c sampli
 		known[pair] = k
 	}
 	table.Set(known, c)
-	return nil
+	return len(open), nil
 }
 
 // BacklogEvery is how often the samples that wait should be counted, for a period
@@ -119,7 +121,10 @@ func (s *Scorer) tune(ctx context.Context) error {
 		}
 		if err == nil {
 			s.partners.set(copies)
-			err = refresh(ctx, s.c.Store, s.c.Sampling, s.c.Rates, since, list, copies, s.c.Now())
+			var looked int
+			if looked, err = refresh(ctx, s.c.Store, s.c.Sampling, s.c.Rates, since, list, copies, s.c.Now()); err == nil {
+				s.receipts.count(func(c *ReceiptStats) { c.Accused = looked })
+			}
 		}
 		if err != nil && ctx.Err() == nil {
 			s.log.Warn("sampling rates stay as they are", "err", err)

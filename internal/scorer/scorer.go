@@ -34,6 +34,7 @@ type Scorer struct {
 	standings standings
 	backlog   atomic.Int64
 	partners  partners
+	receipts  receiptStats // others'
 
 	asked     chan struct{} // closed when capacities were first fetched
 	heardOnce sync.Once     // closes asked
