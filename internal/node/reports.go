@@ -166,6 +166,7 @@ func (v *Validator) addReports() {
 		if v.config.Reports.Receipts {
 			shelf := scorer.NewShelf(v.store, v.identity.Network(), v.Key, time.Now)
 			shown := &receiptPages{shelf: shelf, admit: v.validator, now: time.Now, next: pages}
+			watchPages(v.ops.Registry, shown)
 			pages = shown
 		}
 		v.reports = v.serveTLS("reports", v.config.Reports.Listen, pages, everybody)

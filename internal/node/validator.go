@@ -298,6 +298,7 @@ func (v *Validator) addScorer(ctx context.Context, judges *panel) error {
 	v.forget = s.Forget
 	watchScorer(v.ops.Registry, s)
 	watchChecks(v.ops.Registry, s)
+	watchReceipts(v.ops.Registry, s)
 	v.group.Add(daemon.Component{Name: "pruning", Serve: v.prune})
 	v.group.Add(daemon.Component{Name: "scorer", Serve: s.Run})
 	if v.config.Reports.Receipts && len(v.config.Reports.Peers) > 0 {
