@@ -38,7 +38,8 @@ func Parts() []Part {
 		{Name: "no kappa", About: "failed checks lower quality no more than themselves", Set: map[string]float64{"kappa": 0}},
 		{Name: "no audit", About: "nobody is slashed", Set: map[string]float64{"audit_limit": 1e12, "audit_low": 0.997, "audit_middle": 0.998, "audit_high": 0.999}},
 		{Name: "no trust ramp", About: "newcomers are paid in full from the first check on", Set: map[string]float64{"trust_start": 1}},
-		{Name: "checks apart", About: "validators do not pool their checks", World: func(w *World) { w.Pooled = false }},
+		{Name: "checks apart", About: "validators do not show one another what failed", World: func(w *World) { w.Pooling = Apart }},
+		{Name: "checks pooled", About: "a check counts with every validator, which is more than the daemon does", World: func(w *World) { w.Pooling = Pooled }},
 		{Name: "cubed shares", About: "shares are cubed, as in vision4", Wrap: func(m score.Mechanism) score.Mechanism { return cubing{m} }},
 	}
 }

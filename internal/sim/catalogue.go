@@ -106,6 +106,10 @@ func Catalogue() []Entry {
 		{Name: "predict", Family: timing, About: "foresees every beacon, and rents GPUs by the minute for it, declares five times", Make: Predict{Declare: 5, Pay: 3}},
 		{Name: "predict-idle", Family: timing, About: "foresees every beacon, owns nothing else, refuses between", Make: Predict{Declare: 1, Pay: 3, Idle: true}},
 		{Name: "rent-bursts", Family: timing, About: "rents GPUs within a second when a burst comes, declares five times", Make: Overflow{Declare: 5, Pay: 3, Private: true, Bursts: true}},
+		{Name: "rent-loaded", Family: timing, About: "the same, but the model is loaded for 20 s, and a minute paid at least", Make: Rent{Declare: 5, Price: 3}},
+		{Name: "rent-slow", Family: timing, About: "the same with a minute of loading and ten paid at least", Make: Rent{Declare: 5, Price: 3, Load: 60, Least: 600}},
+		{Name: "predict-loaded", Family: timing, About: "foresees every beacon, rents GPUs in time for it, a minute at least, whose model is loaded for 20 s; declares five times", Make: Rent{Declare: 5, Price: 3, Foresees: true}},
+		{Name: "predict-slow", Family: timing, About: "the same with a minute of loading and ten paid at least", Make: Rent{Declare: 5, Price: 3, Load: 60, Least: 600, Foresees: true}},
 		{Name: "beacon-only", Family: timing, About: "serves bursts and refuses single requests", Make: BeaconOnly{}},
 
 		{Name: "collude-8", Family: colluding, About: "its validator with 8% of stake gives it all its weight", Make: Collude{Validators: []int{4}, Favour: 1e9}.strategy()},
@@ -113,6 +117,9 @@ func Catalogue() []Entry {
 		{Name: "lie-25", Family: colluding, About: "its validator with 25% of stake gives it three times its weight", Make: Collude{Validators: []int{1}, Favour: 3}.strategy()},
 		{Name: "cartel-45", Family: colluding, About: "validators with 45% of stake give it all their weight", Make: Collude{Validators: []int{1, 3, 4}, Favour: 1e9}.strategy()},
 		{Name: "copy-weights", Family: colluding, About: "a validator sets the last consensus as weights and checks nothing: its dividends", Make: Copy{3}, Votes: true},
+		{Name: "copy-settled", Family: colluding, About: "the same, without the first half of the run, in which validators get to know the miners", Make: Copy{3}, Votes: true, World: settled(0)},
+		{Name: "copy-revealed", Family: colluding, About: "as copy-settled, where weights are revealed, and count, a period after they are set: Subtensor's default", Make: Copy{3}, Votes: true, World: settled(1)},
+		{Name: "smooth-weights", Family: colluding, About: "a validator checks, and sets the mean of its weights of 8 periods; without the first half of the run: its dividends", Make: Smooth{3, 8}, Votes: true, World: settled(0)},
 
 		{Name: "climb", Family: adapting, About: "changes what it declares and cheapens a little at a time, and keeps what pays", Make: Climb{}},
 		{Name: "searched", Family: adapting, About: "what a search found: declares twice what it can do, cheaper model in bursts, some wait and some run beyond the slots", Make: searched()},
@@ -121,6 +128,9 @@ func Catalogue() []Entry {
 
 func power(p float64) func(*World) { return func(w *World) { w.Power = p } }
 func salted(is bool) func(*World)  { return func(w *World) { w.Salted = is } }
+func settled(reveal int) func(*World) {
+	return func(w *World) { w.Settle, w.Reveal = w.Periods/2, reveal }
+}
 func atLeastTasks(n int) func(*World) {
 	return func(w *World) {
 		if len(w.Tasks) < n {

@@ -124,7 +124,7 @@ func Play(w World) (Result, error) {
 
 // signature tells worlds apart that entries change.
 func (w World) signature() string {
-	return fmt.Sprint(len(w.Tasks), w.Power, w.Salted, w.Repeats)
+	return fmt.Sprint(len(w.Tasks), w.Power, w.Salted, w.Repeats, w.Reveal, w.Settle)
 }
 
 // judge computes the ratios. The price of emission lets the honest twin, of

@@ -52,11 +52,14 @@ type Sim struct {
 	unit     []float64 // by task: what one usual GPU does in a period, in the task's unit
 	skews    []float64 // of the validators' clocks
 	bonds    [][]float64
-	last     []float64 // consensus of the last epoch, by identity
+	set      [][][]float64 // weights that wait to be revealed, oldest first, by validator and identity
+	last     []float64     // consensus of the last epoch, by identity
 	hidden   score.Answer
 	check    score.Check
 	observed score.Beacon
 	closing  score.Closed
+
+	receipts [][]shown // of the last day, by who judged them and who showed them
 
 	tally tally
 	fault error // the first error of the mechanism: a run that has one is worthless
@@ -108,6 +111,7 @@ func New(w World) (*Sim, error) {
 		fields:     make([][]int32, len(w.Tasks)),
 		talks:      make([]talk, len(w.Stakes)*len(w.Tasks)*talksKept),
 		end:        w.Period,
+		receipts:   make([][]shown, len(w.Stakes)*len(w.Stakes)),
 	}
 	s.update, _ = w.Mechanism.(updater)
 	total := 0.0
@@ -226,7 +230,7 @@ func (s *Sim) declare(id, task int, units float64, toEach bool) {
 		s.seats = append(s.seats, seat{identity: int32(id), task: int32(task), live: true})
 		s.fields[task] = append(s.fields[task], int32(at))
 		for v := range s.stakes {
-			s.contenders = append(s.contenders, contender{seat: int32(at), validator: int32(v), success: priorSuccess, burst: -1})
+			s.contenders = append(s.contenders, contender{seat: int32(at), validator: int32(v), success: priorSuccess, burst: -1, look: noLook})
 		}
 	}
 	t := &s.world.Tasks[task]

@@ -50,6 +50,8 @@ func (s *Sim) open() {
 		c.plan = s.world.Mechanism.Plan(c.state, c.offer, score.DrawFrom(s.validators.Uint64()))
 		c.schedule = c.plan.Schedule(s.length())
 		c.counted, c.used, c.missed = 0, 0, 0
+		c.checks -= int(c.recent[s.ended%rateOver])
+		c.recent[s.ended%rateOver] = 0
 		c.counts = score.Counts{Declared: c.offer.Capacity()}
 		c.capacity, c.slots = float64(c.plan.Capacity), slots
 		begin := s.end - w.Period
@@ -84,11 +86,13 @@ func (s *Sim) close() {
 		s.observe(c, score.Observation{Closed: &s.closing})
 	}
 	validators, all := len(s.stakes), len(s.stakes)+len(s.identities)
+	set := make([][]float64, validators)
 	in := yuma.Input{Stake: make([]float64, all), Voting: make([]bool, all), Weights: make([][]float64, all), Bonds: make([][]float64, all)}
 	for v := range validators {
-		row := make([]float64, all)
-		s.weigh(v, row[validators:])
-		in.Stake[v], in.Voting[v], in.Weights[v] = s.stakes[v], true, row
+		row := make([]float64, len(s.identities))
+		s.weigh(v, row)
+		set[v] = row
+		in.Stake[v], in.Voting[v] = s.stakes[v], true
 		if v < len(s.bonds) && s.bonds[v] != nil {
 			in.Bonds[v] = append(s.bonds[v], make([]float64, all-len(s.bonds[v]))...)
 		}
@@ -96,15 +100,23 @@ func (s *Sim) close() {
 	for v := range validators {
 		for _, o := range s.people {
 			if voter, ok := o.Strategy.(Voter); ok && voter.Runs(v) {
-				voter.Votes(o, in.Weights[v][validators:], s.last)
+				voter.Votes(o, set[v], s.last)
 				break
 			}
 		}
 	}
+	s.set = append(s.set, set)
+	if len(s.set) > s.world.Reveal { // else none has been revealed so far
+		for v, row := range s.set[0] {
+			in.Weights[v] = make([]float64, all)
+			copy(in.Weights[v][validators:], row)
+		}
+		s.set = s.set[1:]
+	}
 	out := yuma.Epoch(in)
 	s.bonds = out.Bonds
 	copy(s.last, out.Consensus[validators:])
-	s.tally.pay(out.Dividends[:validators])
+	s.tally.pay(out.Dividends[:validators], out.ValidatorTrust)
 	for i := range s.identities {
 		s.identities[i].earned = out.Incentive[validators+i]
 	}
@@ -120,13 +132,25 @@ func (s *Sim) close() {
 		for _, id := range o.Servers {
 			v := &s.servers[id]
 			v.advance(s.now)
-			if !o.Away {
+			if !o.Away && v.rented == nil {
 				o.fixed += v.gpus * ((1 - s.world.Energy) + s.world.Energy*v.busy/s.world.Period)
 			}
 			v.busy = 0
 		}
 	}
 	s.ended++
+	if s.ended == s.world.Settle {
+		s.forget()
+	}
+}
+
+// forget has what was earned and paid so far count for nothing.
+func (s *Sim) forget() {
+	for _, o := range s.people {
+		o.Total, o.fixed, o.paid = 0, 0, 0
+	}
+	clear(s.tally.dividends)
+	clear(s.tally.trust)
 }
 
 // weigh writes what a validator sets as weights, by identity.

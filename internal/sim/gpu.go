@@ -14,6 +14,7 @@ type server struct {
 	gpus  float64
 	pace  float64 // service done in a second, in the usual GPU's
 	slots float64 // requests at once that fit in memory
+	loads bool    // its model is being loaded: nothing else runs
 	knee  float64 // running so many more makes each take twice as long
 
 	virtual float64 // seconds of service that a request running since ever has had
@@ -21,6 +22,7 @@ type server struct {
 	running []job   // a heap by end
 	waiting []int32 // requests in order of arrival; the first is at head
 	head    int
+	rented  *rental // nil: it is the operator's own
 	busy    float64 // seconds of full use so far: what energy is paid for
 }
 
@@ -85,6 +87,9 @@ func (s *server) cancel(request int32) bool {
 	}
 	return false
 }
+
+// free says whether a slot is.
+func (s *server) free() bool { return !s.loads && float64(len(s.running)) < s.slots }
 
 func (s *server) wait(request int32) { s.waiting = append(s.waiting, request) }
 

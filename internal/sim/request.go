@@ -127,7 +127,11 @@ func (s *Sim) send(id, seat int32) bool {
 	act := o.Strategy.Answer(o, query)
 	switch act.Verb {
 	case Serve:
-		return s.serve(id, who.server, act)
+		on := who.server
+		if act.On > 0 {
+			on = int32(o.Servers[act.On])
+		}
+		return s.serve(id, on, act)
 	case Refuse:
 		s.settle(id, score.RateLimited)
 		return false
@@ -161,7 +165,7 @@ func (s *Sim) serve(id, on int32, act Act) bool {
 	q.first = prompt * act.Model.effort() / v.pace // so far the seconds of service that it takes
 	v.advance(s.now)
 	switch {
-	case float64(len(v.running)) < v.slots || act.Over:
+	case v.free() || act.Over && !v.loads:
 		s.begin(id, on)
 	case v.queued() < act.Queue:
 		v.wait(id)
@@ -185,6 +189,11 @@ func (s *Sim) finishNext(on int32) {
 	v := &s.servers[on]
 	v.advance(s.now)
 	id := v.finish()
+	if id == loading {
+		v.loads = false
+		s.fill(on)
+		return
+	}
 	s.fill(on)
 	s.arrived(id)
 }
@@ -192,7 +201,7 @@ func (s *Sim) finishNext(on int32) {
 // fill starts what waits while slots are free, and looks after the agenda.
 func (s *Sim) fill(on int32) {
 	v := &s.servers[on]
-	for v.queued() > 0 && float64(len(v.running)) < v.slots {
+	for v.queued() > 0 && v.free() {
 		id := v.shift()
 		q := &s.requests[id]
 		if s.now > q.sent+s.world.Tasks[q.task].patience(q.units) { // nobody waits any more

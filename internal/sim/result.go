@@ -11,6 +11,7 @@ type Result struct {
 	Periods          int
 	Operators        []Account
 	Dividends        []float64 // of validators, mean over the periods, shares of all dividends
+	Trust            []float64 // of validators, mean over the periods: how much of their weights consensus left, [0, 1]
 	Success          float64   // part of customers' requests that were answered well, [0, 1]
 	Customers        int64
 	First50, First95 float64 // seconds to the first output
@@ -31,12 +32,13 @@ type Account struct {
 func (s *Sim) result() Result {
 	w, t := &s.world, &s.tally
 	r := Result{
-		Periods:   w.Periods,
-		Dividends: t.dividends, Customers: t.customers, Probes: t.probes, Checks: t.checks,
+		Periods:   w.Periods - w.Settle,
+		Dividends: t.dividends, Trust: t.trust, Customers: t.customers, Probes: t.probes, Checks: t.checks,
 		First50: t.first.at(.5), First95: t.first.at(.95), Total50: t.total.at(.5), Total95: t.total.at(.95),
 	}
 	for v := range r.Dividends {
-		r.Dividends[v] /= float64(w.Periods)
+		r.Dividends[v] /= float64(r.Periods)
+		r.Trust[v] /= float64(r.Periods)
 	}
 	if n := t.served + t.lost; n > 0 {
 		r.Success = float64(t.served) / float64(n)
@@ -50,8 +52,10 @@ func (s *Sim) result() Result {
 			good = float64(o.good) / float64(o.asked)
 		}
 		for _, id := range o.Servers {
-			useful[i] += s.servers[id].gpus * o.Pace * good
-			gpus += s.servers[id].gpus
+			if v := &s.servers[id]; v.rented == nil {
+				useful[i] += v.gpus * o.Pace * good
+				gpus += v.gpus
+			}
 		}
 		worth[o.Home] += useful[i]
 	}

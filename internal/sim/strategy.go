@@ -51,6 +51,7 @@ const (
 type Act struct {
 	Verb    Verb
 	Model   Model
+	On      int     // number of the operator's server to serve it on; 0: the one that the identity is on
 	Queue   int     // requests that may wait for a slot
 	Over    bool    // run it at once although no slot is free: all get slower
 	Stretch float64 // answer's length, in that of an honest one; 0 is 1

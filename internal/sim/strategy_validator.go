@@ -25,7 +25,8 @@ func (c *Collude) Votes(o *Operator, weights, _ []float64) {
 	}
 }
 
-// Copy serves honestly, and one validator sets what consensus was in the period before as its weights.
+// Copy serves honestly, and one validator sets as its weights what consensus was in the period before, as the
+// ledger shows it; while it shows nothing, all weigh the same.
 type Copy struct{ Validator int }
 
 func (Copy) Found(o *Operator)            { Honest{}.Found(o) }
@@ -38,5 +39,37 @@ func (c Copy) Runs(validator int) bool { return validator == c.Validator }
 // Votes copies.
 func (Copy) Votes(_ *Operator, weights, last []float64) {
 	clear(weights)
-	copy(weights, last)
+	if copy(weights, last); slices.Max(weights) > 0 {
+		return
+	}
+	for i := range weights {
+		weights[i] = 1
+	}
+}
+
+// Smooth serves honestly, and one validator sets the mean of its own last weights: it checks as others do.
+type Smooth struct {
+	Validator int
+	Over      int // periods
+}
+
+func (Smooth) Found(o *Operator)            { Honest{}.Found(o) }
+func (Smooth) Begin(*Operator, int)         {}
+func (Smooth) Answer(*Operator, *Query) Act { return Act{} }
+
+// Runs says whether it is the validator whose weights are smoothed.
+func (d Smooth) Runs(validator int) bool { return validator == d.Validator }
+
+// Votes averages.
+func (d Smooth) Votes(o *Operator, weights, _ []float64) {
+	own, _ := o.Mind.([][]float64) // the last ones, oldest first
+	own = append(own, slices.Clone(weights))
+	own = own[max(len(own)-d.Over, 0):]
+	o.Mind = own
+	clear(weights)
+	for _, row := range own {
+		for i, x := range row {
+			weights[i] += x / float64(len(own))
+		}
+	}
 }

@@ -14,13 +14,17 @@ type tally struct {
 	first     quantiles // seconds to the first output
 	total     quantiles // seconds to the whole answer
 	dividends []float64
+	trust     []float64
 }
 
-func (t *tally) init(validators int) { t.dividends = make([]float64, validators) }
+func (t *tally) init(validators int) {
+	t.dividends, t.trust = make([]float64, validators), make([]float64, validators)
+}
 
-func (t *tally) pay(dividends []float64) {
+func (t *tally) pay(dividends, trust []float64) {
 	for v, d := range dividends {
 		t.dividends[v] += d
+		t.trust[v] += trust[v]
 	}
 }
 

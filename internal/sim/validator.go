@@ -23,9 +23,11 @@ type contender struct {
 	capacity  float64
 	used      int64 // units served to customers in the period
 	inFlight  int64
-	organic   int64 // of inFlight, customers'
-	burst     int32 // the beacon that runs, -1: none
-	checks    int
+	organic   int64           // of inFlight, customers'
+	burst     int32           // the beacon that runs, -1: none
+	checks    int             // of the last rateOver periods
+	recent    [rateOver]int32 // them, by period
+	look      look
 	refusals  int
 	closed    float64 // not asked until then
 	wait      float64 // usual seconds to the first output, 0: unknown
@@ -191,7 +193,7 @@ func (s *Sim) learn(q *request, c *contender, how score.Kind) {
 // checked may check an answer.
 func (s *Sim) checked(q *request, speed float64) {
 	c := &s.contenders[q.contender]
-	rate := s.world.Sampling.Rate(sampling.Known{Checks: c.checks})
+	rate := s.world.Sampling.Rate(sampling.Known{Checks: c.checks, Accused: s.looking(c)})
 	if q.kind == bursting {
 		rate *= s.world.Sampling.Beacon
 	}
@@ -199,7 +201,11 @@ func (s *Sim) checked(q *request, speed float64) {
 		return
 	}
 	c.checks++
+	c.recent[s.ended%rateOver]++
 	s.tally.checks++
+	if s.looking(c) {
+		c.look.left--
+	}
 	caught := s.world.caught(q.model)
 	if q.api && s.world.Salted {
 		caught = apiCaught
@@ -212,11 +218,13 @@ func (s *Sim) checked(q *request, speed float64) {
 		s.check.Quality, s.check.Failed = 0, true
 		s.tally.failures++
 	}
-	if !s.world.Pooled {
+	if s.check.Failed && s.world.Pooling == Receipts && q.kind != organic { // what customers asked is shown to nobody
+		s.show(c)
+	}
+	if s.world.Pooling != Pooled {
 		s.observe(c, score.Observation{Check: &s.check})
 		return
 	}
-	// The receipt goes to all validators.
 	seat := c.seat
 	for v := range s.stakes {
 		s.observe(&s.contenders[s.contenderOf(seat, v)], score.Observation{Check: &s.check})

@@ -16,6 +16,7 @@ type World struct {
 
 	Miners  int     // operators; the first is the protagonist, the second its equal
 	Periods int     // that the run lasts
+	Settle  int     // periods at the start whose income and costs are not counted: the network is being founded, and nobody is known
 	Period  float64 // seconds of one
 	Tasks   []Service
 	Stakes  []float64 // of the validators, any unit
@@ -34,7 +35,8 @@ type World struct {
 	FollowUps float64 // chance that a customer's request continues a conversation
 	Salted    bool    // tasks have their own weights, which no outside API serves
 	Skew      float64 // the most by which a validator's clock is off, seconds
-	Pooled    bool    // validators take over one another's checks, having run them again
+	Pooling   Pooling // what validators make of one another's checks
+	Reveal    int     // periods that pass before weights that were set are shown and count, as on a ledger with commit and reveal
 
 	Sampling sampling.Config
 
@@ -44,6 +46,8 @@ type World struct {
 	Margin   float64 // what the honest protagonist earns above its cost, as a share of it
 	Energy   float64 // share of a busy GPU's cost that it saves when idle, [0, 1)
 	Fee      float64 // for registering an identity, in periods of one GPU's cost
+	Load     float64 // seconds until GPUs that are rented can serve: the task's model is loaded
+	Rental   float64 // seconds for which they are rented at the least
 	APIPrice float64 // of an outside API per unit of work, in cost of a fully used GPU's
 
 	Protagonist Strategy // nil: honest
@@ -75,6 +79,7 @@ const (
 	tries     = 3    // miners that one customer's request is put to
 	apiPace   = 1.1  // of an outside API, in service alone
 	apiDelay  = 0.25 // seconds that relaying adds
+	rateOver  = 8    // periods over which checks are counted for how much is checked, as scorer.RateWindow
 	apiCaught = 0.9  // chance that a check catches an API's answer where the task is salted
 )
 
@@ -86,9 +91,9 @@ func Default(m score.Mechanism) World {
 		Tasks: Services(3), Stakes: []float64{40, 25, 15, 12, 8},
 		Demand: 0.22, Bursty: 2.5, Daily: 0.5,
 		Power: 0.15, False: 0.001, Errors: 0.0005, Outage: 0.004, Churn: 0.002, Telling: 0.6, Repeats: 0.05, FollowUps: 0.4,
-		Salted: true, Skew: 1, Pooled: true,
+		Salted: true, Skew: 1,
 		Sampling: sampling.Default(), Window: 5,
-		Margin: 0.5, Energy: 0.3, Fee: 0.5, APIPrice: 1,
+		Margin: 0.5, Energy: 0.3, Fee: 0.5, Load: 20, Rental: 60, APIPrice: 1,
 	}
 }
 
@@ -148,9 +153,14 @@ func (w World) Validate() error {
 	share("follow-ups", w.FollowUps, 0, 1)
 	share("a beacon's window in seconds", w.Window, 0, 60)
 	share("clock skew in seconds", w.Skew, 0, 30)
+	want(w.Settle >= 0 && w.Settle < w.Periods, "%d periods that do not count, want less than the %d that are played", w.Settle, w.Periods)
+	want(w.Pooling <= Pooled, "no way %d to pool checks", w.Pooling)
+	want(w.Reveal >= 0 && w.Reveal <= 1000, "weights revealed after %d periods, want 0 to 1000", w.Reveal)
 	share("margin", w.Margin, 0.01, 100)
 	share("energy", w.Energy, 0, 0.99)
 	share("the fee", w.Fee, 0, 1e6)
+	share("the time to load a model", w.Load, 0, 86400)
+	share("the least rental", w.Rental, 0, 1e6)
 	share("the API's price", w.APIPrice, 0, 1000)
 	share("the share of cheats", w.Cheats, 0, 0.9)
 	want(w.Cheats == 0 || len(w.Rogues) > 0, "no strategies for the cheats")
