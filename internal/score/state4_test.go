@@ -3,6 +3,7 @@ package score
 import (
 	"bytes"
 	"math"
+	"slices"
 	"strings"
 	"testing"
 
@@ -38,6 +39,25 @@ func TestVision4FromObservations(t *testing.T) {
 			t.Fatalf("another outcome (-want +got):\n%s", diff)
 		}
 		checkRoundTrip(t, Vision4{}, s)
+	})
+}
+
+// Update must lead where Observe does, and in place.
+func TestVision4UpdatesAsItObserves(t *testing.T) {
+	v := Vision4{}
+	rapid.Check(t, func(t *rapid.T) {
+		var observed, updated State
+		for _, o := range slices.Concat(genPeriods(t)...) {
+			observed = observeAll(t, v, observed, o)
+			before := updated
+			var err error
+			if updated, err = v.Update(updated, o); err != nil {
+				t.Fatal(err)
+			}
+			if !bytes.Equal(written(t, observed), written(t, updated)) || before != nil && before != updated {
+				t.Fatal("updating led elsewhere than observing, or to another state")
+			}
+		}
 	})
 }
 

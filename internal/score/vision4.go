@@ -34,36 +34,80 @@ func (Vision4) Observe(known State, o Observation) (State, error) {
 	if err != nil {
 		return known, fmt.Errorf("score: vision4: %w", err)
 	}
-	if o.Answer != nil && known != nil { // it changes nothing, and there are many of them
-		if err := o.Answer.validate(); err != nil {
+	if o.Answer != nil || o.Beacon != nil { // they change nothing, and there are many
+		if o.Answer != nil {
+			err = o.Answer.validate()
+		}
+		if err != nil {
 			return known, fmt.Errorf("score: vision4: %w", err)
 		}
-		return known, nil
+		return s, nil
 	}
-	next := state4{history: s.history, checks: s.checks}
-	switch {
-	case o.Answer != nil:
-		err = o.Answer.validate()
-	case o.Check != nil:
-		if err = o.Check.validate(); err == nil {
-			kept := s.checks[:min(len(s.checks), MaxChecks-1)]
-			next.checks = append([]Check{{Quality: o.Check.Quality, Speed: o.Check.Speed}}, kept...)
-		}
-	case o.Closed != nil:
-		c := o.Closed.Counts
-		if err = c.validate(); err == nil && len(s.history) > 0 && o.Closed.Number <= s.history[0].Number {
-			err = fmt.Errorf("period %d ends after period %d has", o.Closed.Number, s.history[0].Number)
-		}
-		if _, scored := c.Score(); err == nil && scored {
-			c.Asked, c.AskedRateLimited, c.AskedFailed = 0, 0, 0
-			kept := s.history[:min(len(s.history), MaxHistory-1)]
-			next.history = append([]Period{{Number: o.Closed.Number, Counts: c}}, kept...)
-		}
-	}
+	e, err := s.entry(o)
 	if err != nil {
 		return known, fmt.Errorf("score: vision4: %w", err)
 	}
+	next := state4{history: s.history, checks: s.checks}
+	if o.Check != nil {
+		next.checks = append([]Check{e.check}, s.checks[:min(len(s.checks), MaxChecks-1)]...)
+	} else if e.scored {
+		next.history = append([]Period{e.period}, s.history[:min(len(s.history), MaxHistory-1)]...)
+	}
 	return &next, nil
+}
+
+// Update is Observe for who alone holds the state, and every state that it was observed from, and gives them up:
+// it is changed in place, which allocates next to nothing. After an error the state must not be used.
+func (v Vision4) Update(known State, o Observation) (State, error) {
+	s, ok := known.(*state4)
+	if !ok || s == nil || o.one() != nil || o.Answer != nil || o.Beacon != nil {
+		return v.Observe(known, o)
+	}
+	next, err := s.entry(o)
+	if err != nil {
+		return nil, fmt.Errorf("score: vision4: %w", err)
+	}
+	if o.Check != nil {
+		s.checks = prepend(s.checks, next.check, MaxChecks)
+	} else if next.scored {
+		s.history = prepend(s.history, next.period, MaxHistory)
+	}
+	return s, nil
+}
+
+// prepend puts x before a list that holds so many at most, in its own array.
+func prepend[T any](list []T, x T, most int) []T {
+	if len(list) < most {
+		list = append(list, x)
+	}
+	copy(list[1:], list)
+	list[0] = x
+	return list
+}
+
+// entry4 is what a check or a period's end adds.
+type entry4 struct {
+	check  Check
+	period Period
+	scored bool // the period has a score
+}
+
+func (s *state4) entry(o Observation) (e entry4, err error) {
+	if o.Check != nil {
+		e.check = Check{Quality: o.Check.Quality, Speed: o.Check.Speed}
+		return e, o.Check.validate()
+	}
+	c := o.Closed.Counts
+	if err := c.validate(); err != nil {
+		return e, err
+	}
+	if len(s.history) > 0 && o.Closed.Number <= s.history[0].Number {
+		return e, fmt.Errorf("period %d ends after period %d has", o.Closed.Number, s.history[0].Number)
+	}
+	_, e.scored = c.Score()
+	c.Asked, c.AskedRateLimited, c.AskedFailed = 0, 0, 0
+	e.period = Period{Number: o.Closed.Number, Counts: c}
+	return e, nil
 }
 
 // Recall is the state that follows from periods and checks, newest first.
@@ -89,7 +133,7 @@ func (Vision4) Weights(tasks []Task) (Outcome, error) {
 	return weigh(evidence)
 }
 
-// state4 is what vision4 remembers. Its slices are never written to.
+// state4 is what vision4 remembers. Its slices are written to by Update alone.
 type state4 struct {
 	history []Period // newest first
 	checks  []Check  // newest first
