@@ -13,6 +13,7 @@ type Entry struct {
 	Make   Strategy
 	World  func(*World) // what else is different, for the honest twin too; nil: nothing
 	Alone  bool         // it has the second operator's GPUs as well, and is compared with both
+	Bribes bool         // its validators are not its own: it pays them what dividends they lose by it, and what is compared is its profit after that
 	Votes  bool         // what is compared is its validators' dividends alone, not profit
 }
 
@@ -30,6 +31,7 @@ const (
 	relaying  = "relaying"
 	timing    = "beacons"
 	colluding = "validators"
+	together  = "many together"
 	adapting  = "adaptive"
 )
 
@@ -65,6 +67,7 @@ func Catalogue() []Entry {
 		{Name: "split-4", Family: own, About: "splits its GPUs over four identities, honestly", Make: Split{4}},
 		{Name: "merge", Family: own, About: "two owners under one identity, honestly", Make: Merge{}, Alone: true},
 		{Name: "fresh", Family: own, About: "serves honestly but takes a new identity every 8 periods", Make: Fresh{8}},
+		{Name: "exit", Family: own, About: "honest for 20 periods, then a cheaper model for 4, then a new identity, again and again", Make: Exit{20, 4}},
 		{Name: "re-register", Family: own, About: "cheaper model; takes a new identity when it is found out", Make: Reregister{}},
 
 		{Name: "cheap", Family: cheaper, About: "cheaper model always, caught by --power of checks (15%)", Make: Cheapen{Share: 1}},
@@ -116,10 +119,20 @@ func Catalogue() []Entry {
 		{Name: "collude-25", Family: colluding, About: "its validator with 25% of stake gives it all its weight", Make: Collude{Validators: []int{1}, Favour: 1e9}.strategy()},
 		{Name: "lie-25", Family: colluding, About: "its validator with 25% of stake gives it three times its weight", Make: Collude{Validators: []int{1}, Favour: 3}.strategy()},
 		{Name: "cartel-45", Family: colluding, About: "validators with 45% of stake give it all their weight", Make: Collude{Validators: []int{1, 3, 4}, Favour: 1e9}.strategy()},
+		{Name: "cartel-55", Family: colluding, About: "validators with 55% of stake, which consensus follows, give it twice its weight", Make: Collude{Validators: []int{0, 2}, Favour: 2}.strategy()},
+		{Name: "bribe-8", Family: colluding, About: "a validator with 8% of stake gives it half more than its weight, and is paid what it loses by that", Make: bribed(1.5, 4), Bribes: true},
+		{Name: "bribe-25", Family: colluding, About: "the same with 25% of stake", Make: bribed(1.5, 1), Bribes: true},
+		{Name: "bribe-45", Family: colluding, About: "the same with three validators that have 45% of stake", Make: bribed(1.5, 1, 3, 4), Bribes: true},
 		{Name: "copy-weights", Family: colluding, About: "a validator sets the last consensus as weights and checks nothing: its dividends", Make: Copy{3}, Votes: true},
 		{Name: "copy-settled", Family: colluding, About: "the same, without the first half of the run, in which validators get to know the miners", Make: Copy{3}, Votes: true, World: settled(0)},
 		{Name: "copy-revealed", Family: colluding, About: "as copy-settled, where weights are revealed, and count, a period after they are set: Subtensor's default", Make: Copy{3}, Votes: true, World: settled(1)},
 		{Name: "smooth-weights", Family: colluding, About: "a validator checks, and sets the mean of its weights of 8 periods; without the first half of the run: its dividends", Make: Smooth{3, 8}, Votes: true, World: settled(0)},
+
+		{Name: "third-declare", Family: together, About: "declares half too much and lets requests wait, as a third of all do", Make: Queue{1.5, 1 << 20}, World: with(1.0/3, Queue{1.5, 1 << 20})},
+		{Name: "third-cheap", Family: together, About: "cheaper model always, as a third of all do", Make: Cheapen{Share: 1}, World: with(1.0/3, Cheapen{Share: 1})},
+		{Name: "most-declare", Family: together, About: "declares half too much and lets requests wait, as two thirds of all do", Make: Queue{1.5, 1 << 20}, World: with(2.0/3, Queue{1.5, 1 << 20})},
+		{Name: "most-cheap", Family: together, About: "cheaper model always, as two thirds of all do", Make: Cheapen{Share: 1}, World: with(2.0/3, Cheapen{Share: 1})},
+		{Name: "most-cut", Family: together, About: "cuts answers by a tenth, as two thirds of all do: theirs is the usual length", Make: Stretched{0.9}, World: with(2.0/3, Stretched{0.9})},
 
 		{Name: "climb", Family: adapting, About: "changes what it declares and cheapens a little at a time, and keeps what pays", Make: Climb{}},
 		{Name: "searched", Family: adapting, About: "what a search found: declares twice what it can do, cheaper model in bursts, some wait and some run beyond the slots", Make: searched()},
@@ -130,6 +143,15 @@ func power(p float64) func(*World) { return func(w *World) { w.Power = p } }
 func salted(is bool) func(*World)  { return func(w *World) { w.Salted = is } }
 func settled(reveal int) func(*World) {
 	return func(w *World) { w.Settle, w.Reveal = w.Periods/2, reveal }
+}
+
+func bribed(favour float64, validators ...int) Strategy {
+	return Collude{Validators: validators, Favour: favour}.strategy()
+}
+
+// with has a part of all operators be of one strategy; the honest twin lives among them, too.
+func with(part float64, s Strategy) func(*World) {
+	return func(w *World) { w.Cheats, w.Rogues = part, []Strategy{s} }
 }
 func atLeastTasks(n int) func(*World) {
 	return func(w *World) {

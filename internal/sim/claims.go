@@ -15,16 +15,23 @@ type Exception struct {
 // Exceptions are the strategies that pay, or may pay, under vision7 although
 // they should not. docs/simulation.md says by how much and what would close each.
 var Exceptions = map[string]Exception{
-	"cheap-1%":      {6, "checks that see a cheaper model once in a hundred times are too weak"},
-	"cheap-2%":      {5, "checks that see it once in fifty times are about where it begins to pay"},
-	"split-2":       {1.6, "it earned 1.11 ± 0.07 with 48 seeds; why is not known"},
-	"queue-short":   {1.3, "a fifth more than fits finds slots that short answers leave"},
-	"copy-weights":  {1.4, "a validator's dividends need no checks of its own"},
-	"relay-network": {4, "customers' price is below what an idle GPU costs: a relay needs none"},
-	"relay-api":     {5, "the same, of an outside API that serves the task's own model"},
-	"overflow-api":  {12, "an outside API that serves the task's own model is capacity at a beacon"},
-	"predict":       {9, "who foresees beacons has GPUs for minutes where others have them all day"},
-	"rent-bursts":   {10, "GPUs that are there within no time are capacity, whatever else they do between"},
+	"cheap-1%":       {6, "checks that see a cheaper model once in a hundred times are too weak"},
+	"cheap-2%":       {5, "checks that see it once in fifty times are about where it begins to pay"},
+	"split-2":        {1.6, "it earned 1.11 ± 0.07 with 48 seeds; why is not known"},
+	"queue-short":    {1.3, "a fifth more than fits finds slots that short answers leave"},
+	"copy-weights":   {1.8, "as a network is founded, validators with little stake know miners later than consensus does"},
+	"copy-settled":   {1.12, "a validator's dividends need no checks of its own, and consensus lies in the middle of what validators see"},
+	"copy-revealed":  {1.12, "the same: what miners can do hardly changes from one period to the next"},
+	"bribe-8":        {1.3, "consensus is a median, which a validator can push a little, and what it loses by that is less"},
+	"bribe-25":       {1.5, "the same"},
+	"bribe-45":       {1.6, "the same"},
+	"cartel-55":      {8, "who has most of the stake makes consensus"},
+	"relay-network":  {4, "customers' price is below what an idle GPU costs: a relay needs none"},
+	"relay-api":      {5, "the same, of an outside API that serves the task's own model"},
+	"overflow-api":   {12, "an outside API that serves the task's own model is capacity at a beacon"},
+	"predict-loaded": {4, "who foresees beacons rents GPUs for minutes that others have all day"},
+	"predict":        {9, "who foresees beacons has GPUs for minutes where others have them all day"},
+	"rent-bursts":    {10, "GPUs that are there within no time are capacity, whatever else they do between"},
 }
 
 // cheatsTake is the most that cheats may earn, as a part of what their useful work is worth, where a third of

@@ -124,7 +124,7 @@ func Play(w World) (Result, error) {
 
 // signature tells worlds apart that entries change.
 func (w World) signature() string {
-	return fmt.Sprint(len(w.Tasks), w.Power, w.Salted, w.Repeats, w.Reveal, w.Settle)
+	return fmt.Sprint(len(w.Tasks), w.Power, w.Salted, w.Repeats, w.Reveal, w.Settle, w.Cheats, w.Rogues)
 }
 
 // judge computes the ratios. The price of emission lets the honest twin, of
@@ -144,6 +144,11 @@ func (c *Comparison) judge(margin float64) {
 		mine, honest := c.dividends(c.Runs[n]), c.dividends(c.Honest[n])
 		ratio[n] = (price*(run[0].Income+mine) - run[0].Cost) / (price*honest + margin*costs/owners)
 		income[n] = (run[0].Income + mine) / (honest + twins/owners)
+		if c.Entry.Bribes {
+			bribe := max(0, honest-mine)
+			ratio[n] = (price*(run[0].Income-bribe) - run[0].Cost) / (margin * costs / owners)
+			income[n] = (run[0].Income - bribe) / (twins / owners)
+		}
 		if c.Entry.Votes {
 			ratio[n] = mine / honest
 		}

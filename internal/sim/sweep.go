@@ -32,6 +32,7 @@ func Dials() []Dial {
 		{"reveal", "periods that pass before weights that were set are shown and count", func(w *World, x float64) { w.Reveal = int(x) }},
 		{"pooling", "what validators make of one another's checks: 0 receipts, as the daemon does; 1 nothing; 2 they count as own ones", func(w *World, x float64) { w.Pooling = Pooling(x) }},
 		{"checking", "least share of answers that is checked", func(w *World, x float64) { w.Sampling.Min = x }},
+		{"favour", "how many times its weight validators give a miner that pays them what they lose by it; needs no --strategy", nil},
 		{"declare", "what a strategy of its own declares, in what it can do; needs no --strategy", nil},
 	}
 }
@@ -41,6 +42,9 @@ func Sweep(ctx context.Context, base World, mechanism string, named map[string]f
 	g := Grid{Title: fmt.Sprintf("Profit ratios under %s by %s", mechanism, dial), Corner: "STRATEGY"}
 	if dial == "declare" {
 		entries = []Entry{{Name: "declare"}, {Name: "declare and queue"}, {Name: "declare and dribble"}}
+	}
+	if dial == "favour" {
+		entries = []Entry{{Name: "8% of stake"}, {Name: "25% of stake"}, {Name: "45% of stake"}, {Name: "55% of stake"}}
 	}
 	for _, e := range entries {
 		g.Rows = append(g.Rows, e.Name)
@@ -71,6 +75,12 @@ func Sweep(ctx context.Context, base World, mechanism string, named map[string]f
 		list := entries
 		if dial == "declare" {
 			list = []Entry{{Name: "declare", Make: Declare{x}}, {Name: "queue", Make: Queue{x, 1 << 20}}, {Name: "dribble", Make: Dribble{x, math.Inf(1)}}}
+		}
+		if dial == "favour" {
+			list = nil
+			for i, validators := range [][]int{{4}, {1}, {1, 3, 4}, {0, 2}} {
+				list = append(list, Entry{Name: entries[i].Name, Make: bribed(x, validators...), Bribes: true})
+			}
 		}
 		found, err := Compare(ctx, w, list, seeds, runner)
 		if err != nil {
