@@ -69,7 +69,7 @@ func textPrompt(p *parsing, name string, v []byte) error {
 			n++
 		}
 		if n != 1 || !openai.IsString(only) {
-			return unsupported(name, "give one prompt, as a string; several, and token ids, are not taken")
+			return openai.Unsupported(name, "give one prompt, as a string; several, and token ids, are not taken")
 		}
 		v = only
 	}

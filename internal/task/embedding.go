@@ -139,7 +139,7 @@ func (p *parsing) item(name string, v []byte) error {
 		return p.text(name, v)
 	}
 	if v[0] != '{' {
-		return unsupported("input", "give texts, not tokens")
+		return openai.Unsupported("input", "give texts, not tokens")
 	}
 	members, err := openai.ObjectMembers(v, name)
 	if err != nil {
@@ -163,7 +163,7 @@ func (p *parsing) item(name string, v []byte) error {
 	case img == nil:
 		return p.text(name, text)
 	case !p.task.Model.Images:
-		return unsupported("input", "this model takes texts only, and "+name+" is a picture")
+		return openai.Unsupported("input", "this model takes texts only, and "+name+" is a picture")
 	}
 	given, err := p.givenPicture("input", img, givenLimits)
 	if err != nil || given == nil {
@@ -197,7 +197,7 @@ func (p *parsing) text(name string, v []byte) error {
 func vectorLength(p *parsing, name string, v []byte) error {
 	most := p.task.Limits.Dimensions
 	if most == 0 {
-		return unsupported(name, "this model's vectors mean nothing when they are cut")
+		return openai.Unsupported(name, "this model's vectors mean nothing when they are cut")
 	}
 	n, err := openai.Int(v, name, 1, int64(most))
 	p.r.wants.Dimensions = int(n)

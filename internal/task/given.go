@@ -58,7 +58,7 @@ func onePicture(name string, v []byte, depth int) ([]byte, error) {
 			case "url", "image_url":
 				return onePicture(name, m.Value, depth-1)
 			case "file_id":
-				return nil, unsupported(name, "there are no uploaded files here; send the picture itself")
+				return nil, openai.Unsupported(name, "there are no uploaded files here; send the picture itself")
 			}
 		}
 	}

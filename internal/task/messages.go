@@ -144,9 +144,9 @@ func (t *turn) known() error {
 				return badMessage(t.n, "has a name that is not a string")
 			}
 		case "function_call":
-			return unsupported("messages", "message "+itoa(t.n)+" has a function_call; use tool_calls")
+			return openai.Unsupported("messages", "message "+itoa(t.n)+" has a function_call; use tool_calls")
 		case "audio":
-			return unsupported("messages", "message "+itoa(t.n)+" has audio, and this model reads none")
+			return openai.Unsupported("messages", "message "+itoa(t.n)+" has audio, and this model reads none")
 		}
 	}
 	return nil
@@ -232,7 +232,7 @@ func toolCall(p *parsing, at string, v []byte) error {
 	if err != nil {
 		return err
 	}
-	id, err := openai.Text(o.given("id"), at+".id")
+	id, err := openai.Text(o.Given("id"), at+".id")
 	if err != nil {
 		return err
 	}
@@ -247,13 +247,13 @@ func toolCall(p *parsing, at string, v []byte) error {
 	if err != nil {
 		return err
 	}
-	arguments, err := openai.Text(f.given("arguments"), f.at+".arguments")
+	arguments, err := openai.Text(f.Given("arguments"), f.At+".arguments")
 	if err != nil {
 		return err
 	}
 	// Servers read them to write the prompt, and fail where they cannot.
 	if text := strings.TrimSpace(arguments); text != "" && (text[0] != '{' || !json.Valid([]byte(text))) {
-		return fault.BadParam(f.at+".arguments", "%s.arguments must be a JSON object, written as a string.", f.at)
+		return fault.BadParam(f.At+".arguments", "%s.arguments must be a JSON object, written as a string.", f.At)
 	}
 	if p.calls == nil {
 		p.calls = map[string]bool{}

@@ -80,7 +80,7 @@ func said(members []openai.Member) (list []saying) {
 		case "messages":
 			for e := range openai.Elements(m.Value) {
 				if o, err := membersOf("", e); err == nil {
-					add(roleOf(o.given("role")), o.given("content"))
+					add(roleOf(o.Given("role")), o.Given("content"))
 				}
 			}
 		}
@@ -181,8 +181,8 @@ func (c *crossing) messages(v []byte) []byte {
 		if err != nil {
 			return v
 		}
-		role, one := roleOf(o.given("role")), []byte{'{'}
-		for _, m := range o.members {
+		role, one := roleOf(o.Given("role")), []byte{'{'}
+		for _, m := range o.Members {
 			value := m.Value
 			if m.Name == "content" && openai.IsString(value) {
 				value = c.text(role, value)

@@ -149,7 +149,7 @@ func noteFormat(v []byte) string {
 	if err != nil {
 		return ""
 	}
-	switch string(o.given("type")) {
+	switch string(o.Given("type")) {
 	case `"json_schema"`:
 		return "json_schema:" + strconv.Itoa(len(v))
 	case `"json_object"`:

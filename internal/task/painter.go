@@ -203,7 +203,7 @@ func StepsRun(steps int, strength float64) int {
 
 func responseFormat(p *parsing, name string, v []byte) error {
 	if v != nil && string(v) != `"b64_json"` {
-		return unsupported(name, `pictures come in the answer itself; use "b64_json"`)
+		return openai.Unsupported(name, `pictures come in the answer itself; use "b64_json"`)
 	}
 	p.key(name)
 	p.out = append(p.out, `"b64_json"`...)

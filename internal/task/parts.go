@@ -140,7 +140,7 @@ func (t *turn) part(p *parsing, v []byte) (one piece, err error) {
 	if p.task.Model.Images {
 		reads = "text and pictures only"
 	}
-	return one, unsupported("messages", "this model reads "+reads+", and message "+itoa(t.n)+" has a part of the type "+kind)
+	return one, openai.Unsupported("messages", "this model reads "+reads+", and message "+itoa(t.n)+" has a part of the type "+kind)
 }
 
 // shown reads the value of image_url: an object with a URL, or the URL alone.

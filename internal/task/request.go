@@ -181,13 +181,7 @@ func ignored(*parsing, string, []byte) error { return nil }
 
 // refused is a field that is not supported, with what to do about it.
 func refused(hint string) func(*parsing, string, []byte) error {
-	return func(_ *parsing, name string, _ []byte) error { return unsupported(name, hint) }
-}
-
-func unsupported(name, hint string) error {
-	e := fault.BadParam(name, "%s is not supported: %s.", name, hint)
-	e.Code = "unsupported_value"
-	return e
+	return func(_ *parsing, name string, _ []byte) error { return openai.Unsupported(name, hint) }
 }
 
 // unless refuses every value but some, which are not sent on.
@@ -198,7 +192,7 @@ func unless(hint string, allowed ...string) func(*parsing, string, []byte) error
 				return nil
 			}
 		}
-		return unsupported(name, hint)
+		return openai.Unsupported(name, hint)
 	}
 }
 

@@ -103,7 +103,7 @@ func toolChoice(p *parsing, name string, v []byte) error {
 		return err
 	}
 	if !slices.Contains(p.tools, wanted) {
-		return fault.BadParam(f.at+".name", "tool_choice names a function that tools does not offer.")
+		return fault.BadParam(f.At+".name", "tool_choice names a function that tools does not offer.")
 	}
 	return asIs(p, name, v)
 }
@@ -117,7 +117,7 @@ func answerFormat(p *parsing, name string, v []byte) error {
 	if err := o.kind("text", "json_object", "json_schema"); err != nil {
 		return err
 	}
-	if schema := o.given("json_schema"); schema != nil || string(o.given("type")) == `"json_schema"` {
+	if schema := o.Given("json_schema"); schema != nil || string(o.Given("type")) == `"json_schema"` {
 		f, err := o.object("json_schema")
 		if err != nil {
 			return err
@@ -141,7 +141,7 @@ func logitBias(p *parsing, name string, v []byte) error {
 	if err != nil {
 		return err
 	}
-	for _, m := range o.members {
+	for _, m := range o.Members {
 		if id, err := strconv.ParseUint(m.Name, 10, 31); err != nil || strconv.FormatUint(id, 10) != m.Name {
 			return fault.BadParam(name, "logit_bias must be an object whose names are token ids.")
 		}
@@ -152,41 +152,23 @@ func logitBias(p *parsing, name string, v []byte) error {
 	return asIs(p, name, v)
 }
 
-// nested is an object within a field; at is where, as errors name it.
-type nested struct {
-	at      string
-	members []openai.Member
-}
+// nested is an object within a field.
+type nested struct{ openai.Object }
 
 func membersOf(at string, v []byte) (nested, error) {
-	members, err := openai.ObjectMembers(v, at)
-	return nested{at, members}, err
-}
-
-// given is a member's value, nil if it is absent or null.
-func (o nested) given(name string) []byte {
-	for _, m := range o.members {
-		if m.Name == name && !openai.IsNull(m.Value) {
-			return m.Value
-		}
-	}
-	return nil
+	o, err := openai.ObjectAt(at, v)
+	return nested{o}, err
 }
 
 // object reads a member that must be an object.
 func (o nested) object(name string) (nested, error) {
-	at := o.at + "." + name
-	v := o.given(name)
-	if v == nil {
-		return nested{}, fault.BadParam(at, "%s is missing: it must be an object.", at)
-	}
-	return membersOf(at, v)
+	return membersOf(o.At+"."+name, o.Given(name))
 }
 
 // kind checks the member type.
 func (o nested) kind(allowed ...string) error {
-	at := o.at + ".type"
-	kind, err := openai.Text(o.given("type"), at)
+	at := o.At + ".type"
+	kind, err := openai.Text(o.Given("type"), at)
 	if err != nil {
 		return err
 	}
@@ -198,15 +180,15 @@ func (o nested) kind(allowed ...string) error {
 			}
 			list += strconv.Quote(a)
 		}
-		return unsupported(at, "use "+list)
+		return openai.Unsupported(at, "use "+list)
 	}
 	return nil
 }
 
 // name reads the name of a function or a schema.
 func (o nested) name() (string, error) {
-	at := o.at + ".name"
-	name, err := openai.Text(o.given("name"), at)
+	at := o.At + ".name"
+	name, err := openai.Text(o.Given("name"), at)
 	if err != nil {
 		return "", err
 	}
@@ -235,9 +217,9 @@ var (
 
 // optional checks the shapes of members that may be absent.
 func (o nested) optional(shapes map[string]shape) error {
-	for _, m := range o.members { // in their order, so that the first mistake is named
+	for _, m := range o.Members { // in their order, so that the first mistake is named
 		if s, ok := shapes[m.Name]; ok && !openai.IsNull(m.Value) && !s.fits(m.Value) {
-			return fault.BadParam(o.at+"."+m.Name, "%s.%s must be %s.", o.at, m.Name, s.want)
+			return fault.BadParam(o.At+"."+m.Name, "%s.%s must be %s.", o.At, m.Name, s.want)
 		}
 	}
 	return nil

@@ -121,7 +121,7 @@ func (t *turns) repeat(at string, size int) error {
 
 // reference reads an item in whose place is its id.
 func (t *turns) reference(o object) error {
-	id, err := openai.Text(o.given("id"), o.at+".id")
+	id, err := openai.Text(o.Given("id"), o.At+".id")
 	if err != nil {
 		return err
 	}
@@ -132,13 +132,13 @@ func (t *turns) reference(o object) error {
 	if v == nil {
 		e := fault.New(fault.NotFound, NoItem,
 			"Item with id '%.80s' not found. %s Send the item itself instead; clients do so if told that store is false.", id, t.past.why())
-		e.Param = o.at
+		e.Param = o.At
 		return e
 	}
-	if err := t.repeat(o.at, len(v)); err != nil {
+	if err := t.repeat(o.At, len(v)); err != nil {
 		return err
 	}
-	return t.item(o.at, v)
+	return t.item(o.At, v)
 }
 
 // begin begins a message of the chat.
@@ -183,7 +183,7 @@ func (t *turns) item(at string, v []byte) error {
 	if err != nil {
 		return err
 	}
-	if kind == "item_reference" || kind == "" && o.given("role") == nil && o.given("id") != nil {
+	if kind == "item_reference" || kind == "" && o.Given("role") == nil && o.Given("id") != nil {
 		return t.reference(o)
 	}
 	if t.keep {
@@ -199,21 +199,21 @@ func (t *turns) item(at string, v []byte) error {
 	case "reasoning": // was for the model that wrote it; a chat has no place for it
 		return nil
 	}
-	return unsupported(at+".type", "input may hold items of the types message, function_call, function_call_output and reasoning")
+	return openai.Unsupported(at+".type", "input may hold items of the types message, function_call, function_call_output and reasoning")
 }
 
 // spoken reads an item that is a message.
 func (t *turns) spoken(o object) error {
-	role, err := openai.Text(o.given("role"), o.at+".role")
+	role, err := openai.Text(o.Given("role"), o.At+".role")
 	if err != nil {
 		return err
 	}
 	switch role {
 	case "user", "system", "developer", "assistant":
 	default:
-		return fault.BadParam(o.at+".role", `%s.role must be "user", "assistant", "system" or "developer".`, o.at)
+		return fault.BadParam(o.At+".role", `%s.role must be "user", "assistant", "system" or "developer".`, o.At)
 	}
-	content, err := contentOf(o.at+".content", o.given("content"))
+	content, err := contentOf(o.At+".content", o.Given("content"))
 	if err != nil {
 		return err
 	}
@@ -255,7 +255,7 @@ func (t *turns) result(o object) error {
 	if err != nil {
 		return err
 	}
-	content, err := contentOf(o.at+".output", o.given("output"))
+	content, err := contentOf(o.At+".output", o.Given("output"))
 	if err != nil {
 		return err
 	}
@@ -312,8 +312,8 @@ func appendPart(out []byte, at string, v []byte) ([]byte, error) {
 		}
 		return append(appendMember(append(out, `{"type":"refusal"`...), "refusal", text), '}'), nil
 	case "input_image":
-		if o.given("file_id") != nil {
-			return nil, unsupported(at+".file_id", "files are not stored; give the picture as image_url, which may be a data: URL")
+		if o.Given("file_id") != nil {
+			return nil, openai.Unsupported(at+".file_id", "files are not stored; give the picture as image_url, which may be a data: URL")
 		}
 		url, err := o.text("image_url")
 		if err != nil {
@@ -321,10 +321,10 @@ func appendPart(out []byte, at string, v []byte) ([]byte, error) {
 		}
 		out = append(out, `{"type":"image_url","image_url":{"url":`...)
 		out = openai.AppendCanonical(out, url)
-		if detail := o.given("detail"); detail != nil {
+		if detail := o.Given("detail"); detail != nil {
 			out = appendMember(out, "detail", detail)
 		}
 		return append(out, '}', '}'), nil
 	}
-	return nil, unsupported(at+".type", "a part may be of the type input_text, input_image, output_text or refusal")
+	return nil, openai.Unsupported(at+".type", "a part may be of the type input_text, input_image, output_text or refusal")
 }

@@ -166,13 +166,13 @@ func renamed(to string) field {
 }
 
 func refused(hint string) field {
-	return func(_ *reading, name string, _ []byte) error { return unsupported(name, hint) }
+	return func(_ *reading, name string, _ []byte) error { return openai.Unsupported(name, hint) }
 }
 
 func only(allowed, hint string) field {
 	return func(_ *reading, name string, v []byte) error {
 		if string(v) != allowed {
-			return unsupported(name, hint)
+			return openai.Unsupported(name, hint)
 		}
 		return nil
 	}
@@ -211,7 +211,7 @@ func reasoning(r *reading, name string, v []byte) error {
 	if err != nil {
 		return err
 	}
-	if o.given("effort") == nil {
+	if o.Given("effort") == nil {
 		return nil
 	}
 	effort, err := o.text("effort")

@@ -37,7 +37,7 @@ func tools(r *reading, name string, v []byte) error {
 func function(o object) error {
 	kind, err := o.kind()
 	if err == nil && kind != "function" {
-		err = unsupported(o.at+".type", `only tools of the type "function" can be called; nothing is run by this server`)
+		err = openai.Unsupported(o.At+".type", `only tools of the type "function" can be called; nothing is run by this server`)
 	}
 	return err
 }
@@ -47,7 +47,7 @@ func appendOnly(out []byte, o object, names ...string) []byte {
 	out = append(out, '{')
 	n := 0
 	for _, name := range names {
-		v := o.given(name)
+		v := o.Given(name)
 		if v == nil {
 			continue
 		}
@@ -83,16 +83,16 @@ func text(r *reading, name string, v []byte) error {
 	if err != nil {
 		return err
 	}
-	if verbosity := o.given("verbosity"); verbosity != nil {
+	if verbosity := o.Given("verbosity"); verbosity != nil {
 		if !openai.IsString(verbosity) {
 			return fault.BadParam("text.verbosity", "text.verbosity must be a string.")
 		}
 		r.out = appendMember(r.out, "verbosity", verbosity)
 	}
-	if o.given("format") == nil {
+	if o.Given("format") == nil {
 		return nil
 	}
-	f, err := objectAt("text.format", o.given("format"))
+	f, err := objectAt("text.format", o.Given("format"))
 	if err != nil {
 		return err
 	}
@@ -107,7 +107,7 @@ func text(r *reading, name string, v []byte) error {
 		r.out = append(r.out, `,"response_format":{"type":"`...)
 		r.out = append(append(r.out, kind...), '"', '}')
 	default:
-		return unsupported("text.format.type", `use "text", "json_object" or "json_schema"`)
+		return openai.Unsupported("text.format.type", `use "text", "json_object" or "json_schema"`)
 	}
 	return nil
 }
