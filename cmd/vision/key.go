@@ -16,6 +16,7 @@ import (
 	"vision/internal/config"
 	"vision/internal/fault"
 	"vision/internal/node"
+	"vision/internal/statement"
 	"vision/internal/store"
 	"vision/internal/store/sqlite"
 )
@@ -161,7 +162,7 @@ func printKeys(out io.Writer, keys []admin.Key) error {
 		if k.SpendLimit > 0 {
 			limit = shown(k.SpendLimit)
 		}
-		fmt.Fprintf(w, "%d\t%s\tsk-…%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n", k.ID, plain(k.Name), k.Hint, k.Project, k.State, noLimit(int64(k.PerMinute)),
+		fmt.Fprintf(w, "%d\t%s\tsk-…%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n", k.ID, statement.OneLine(k.Name), k.Hint, k.Project, k.State, noLimit(int64(k.PerMinute)),
 			noLimit(k.TokensPerMinute), noLimit(int64(k.Concurrent)), spent, limit, tasks, at(k.Created), maybeAt(k.Expires), maybeAt(k.Revoked))
 	}
 	return w.Flush()

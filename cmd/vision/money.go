@@ -103,16 +103,6 @@ func noLimit(n int64) string {
 	return strconv.FormatInt(n, 10)
 }
 
-// plain keeps what people have written from steering the terminal.
-func plain(text string) string {
-	return strings.Map(func(r rune) rune {
-		if r < ' ' || r >= 0x7f && r < 0xa0 {
-			return ' '
-		}
-		return r
-	}, text)
-}
-
 func deposited(out io.Writer, t admin.Transaction, again bool, p admin.Project) {
 	if again {
 		fmt.Fprintf(out, "The payment %q was booked before, as transaction %d, at %s: nothing was booked now.\n", t.Reference, t.ID, at(t.At))

@@ -54,7 +54,7 @@ func (a *answer) most() int {
 func compareAnswers(a, own *answer) (same int, parted bool) {
 	n, whole, wholeOwn := 0, 0, 0
 	if a.hasIDs && own.hasIDs {
-		n, whole, wholeOwn = firstDifference(a.ids, own.ids), len(a.ids), len(own.ids)
+		n, whole, wholeOwn = commonPrefix(a.ids, own.ids), len(a.ids), len(own.ids)
 		same = n
 	} else {
 		n, whole, wholeOwn = commonPrefix(a.text, own.text), len(a.text), len(own.text)
@@ -69,7 +69,8 @@ func compareAnswers(a, own *answer) (same int, parted bool) {
 	return same, true
 }
 
-func commonPrefix(a, b []byte) int {
+// commonPrefix is how many elements a and b begin with alike.
+func commonPrefix[T comparable](a, b []T) int {
 	n := min(len(a), len(b))
 	for i := range n {
 		if a[i] != b[i] {

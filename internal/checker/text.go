@@ -205,7 +205,7 @@ func judgeIDs(q *textQuery, sc *scores) (verdict, bool) {
 	a := q.answer
 	if sc.Prompt != nil && a.hasPrompt && !slices.Equal(sc.Prompt, a.promptIDs) {
 		return guilty(evidence.PromptIDs, "the prompt was read as %d ids, the reference reads %d; first difference at %d",
-			len(a.promptIDs), len(sc.Prompt), firstDifference(sc.Prompt, a.promptIDs)), true
+			len(a.promptIDs), len(sc.Prompt), commonPrefix(sc.Prompt, a.promptIDs)), true
 	}
 	if a.hasIDs && sc.HasText && !sameText(q, sc.Text) {
 		return guilty("text-ids", "the text (%d bytes) is not what the ids stand for (%d bytes)", len(a.text), len(sc.Text)), true
@@ -280,16 +280,6 @@ func (q *textQuery) stopped(text string) bool {
 // an end token belongs after its last one.
 func (q *textQuery) ended(text string) bool {
 	return q.answer.finish == "stop" && !q.stopped(text)
-}
-
-func firstDifference(a, b []int) int {
-	n := min(len(a), len(b))
-	for i := range n {
-		if a[i] != b[i] {
-			return i
-		}
-	}
-	return n
 }
 
 // quality turns evidence into a quality: 1 up to E = 3, then falling with the

@@ -9,50 +9,40 @@ import (
 
 // watchScorer exports a scorer's own counts.
 func watchScorer(r prometheus.Registerer, s *scorer.Scorer) {
-	for name, of := range map[string]func(scorer.Stats) int64{
-		"sent":    func(s scorer.Stats) int64 { return s.Sent },
-		"covered": func(s scorer.Stats) int64 { return s.Covered },
-		"skipped": func(s scorer.Stats) int64 { return s.Skipped },
-		"missed":  func(s scorer.Stats) int64 { return s.Missed },
-		"lost":    func(s scorer.Stats) int64 { return s.Lost },
-		"paired":  func(s scorer.Stats) int64 { return s.Paired },
-	} {
-		r.MustRegister(prometheus.NewCounterFunc(prometheus.CounterOpts{
-			Name:        "vision_scorer_probes_total",
-			Help:        "Probes: sent; covered by customers' requests; skipped because too many were under way; missed while down; lost to a failing store; paired, those of them asked of a second miner at the same instant.",
-			ConstLabels: prometheus.Labels{"fate": name},
-		}, func() float64 { return float64(of(s.Stats())) }))
+	counts := func(metric, help, label string, of map[string]func(scorer.Stats) int64) {
+		for name, count := range of {
+			r.MustRegister(prometheus.NewCounterFunc(prometheus.CounterOpts{Name: metric, Help: help, ConstLabels: prometheus.Labels{label: name}},
+				func() float64 { return float64(count(s.Stats())) }))
+		}
 	}
-	for name, of := range map[string]func(scorer.Stats) int64{
-		"asked":  func(s scorer.Stats) int64 { return s.Beacons },
-		"missed": func(s scorer.Stats) int64 { return s.BeaconsMissed },
-	} {
-		r.MustRegister(prometheus.NewCounterFunc(prometheus.CounterOpts{
-			Name:        "vision_scorer_beacons_total",
-			Help:        "Instants at which all contenders were asked at once, and those that were heard of too late.",
-			ConstLabels: prometheus.Labels{"fate": name},
-		}, func() float64 { return float64(of(s.Stats())) }))
-	}
-	for name, of := range map[string]func(scorer.Stats) int64{
-		"sent":      func(s scorer.Stats) int64 { return s.Bursts },
-		"preempted": func(s scorer.Stats) int64 { return s.Preempted },
-	} {
-		r.MustRegister(prometheus.NewCounterFunc(prometheus.CounterOpts{
-			Name:        "vision_scorer_beacon_requests_total",
-			Help:        "Requests sent at beacons, and those of them that were broken off to make room for a customer's.",
-			ConstLabels: prometheus.Labels{"fate": name},
-		}, func() float64 { return float64(of(s.Stats())) }))
-	}
-	for name, of := range map[string]func(scorer.Stats) int64{
-		"capped":  func(s scorer.Stats) int64 { return s.Capped },
-		"crowded": func(s scorer.Stats) int64 { return s.Crowded },
-	} {
-		r.MustRegister(prometheus.NewCounterFunc(prometheus.CounterOpts{
-			Name:        "vision_scorer_beacon_omissions_total",
-			Help:        "Contenders that a beacon left out: their task's share for the validator's own requests (scorer.synthetic) was used up, or too many requests of the beacon (scorer.bursts) were under way.",
-			ConstLabels: prometheus.Labels{"why": name},
-		}, func() float64 { return float64(of(s.Stats())) }))
-	}
+	counts("vision_scorer_probes_total",
+		"Probes: sent; covered by customers' requests; skipped because too many were under way; missed while down; lost to a failing store; paired, those of them asked of a second miner at the same instant.",
+		"fate", map[string]func(scorer.Stats) int64{
+			"sent":    func(s scorer.Stats) int64 { return s.Sent },
+			"covered": func(s scorer.Stats) int64 { return s.Covered },
+			"skipped": func(s scorer.Stats) int64 { return s.Skipped },
+			"missed":  func(s scorer.Stats) int64 { return s.Missed },
+			"lost":    func(s scorer.Stats) int64 { return s.Lost },
+			"paired":  func(s scorer.Stats) int64 { return s.Paired },
+		})
+	counts("vision_scorer_beacons_total",
+		"Instants at which all contenders were asked at once, and those that were heard of too late.",
+		"fate", map[string]func(scorer.Stats) int64{
+			"asked":  func(s scorer.Stats) int64 { return s.Beacons },
+			"missed": func(s scorer.Stats) int64 { return s.BeaconsMissed },
+		})
+	counts("vision_scorer_beacon_requests_total",
+		"Requests sent at beacons, and those of them that were broken off to make room for a customer's.",
+		"fate", map[string]func(scorer.Stats) int64{
+			"sent":      func(s scorer.Stats) int64 { return s.Bursts },
+			"preempted": func(s scorer.Stats) int64 { return s.Preempted },
+		})
+	counts("vision_scorer_beacon_omissions_total",
+		"Contenders that a beacon left out: their task's share for the validator's own requests (scorer.synthetic) was used up, or too many requests of the beacon (scorer.bursts) were under way.",
+		"why", map[string]func(scorer.Stats) int64{
+			"capped":  func(s scorer.Stats) int64 { return s.Capped },
+			"crowded": func(s scorer.Stats) int64 { return s.Crowded },
+		})
 	r.MustRegister(syntheticShare{s})
 }
 

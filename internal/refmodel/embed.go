@@ -3,7 +3,6 @@ package refmodel
 import (
 	"math"
 	"strings"
-	"sync"
 	"unicode"
 )
 
@@ -30,20 +29,13 @@ type Embedder struct {
 	second []float32 // EmbeddingDim x EmbeddingDim
 }
 
-var loadedEmbedders sync.Map // weightsKey -> func() *Embedder
+var loadedEmbedders cache[Embedder]
 
 // LoadEmbedder returns the embedder of a variant, cached like Load. It panics
 // if v is not valid.
 func LoadEmbedder(v Variant) *Embedder {
-	if err := v.Validate(); err != nil {
-		panic("refmodel.LoadEmbedder: " + err.Error())
-	}
-	k := weightsKey{v.Bits, v.Sibling}
-	f, ok := loadedEmbedders.Load(k)
-	if !ok {
-		f, _ = loadedEmbedders.LoadOrStore(k, sync.OnceValue(func() *Embedder { return buildEmbedder(k) }))
-	}
-	e := *f.(func() *Embedder)()
+	v.valid("LoadEmbedder")
+	e := *loadedEmbedders.get(v.key(), buildEmbedder)
 	e.noise, e.seed = v.Noise, v.NoiseSeed
 	return &e
 }

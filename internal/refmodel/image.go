@@ -7,7 +7,6 @@ import (
 	"image"
 	"image/png"
 	"math"
-	"sync"
 )
 
 // Limits of an image request.
@@ -69,20 +68,13 @@ const (
 	pullScene   = 0.13
 )
 
-var loadedImagers sync.Map // weightsKey -> func() *Imager
+var loadedImagers cache[Imager]
 
 // LoadImager returns the image generator of a variant, cached like Load. It
 // panics if v is not valid.
 func LoadImager(v Variant) *Imager {
-	if err := v.Validate(); err != nil {
-		panic("refmodel.LoadImager: " + err.Error())
-	}
-	k := weightsKey{v.Bits, v.Sibling}
-	f, ok := loadedImagers.Load(k)
-	if !ok {
-		f, _ = loadedImagers.LoadOrStore(k, sync.OnceValue(func() *Imager { return buildImager(k) }))
-	}
-	g := *f.(func() *Imager)()
+	v.valid("LoadImager")
+	g := *loadedImagers.get(v.key(), buildImager)
 	g.noise, g.seed = v.Noise, v.NoiseSeed
 	return &g
 }

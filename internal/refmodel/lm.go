@@ -1,9 +1,5 @@
 package refmodel
 
-import (
-	"sync"
-)
-
 // LM is the language model of one variant. It is immutable and safe for
 // concurrent use; every method is a pure function of its arguments.
 type LM struct {
@@ -15,34 +11,20 @@ type LM struct {
 // Variant returns what Load was given.
 func (m *LM) Variant() Variant { return m.variant }
 
-// weightsKey is the part of a Variant that decides weights.
-type weightsKey struct {
-	bits    int
-	sibling bool
-}
-
-// loaded caches weights, weightsKey -> func() *LM that trains or quantises once.
-var loaded sync.Map
+// loaded are the models that were trained or quantised.
+var loaded cache[LM]
 
 // Load returns the model of a variant, building and caching its weights at the
 // first call (about 0.1 s) and sharing them afterwards. It panics if v is not
 // valid: check a stranger's variant with Validate or ParseVariant first.
 func Load(v Variant) *LM {
-	if err := v.Validate(); err != nil {
-		panic("refmodel.Load: " + err.Error())
-	}
-	m := *loadWeights(weightsKey{v.Bits, v.Sibling})
+	v.valid("Load")
+	m := *loadWeights(v.key())
 	m.variant = v
 	return &m
 }
 
-func loadWeights(k weightsKey) *LM {
-	f, ok := loaded.Load(k)
-	if !ok {
-		f, _ = loaded.LoadOrStore(k, sync.OnceValue(func() *LM { return build(k) }))
-	}
-	return f.(func() *LM)()
-}
+func loadWeights(k weightsKey) *LM { return loaded.get(k, build) }
 
 func build(k weightsKey) *LM {
 	if k.bits != 0 {

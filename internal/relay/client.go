@@ -1,6 +1,7 @@
 package relay
 
 import (
+	"cmp"
 	"context"
 	"crypto/hmac"
 	"crypto/sha256"
@@ -63,13 +64,13 @@ func New(cfg Config) (*Client, error) {
 	if len(cfg.Secret) < 16 {
 		return nil, fmt.Errorf("relay: the secret has %d bytes, want at least 16", len(cfg.Secret))
 	}
-	preset(&cfg.UserAgent, "vision")
-	preset(&cfg.DialTimeout, 5*time.Second)
-	preset(&cfg.IdlePerPeer, 64)
-	preset(&cfg.Idle, 8192)
-	preset(&cfg.IdleTimeout, time.Minute)
-	preset(&cfg.MaxEvent, proto.MaxEvent)
-	preset(&cfg.MaxResponse, proto.MaxResponse)
+	cfg.UserAgent = cmp.Or(cfg.UserAgent, "vision")
+	cfg.DialTimeout = cmp.Or(cfg.DialTimeout, 5*time.Second)
+	cfg.IdlePerPeer = cmp.Or(cfg.IdlePerPeer, 64)
+	cfg.Idle = cmp.Or(cfg.Idle, 8192)
+	cfg.IdleTimeout = cmp.Or(cfg.IdleTimeout, time.Minute)
+	cfg.MaxEvent = cmp.Or(cfg.MaxEvent, proto.MaxEvent)
+	cfg.MaxResponse = cmp.Or(cfg.MaxResponse, proto.MaxResponse)
 	if cfg.Now == nil {
 		cfg.Now = time.Now
 	}
@@ -79,13 +80,6 @@ func New(cfg Config) (*Client, error) {
 	c := &Client{cfg: cfg}
 	c.pool = pool{perPeer: cfg.IdlePerPeer, all: cfg.Idle, timeout: cfg.IdleTimeout, now: cfg.Now, idle: map[Peer][]*conn{}}
 	return c, nil
-}
-
-func preset[T comparable](field *T, value T) {
-	var zero T
-	if *field == zero {
-		*field = value
-	}
 }
 
 // Close closes idle connections and lets no new attempt begin. Attempts under

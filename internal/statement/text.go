@@ -87,7 +87,7 @@ func (s *Statement) Moved() []Movement {
 		var about []string
 		for _, part := range []string{t.Reference, t.Request, t.Note} {
 			if part != "" {
-				about = append(about, oneLine(part))
+				about = append(about, OneLine(part))
 			}
 		}
 		list = append(list, Movement{t.At.UTC().Format(timeFormat), t.Kind.String(), strings.Join(about, ": "), signed(Effect(t))})
@@ -95,8 +95,9 @@ func (s *Statement) Moved() []Movement {
 	return list
 }
 
-// oneLine keeps texts of people from breaking tables, or steering terminals.
-func oneLine(text string) string {
+// OneLine keeps texts of people from breaking tables, or steering terminals:
+// each control character becomes a space.
+func OneLine(text string) string {
 	return strings.Map(func(r rune) rune {
 		if r < ' ' || r >= 0x7f && r < 0xa0 {
 			return ' '
