@@ -97,9 +97,9 @@ func (o Outcome) levers(f Factors) []Advice {
 				c.capacity /= h.SlowFactor
 			}
 		})
-		certain := min(h.Ceiling, h.Credited) * h.SlowFactor
+		certain := min(h.Ceiling, h.Credited) * h.SlowFactor * h.Part
 		more(LeverCertainty, h.Paid, certain, func(c *worth) { c.capacity = certain })
-		all := h.Ceiling * h.SlowFactor
+		all := h.Ceiling * h.SlowFactor * h.Part
 		more(LeverCredit, h.Paid, all, func(c *worth) { c.capacity = all })
 	}
 	return list

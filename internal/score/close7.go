@@ -58,8 +58,8 @@ func (v Vision7) reliability(s *state7, c *Closed) {
 	if !(asked > 0) {
 		return
 	}
-	// What may be asked: what is credited, but one request at a time of anyone.
-	may := float64(max(s.credit, min(v.ceiling(s, c.Offer), v.oneSlotOf(s, c.Offer))) * c.Offer.StakeShare)
+	// What may be asked: what is credited, but one request at a time of anyone, while it is there.
+	may := float64(max(s.credit, min(v.ceiling(s, c.Offer), v.oneSlotOf(s, c.Offer))) * c.Offer.StakeShare * c.Offer.part())
 	s.score = reliability(asked, refused, failed, may, float64(c.Counts.Consumed))
 	s.offered = float64(v.p.Fade*s.offered) + asked
 	s.kept = float64(v.p.Fade*s.kept) + float64(asked*s.score)

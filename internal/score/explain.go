@@ -43,6 +43,7 @@ type Factors struct {
 //	Passing x FailureFactor = Quality.Combined
 //	Quality.Combined x Reliability x Trust x Paid = EffectiveVolume, or 0 if Slashed
 type Hardened struct {
+	Part       float64 // of the period, for which it contended and is paid, in (0, 1]
 	Ceiling    float64 // the most that can be credited: declared, the task's maximum, what the slots can do
 	Credited   float64 // capacity that beacons have shown
 	StdErr     float64 // of Credited
@@ -51,7 +52,7 @@ type Hardened struct {
 	Answers    float64 // to beacons, older ones fading
 	Served     float64 // mean work of these
 	Brevity    float64 // what it leaves, being shorter than others' are, in [0, 1]
-	Paid       float64
+	Paid       float64 // for that part of the period; all else is of a whole one
 	PerUnit    float64 // usual seconds per unit; the task's mean while none were timed
 	Newcomer   bool    // the credit still grows fast, for no beacon was missed and not all is shown
 

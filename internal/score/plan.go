@@ -29,8 +29,19 @@ type Offer struct {
 	// Vision4 does without the rest.
 	StakeBefore float64 // part of all validators' stake that those before this one hold, in an order that all share; with StakeShare at most 1
 
-	Length time.Duration // of the period, or what is left of it, in which the declared work could be done
+	Length time.Duration // of the period
 	Speed  Speed         // what the task expects of an answer's time
+
+	// Part is for what part of the period, up to its end, the miner contends, in [0, 1]. All else is of the whole period.
+	Part float64 `json:",omitempty"` // 0 is all of it, as 1 is
+}
+
+// part is Part, in (0, 1].
+func (o Offer) part() float64 {
+	if o.Part > 0 && o.Part < 1 {
+		return o.Part
+	}
+	return 1
 }
 
 // PerSlot is the work that one request after the other gets done in a time at
@@ -44,7 +55,7 @@ func PerSlot(time time.Duration, pace float64) int64 {
 }
 
 // Capacity is the part of the declared work that this validator may ask for
-// and pays for: min(Declared, Maximum, Slots x PerSlot) x StakeShare, rounded
+// and pays for: min(Declared, Maximum, Slots x PerSlot) x StakeShare x Part, rounded
 // down. It is never negative. A share that is NaN or below 0 counts as 0, one
 // above 1 as 1. Volume beyond what its slots can do at once cannot be tested,
 // for the refusal of a request that finds all slots taken would be our doing.
@@ -59,11 +70,12 @@ func (o Offer) Capacity() int64 {
 	if counted <= 0 || !(o.StakeShare > 0) {
 		return 0
 	}
-	if o.StakeShare >= 1 {
+	share := float64(min(o.StakeShare, 1) * o.part())
+	if share >= 1 {
 		return counted
 	}
 	// Past 2^53 the product may round up beyond counted.
-	product := float64(counted) * o.StakeShare
+	product := float64(counted) * share
 	if product >= math.MaxInt64 {
 		return counted
 	}

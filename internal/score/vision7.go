@@ -197,8 +197,9 @@ func (v Vision7) Standing(known State, offer Offer) (Standing, error) {
 		return Standing{}, fmt.Errorf("score: vision7: %w", err)
 	}
 	_, paid := v.paid(s, offer)
+	atOnce := paid / offer.part() / v.oneSlotBusy(s, offer) // however long it is there
 	return Standing{
-		Credited: paid, AtOnce: paid / v.oneSlotBusy(s, offer) * offer.StakeShare, PerUnit: v.pace(s, offer),
+		Credited: paid, AtOnce: atOnce * offer.StakeShare, PerUnit: v.pace(s, offer),
 		Trust: v.trust(s), Slashed: s.slashed(), SlashUntil: s.slashedUntil,
 	}, nil
 }
@@ -210,6 +211,8 @@ func (o Offer) validate() error {
 		return fmt.Errorf("an offer of %d, at most %d, with %d slots: none may be negative", o.Declared, o.Maximum, o.Slots)
 	case !within(o.StakeShare, 1) || !within(o.StakeBefore, 1) || o.StakeBefore+o.StakeShare > 1+1e-9:
 		return fmt.Errorf("a share of stake of %v after %v, want 0 to 1 together", o.StakeShare, o.StakeBefore)
+	case !within(o.Part, 1):
+		return fmt.Errorf("an offer for a part of %v of the period, want 0 to 1", o.Part)
 	case o.Declared == 0:
 		return nil
 	case o.Length <= 0:

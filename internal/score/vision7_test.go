@@ -434,6 +434,30 @@ func TestVision7IsMonotone(t *testing.T) {
 	})
 }
 
+// Who joins a period late is paid for its part of it, and judged like anyone.
+func TestVision7PaysALateContenderItsPart(t *testing.T) {
+	v := seven(t)
+	rapid.Check(t, func(t *rapid.T) {
+		s := observeAll(t, v, newState7(), slices.Concat(genPeriods(t)...)...)
+		whole := genOffer7(t)
+		late := whole
+		late.Part = rapid.Float64Range(1e-9, 1).Draw(t, "part")
+		_, all := v.paid(s.(*state7), whole)
+		if _, paid := v.paid(s.(*state7), late); paid != all*late.Part {
+			t.Fatalf("%v of a period is paid %v, all of it %v", late.Part, paid, all)
+		}
+		if u := rapid.Float64Range(0, 0.999999).Draw(t, "uniform"); v.Burst(s, whole, u) != v.Burst(s, late, u) {
+			t.Fatal("a beacon asks it for something else")
+		}
+		seen := genBeacon(t)
+		one, other := seen, seen
+		one.Offer, other.Offer = whole, late
+		if !bytes.Equal(written(t, observeAll(t, v, s, Observation{Beacon: &one})), written(t, observeAll(t, v, s, Observation{Beacon: &other}))) {
+			t.Fatal("a beacon shows something else of it")
+		}
+	})
+}
+
 func TestVision7MinersOnOtherTasksDoNotMatter(t *testing.T) {
 	v := seven(t)
 	rapid.Check(t, func(t *rapid.T) {
@@ -460,6 +484,8 @@ func TestVision7RefusesWhatCannotBe(t *testing.T) {
 	bad.StakeShare = math.NaN()
 	beyond := o
 	beyond.StakeBefore = 0.6
+	parted := o
+	parted.Part = 1.5
 	timeless := o
 	timeless.Length = 0
 	four, _ := Vision4{}.Observe(nil, Observation{Check: &Check{}})
@@ -474,6 +500,7 @@ func TestVision7RefusesWhatCannotBe(t *testing.T) {
 		"work -1":                {known, Observation{Check: &Check{Work: -1}}},
 		"unknown kind 0":         {known, Observation{Answer: &Answer{}}},
 		"stake of NaN":           {known, Observation{Beacon: &Beacon{Offer: bad}}},
+		"a part of 1.5":          {known, Observation{Beacon: &Beacon{Offer: parted}}},
 		"a period of 0s":         {known, Observation{Beacon: &Beacon{Offer: timeless}}},
 		"asked -1":               {known, Observation{Beacon: &Beacon{Offer: o, Asked: -1}}},
 		"1 answers to a beacon":  {known, Observation{Beacon: &Beacon{Offer: o, Answers: []Arrived{{Served: 1, Elapsed: 1}}}}},

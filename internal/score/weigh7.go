@@ -88,7 +88,9 @@ func (v Vision7) heedBrevity(contenders []Factors) {
 	}
 }
 
-// paid is the credit's standard error, and what is paid of it: at least 0, at most the ceiling.
+// paid is the credit's standard error, and what is paid of it for the part of the period for which the contender was there: at
+// least 0, at most that part of the ceiling. Credit and ceiling are of a whole period, so that who joins late is paid less, and as
+// much as ever when it is there for all of the next one.
 func (v Vision7) paid(s *state7, offer Offer) (stderr, paid float64) {
 	// The variance of a mean in which each sample weighs 1 - learn of the next newer one.
 	learn := v.learning(s)
@@ -96,7 +98,7 @@ func (v Vision7) paid(s *state7, offer Offer) (stderr, paid float64) {
 	if offer.Declared == 0 {
 		return stderr, 0
 	}
-	return stderr, min(v.ceiling(s, offer), max(0, s.credit-float64(v.p.Caution*stderr))) * exp(-v.p.SlowPower*s.slowdown)
+	return stderr, min(v.ceiling(s, offer), max(0, s.credit-float64(v.p.Caution*stderr))) * exp(-v.p.SlowPower*s.slowdown) * offer.part()
 }
 
 // trust grows from TrustStart to 1 with checks passed.
@@ -121,7 +123,7 @@ func (v Vision7) assess(task string, c Contender, s *state7) Factors {
 	stderr, paid := v.paid(s, c.Offer)
 	rate, left := v.failures(s)
 	h := &Hardened{
-		Credited: s.credit, StdErr: stderr, Slowdown: s.slowdown, SlowFactor: exp(-v.p.SlowPower * s.slowdown), Paid: paid,
+		Part: c.Offer.part(), Credited: s.credit, StdErr: stderr, Slowdown: s.slowdown, SlowFactor: exp(-v.p.SlowPower * s.slowdown), Paid: paid,
 		Beacons: s.beacons, Asked: s.last.asked, Delivered: s.last.delivered, Level: s.last.level, Evidence: s.last.evidence, Newcomer: !s.settled,
 		LastScore: s.score, Scored: s.scored,
 		FailureRate: rate, FailureFactor: left,

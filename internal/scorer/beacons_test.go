@@ -32,7 +32,7 @@ func (r *ticking) Next(ctx context.Context, after beacon.Round) (beacon.Round, e
 			return beacon.Round{Source: "test", Number: n, At: time.Unix(int64(n), 0), Tick: time.Second,
 				Value: sha256.Sum256(binary.BigEndian.AppendUint64(nil, n))}, nil
 		}
-		if !sleep(ctx, 100*time.Millisecond) {
+		if !sleep(ctx, time.Until(time.Unix(int64(n)+1, 0))) {
 			return beacon.Round{}, ctx.Err()
 		}
 	}

@@ -14,9 +14,8 @@ import (
 
 // contend gives the contenders that a miner's declaration makes: one for each
 // task of the catalogue of which it offers anything. stake is our share. Of one
-// that comes at some time after the start, as much counts as it declares for
-// what is left of the period; its instants are those of the whole period that
-// are still to come.
+// that comes at some time after the start, the part of the period that is left counts; its
+// instants are those of the whole period that are still to come.
 func (b *book) contend(n chain.Neuron, declared proto.Capacities, c *task.Catalogue, stake float64, from time.Time) []period.Contender {
 	length, left := b.End.Sub(b.Start), b.End.Sub(from)
 	var list []period.Contender
@@ -25,21 +24,17 @@ func (b *book) contend(n chain.Neuron, declared proto.Capacities, c *task.Catalo
 		if !known || d.Units <= 0 {
 			continue
 		}
-		draw := b.draw(n.Hotkey, t.Name)
-		offer := func(length time.Duration) score.Offer {
-			return score.Offer{
-				Declared: rescale(d.Units, declared.Secs, length), Maximum: t.CapacityIn(length), StakeShare: stake, PerRequest: t.Typical,
-				Slots: d.Slots, PerSlot: score.PerSlot(length, t.Speed.Mean), Length: length, Speed: speedOf(t),
-			}
+		offer := score.Offer{
+			Declared: rescale(d.Units, declared.Secs, length), Maximum: t.CapacityIn(length), StakeShare: stake, PerRequest: t.Typical,
+			Slots: d.Slots, PerSlot: score.PerSlot(length, t.Speed.Mean), Length: length, Speed: speedOf(t),
 		}
-		// A plan is for all of the period, and what counts is the offer for what is left:
-		// beacons move a credit towards that part of it, as those missed before would. Were they
-		// to show all, who is away for half of each period would be paid as if it never were.
-		plan := b.mechanism.Plan(b.remembered(n.Hotkey, t.Name), offer(length), draw)
-		counts := offer(min(left, length))
+		plan := b.mechanism.Plan(b.remembered(n.Hotkey, t.Name), offer, b.draw(n.Hotkey, t.Name)) // of all of the period
+		if left < length {
+			offer.Part = max(left, 1).Seconds() / length.Seconds()
+		}
 		list = append(list, period.Contender{
-			Miner: n.Hotkey, Task: t.Name, UID: n.UID, Addr: string(n.Endpoint), Declared: rescale(d.Units, declared.Secs, length),
-			Capacity: counts.Capacity(), Share: plan.Share, Probes: plan.Requests, Slots: d.Slots, Offer: counts,
+			Miner: n.Hotkey, Task: t.Name, UID: n.UID, Addr: string(n.Endpoint), Declared: offer.Declared,
+			Capacity: offer.Capacity(), Share: plan.Share, Probes: plan.Requests, Slots: d.Slots, Offer: offer,
 		})
 	}
 	return list

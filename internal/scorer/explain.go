@@ -123,6 +123,9 @@ func explainTask(ctx context.Context, st Evidence, m score.Mechanism, r *report.
 		return t, nil
 	}
 	say("It declares %d %s a period to all validators; with its slots and the task's maximum, at most %.0f can be credited.", f.Declared, unit, h.Ceiling)
+	if h.Part < 1 {
+		say("It came when the period had begun, and is paid for the part for which it was there, %s of it. Beacons before that count for nothing.", percent(h.Part))
+	}
 	if h.Beacons == 0 {
 		say("No beacon has asked it for anything yet, so nothing is credited.")
 	} else {
