@@ -16,6 +16,8 @@ type demand struct {
 	burst   bool
 	changes float64 // when burst changes next
 	calm    float64 // factor of quiet times, so that the mean is kept
+	waveAt  float64 // steps of the daily wave until that which wave is of
+	wave    float64 // its height, [-1, 1]
 	next    float64 // when the next request comes
 }
 
@@ -23,6 +25,7 @@ const (
 	burstShare = 0.1 // of the time is in bursts
 	burstMean  = 300 // seconds that one lasts on average
 	day        = 86400
+	waveStep   = 10 // seconds for which the daily wave is taken to stand still
 )
 
 func newDemand(w *World, capacity []float64, stakes []float64) *demand {
@@ -49,7 +52,10 @@ func (d *demand) factor(t float64) float64 {
 	if d.burst {
 		f = d.world.Bursty
 	}
-	return f * (1 + d.world.Daily*math.Sin(2*math.Pi*t/day))
+	if at := math.Floor(t / waveStep); at != d.waveAt {
+		d.waveAt, d.wave = at, math.Sin(2*math.Pi*at*waveStep/day)
+	}
+	return f * (1 + d.world.Daily*d.wave)
 }
 
 // advance draws when the next request comes, by thinning.
