@@ -12,6 +12,8 @@ import (
 	"testing"
 	"time"
 
+	"pgregory.net/rapid"
+
 	"vision/internal/hotkey"
 	"vision/internal/proto"
 )
@@ -84,17 +86,71 @@ func TestAnswersAreSignedOnceForAnID(t *testing.T) {
 	}
 }
 
-// Ids are remembered for as long as promised, and not much longer.
+// Ids are remembered for as long as promised, and not much longer, and what is signed does
+// not promise more.
 func TestAnsweredIDsAreForgotten(t *testing.T) {
-	var a answered
 	now := time.Unix(1_700_000_000, 0)
-	if !a.first([16]byte{1}, now) || a.first([16]byte{1}, now.Add(proto.AnswerMemory)) {
+	a := answeredFrom(now)
+	first := func(id [16]byte, at time.Time) bool {
+		_, ok := a.first(id, at, at)
+		return ok
+	}
+	if !first([16]byte{1}, now) || first([16]byte{1}, now.Add(proto.AnswerMemory)) {
 		t.Error("an id is new twice within the memory")
 	}
 	for i := range 100 {
-		a.first([16]byte{2, byte(i)}, now.Add(time.Duration(i)*proto.AnswerMemory/10))
+		first([16]byte{2, byte(i)}, now.Add(time.Duration(i)*proto.AnswerMemory/10))
 	}
 	if n := len(a.young) + len(a.old); n > 25 {
 		t.Errorf("%d ids are remembered", n)
 	}
+	at := now.Add(10 * proto.AnswerMemory)
+	since, ok := a.first([16]byte{1}, at, at)
+	if !ok || !since.After(now) || at.Sub(since) < proto.AnswerMemory || at.Sub(since) > 3*proto.AnswerMemory {
+		t.Errorf("signed %t, and said to remember %v", ok, at.Sub(since))
+	}
+	if _, ok := a.first([16]byte{3}, since.Add(-time.Millisecond), at); ok {
+		t.Error("the answer to a request of before what is remembered is signed")
+	}
+}
+
+// Of two signed answers to one id neither lies in the time for which the other says that it is
+// the only one: whatever comes when, however long answers take and the clock is set, and
+// with a restart in between. So nobody can show the one of several that it likes best.
+func TestSignedAnswersDoNotContradict(t *testing.T) {
+	type said struct{ since, at int64 } // as written, in milliseconds
+	rapid.Check(t, func(t *rapid.T) {
+		now := time.Unix(1_700_000_000, 0).Add(time.Duration(rapid.IntRange(0, 5_000_000).Draw(t, "ns")))
+		a := answeredFrom(now)
+		signed := map[byte][]said{}
+		back := rapid.Bool().Draw(t, "the clock may be set back")
+		ids := rapid.ByteRange(0, 4)
+		for range rapid.IntRange(1, 60).Draw(t, "answers") {
+			now = now.Add(rapid.SampledFrom([]time.Duration{0, 400 * time.Microsecond, time.Second, 7 * time.Minute, 19 * time.Minute, proto.AnswerMemory, 25 * time.Minute, time.Hour}).Draw(t, "later"))
+			switch rapid.IntRange(0, 9).Draw(t, "also") {
+			case 0:
+				if back {
+					now = now.Add(-time.Duration(rapid.IntRange(0, 90).Draw(t, "by")) * time.Minute)
+				}
+			case 1:
+				if !back { // else what was signed before the clock was set is not known after a restart
+					now = now.Add(time.Nanosecond)
+					a = answeredFrom(now)
+				}
+			}
+			taken := now.Add(-rapid.SampledFrom([]time.Duration{0, time.Millisecond, time.Minute, 22 * time.Minute}).Draw(t, "took"))
+			id := ids.Draw(t, "id")
+			since, ok := a.first([16]byte{id}, taken, now)
+			if !ok {
+				continue
+			}
+			one := said{since.UnixMilli(), taken.UnixMilli()}
+			for _, other := range signed[id] {
+				if one.since <= other.at && other.at <= one.at || other.since <= one.at && one.at <= other.at {
+					t.Fatalf("signed are %+v and %+v of one id", other, one)
+				}
+			}
+			signed[id] = append(signed[id], one)
+		}
+	})
 }

@@ -80,7 +80,7 @@ func (m *Miner) whole(w http.ResponseWriter, r *http.Request, q request, body io
 		return 0, err
 	}
 	if m.answers.signs(m.deps.Signatures) {
-		if value := m.answers.sign(m.deps.Signatures, r, &q, sha256.Sum256(answer)); value != "" {
+		if value := m.answers.sign(m.deps.Signatures, r, &q, sha256.Sum256(answer), m.deps.Clock()); value != "" {
 			w.Header().Set(proto.AnswerHeader, value)
 		}
 	}
@@ -140,7 +140,7 @@ func (m *Miner) stream(w http.ResponseWriter, r *http.Request, q request, body i
 			sum.Write(out)
 		}
 		if ended && broken == nil && sum != nil { // after the last event, which does not wait for it
-			if value := m.answers.sign(m.deps.Signatures, r, &q, [sha256.Size]byte(sum.Sum(nil))); value != "" {
+			if value := m.answers.sign(m.deps.Signatures, r, &q, [sha256.Size]byte(sum.Sum(nil)), m.deps.Clock()); value != "" {
 				w.Header().Set(http.TrailerPrefix+proto.AnswerHeader, value)
 			}
 		}

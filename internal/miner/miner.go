@@ -53,7 +53,7 @@ type Miner struct {
 	client  *http.Client
 	volumes volumes
 	once    once // guards itself
-	answers answered
+	answers *answered
 
 	mu      sync.RWMutex // guards what follows
 	config  Config
@@ -82,7 +82,7 @@ func New(config Config, deps Deps) (*Miner, error) {
 		mux:     http.NewServeMux(),
 		offers:  map[string]*offer{},
 		groups:  map[string]*slots{},
-		answers: answered{since: deps.Clock()},
+		answers: answeredFrom(deps.Clock()),
 		client: &http.Client{
 			Transport: &http.Transport{
 				MaxIdleConnsPerHost: 256,

@@ -55,7 +55,7 @@ func (m *Miner) signed(r *http.Request, caller hotkey.ID, body []byte) (hash [sh
 		return refused(err, "bad_signature")
 	}
 	hash = sha256.Sum256(s.AppendMessage(nil))
-	return hash, m.once.first(signed{caller, hash}, now)
+	return hash, m.once.first(signed{caller, hash}, s.Expires, now)
 }
 
 // signed names one signature: who made it, and the hash of what was signed.
@@ -69,12 +69,19 @@ type signed struct {
 // validators get in, and no more than most of one caller's in a generation: one that signs more is
 // refused as at any other limit, for to forget one early would let it be sent again.
 // Others are not touched by that.
+//
+// Invariant: no signature is accepted twice while the process lives, whatever the clock does.
+// What ends no later than one that was forgotten is refused: by a clock that goes right such have ended.
+// A restart forgets; then only the validator itself could send one again, on a connection of the same TLS
+// key, and could as well sign anew.
 type once struct {
 	mu      sync.Mutex // guards the rest
 	young   map[signed]struct{}
 	old     map[signed]struct{}
 	of      map[hotkey.ID]int // how many in young are a caller's
 	changed time.Time         // when young was begun
+	ends    [2]time.Time      // of the last to end in young and old
+	ended   time.Time         // of the last to end of those forgotten
 }
 
 // most is how many requests of one validator's are served while a generation lasts: some
@@ -85,13 +92,20 @@ const most = 1 << 18
 // long a generation lasts.
 const useful = proto.SignatureLife + 2*proto.ClockTolerance
 
-// first takes note of a signature. The error says that it was used before, or, of kind
+// first takes note of a fresh signature and when it ends. The error says that it was used before, or, of kind
 // RateLimited, that its signer has used as many as are remembered.
-func (o *once) first(s signed, now time.Time) error {
+func (o *once) first(s signed, ends, now time.Time) error {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	if age := now.Sub(o.changed); o.young == nil || age > useful || age < 0 {
+		if o.ends[1].After(o.ended) {
+			o.ended = o.ends[1]
+		}
 		o.old, o.young, o.of, o.changed = o.young, map[signed]struct{}{}, map[hotkey.ID]int{}, now
+		o.ends = [2]time.Time{{}, o.ends[0]}
+	}
+	if !ends.After(o.ended) {
+		return fault.New(fault.Forbidden, "stale_signature", "the request's signature is not of this time: later ones have ended by now, unless the clock was set back")
 	}
 	_, young := o.young[s]
 	if _, old := o.old[s]; young || old {
@@ -102,5 +116,8 @@ func (o *once) first(s signed, now time.Time) error {
 	}
 	o.of[s.by]++
 	o.young[s] = struct{}{}
+	if ends.After(o.ends[0]) {
+		o.ends[0] = ends
+	}
 	return nil
 }

@@ -14,6 +14,8 @@ import (
 	"testing"
 	"time"
 
+	"pgregory.net/rapid"
+
 	"vision/internal/fault"
 	"vision/internal/hotkey"
 	"vision/internal/proto"
@@ -97,11 +99,12 @@ func TestSignaturesAreForgotten(t *testing.T) {
 	var o once
 	now := time.Unix(1_700_000_000, 0)
 	one := signed{alice, [32]byte{1}}
-	if o.first(one, now) != nil || o.first(one, now.Add(useful)) == nil {
+	if o.first(one, now.Add(useful), now) != nil || o.first(one, now.Add(useful), now.Add(useful)) == nil {
 		t.Error("a signature is new twice while it is of use")
 	}
 	for i := range 100 {
-		o.first(signed{alice, [32]byte{2, byte(i)}}, now.Add(time.Duration(i)*useful/10))
+		at := now.Add(time.Duration(i) * useful / 10)
+		o.first(signed{alice, [32]byte{2, byte(i)}}, at.Add(proto.SignatureLife), at)
 	}
 	if n := len(o.young) + len(o.old); n > 40 {
 		t.Errorf("%d signatures are remembered", n)
@@ -112,32 +115,75 @@ func TestSignaturesAreForgotten(t *testing.T) {
 func TestSignaturesOfOneCallerAreBounded(t *testing.T) {
 	var o once
 	now := time.Unix(1_700_000_000, 0)
+	ends := now.Add(proto.SignatureLife)
 	nth := func(n int) (s signed) {
 		s.by = alice
 		binary.BigEndian.PutUint64(s.hash[:], uint64(n))
 		return s
 	}
 	for i := range most {
-		if err := o.first(nth(i), now); err != nil {
+		if err := o.first(nth(i), ends, now); err != nil {
 			t.Fatal(i, err)
 		}
 	}
-	err := o.first(nth(most), now.Add(time.Second))
+	err := o.first(nth(most), ends, now.Add(time.Second))
 	var f *fault.Error
 	if !errors.As(err, &f) || f.Kind != fault.RateLimited || f.RetryAfter != useful {
 		t.Errorf("one more: %v", err)
 	}
-	if err := o.first(nth(0), now.Add(time.Second)); fault.KindOf(err) != fault.Forbidden {
+	if err := o.first(nth(0), ends, now.Add(time.Second)); fault.KindOf(err) != fault.Forbidden {
 		t.Errorf("the first again: %v", err)
 	}
-	if err := o.first(signed{by: bob}, now.Add(time.Second)); err != nil {
+	if err := o.first(signed{by: bob}, ends, now.Add(time.Second)); err != nil {
 		t.Errorf("another caller: %v", err)
 	}
 	later := now.Add(useful + time.Second)
-	if err := o.first(nth(most), later); err != nil {
+	if err := o.first(nth(most), later.Add(proto.SignatureLife), later); err != nil {
 		t.Errorf("after the time that it was told: %v", err)
 	}
-	if err := o.first(nth(most-1), later); fault.KindOf(err) != fault.Forbidden {
+	if err := o.first(nth(most-1), ends, later); fault.KindOf(err) != fault.Forbidden {
 		t.Errorf("an old one, then: %v", err)
 	}
+}
+
+// No signature is accepted twice, however requests come and the clock is set; while it goes right
+// none that is fresh and new is refused.
+func TestNoSignatureIsAcceptedTwice(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		var o once
+		type sent struct {
+			signed
+			ends time.Time
+		}
+		var all []sent
+		accepted := map[signed]int{}
+		now := time.Unix(1_700_000_000, 0)
+		back := rapid.Bool().Draw(t, "the clock may be set back")
+		for i := range rapid.IntRange(1, 60).Draw(t, "requests") {
+			now = now.Add(time.Duration(rapid.IntRange(0, 150).Draw(t, "seconds")) * time.Second)
+			if back && rapid.IntRange(0, 5).Draw(t, "set back") == 0 {
+				now = now.Add(-time.Duration(rapid.IntRange(0, 900).Draw(t, "by")) * time.Second)
+			}
+			one := sent{ends: now.Add(time.Duration(rapid.IntRange(-30, 90).Draw(t, "ends in")) * time.Second)}
+			one.by, one.hash[0] = alice, byte(i)
+			fresh := true
+			if len(all) > 0 && rapid.Bool().Draw(t, "again") {
+				one, fresh = rapid.SampledFrom(all).Draw(t, "which"), false
+			}
+			all = append(all, one)
+			if (&proto.Signed{Expires: one.ends}).Fresh(now) != nil {
+				continue
+			}
+			err := o.first(one.signed, one.ends, now)
+			if err == nil {
+				accepted[one.signed]++
+			}
+			if accepted[one.signed] > 1 {
+				t.Fatal("accepted twice")
+			}
+			if err != nil && fresh && !back {
+				t.Fatalf("a new one is refused: %v", err)
+			}
+		}
+	})
 }

@@ -28,6 +28,9 @@ type Accusation struct {
 const (
 	// AccusedFor is how long an accusation is looked into.
 	AccusedFor = 24 * time.Hour
+	// AccusedMemory is how long it is remembered at least which answers were shown: longer
+	// than an answer may be shown, AccusedFor by the miner's clock, with room for clocks that differ.
+	AccusedMemory = AccusedFor + time.Hour
 	// AccusedChecks is after how many own checks an accusation has been looked into: a
 	// plain cheat is convicted within four.
 	AccusedChecks = 20

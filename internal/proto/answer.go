@@ -26,8 +26,8 @@ var ErrAnswer = errors.New("the answer's signature does not fit")
 
 // SignedAnswer is what a miner's signature of an answer binds together: which
 // request it answers, when, and with what. It also says since when
-// the miner remembers whom it has answered: between Since and At it has signed no
-// other answer to this id of this validator, and so nobody could pick one of several.
+// the miner remembers whom it has answered: of the requests with this id of this validator
+// that it took between Since and At it has signed no other's answer, and so nobody could pick one of several.
 type SignedAnswer struct {
 	Request [sha256.Size]byte // SHA-256 of the request's signed bytes, Signed.AppendMessage
 	Since   time.Time         // in milliseconds, like At; what is finer is cut off

@@ -188,7 +188,8 @@ func (s *Scorer) accusation(ctx context.Context, r *receipt.Receipt, answer [sha
 	return a, nil
 }
 
-// accusationsKnown is what of the last day bounds what is taken from a peer.
+// accusationsKnown is what bounds what is taken from a peer: answers, for as long as one may be
+// shown; all else is of the last day.
 type accusationsKnown struct {
 	answers map[[sha256.Size]byte]bool
 	open    map[outcome.Pair]bool
@@ -199,7 +200,7 @@ type accusationsKnown struct {
 
 func (s *Scorer) accusationsKnown(ctx context.Context) (*accusationsKnown, error) {
 	now := s.c.Now()
-	list, err := s.c.Store.Accusations(ctx, now.Add(-outcome.AccusedFor))
+	list, err := s.c.Store.Accusations(ctx, now.Add(-outcome.AccusedMemory))
 	if err != nil {
 		return nil, fmt.Errorf("read what other validators showed: %w", err)
 	}
@@ -219,6 +220,9 @@ func (s *Scorer) accusationsKnown(ctx context.Context) (*accusationsKnown, error
 func (k *accusationsKnown) add(a outcome.Accusation, now time.Time, checked int64) {
 	pair := outcome.Pair{Miner: a.Miner, Task: a.Task}
 	k.answers[a.Answer] = true
+	if now.Sub(a.At) >= outcome.AccusedFor {
+		return
+	}
 	k.judged[a.Validator]++
 	if a.E < judgement.Suspect {
 		return

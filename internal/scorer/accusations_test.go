@@ -305,3 +305,31 @@ func TestWhatIsFetchedIsCounted(t *testing.T) {
 		}
 	})
 }
+
+// What was judged is not judged again as long as it may be shown, and the miner's clock may be ahead.
+func TestAnAnswerIsJudgedOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w, _, rare := accusing(t, "honest")
+		w.start(rare)
+		w.until(20 * time.Minute)
+		peer := key("peer")
+		ahead := shown(t, peer, key("honest"), "req-1", "answer", func(r *receipt.Receipt) { r.Proof.Expires = r.Proof.Expires.Add(proto.ClockTolerance) })
+		if n := w.take(peer, ahead); n != 1 {
+			t.Fatalf("%d were judged", n)
+		}
+		w.stop() // nothing more is asked of the miner
+		for _, late := range []time.Duration{10 * time.Second, proto.ClockTolerance} {
+			w.until(20*time.Minute + outcome.AccusedFor + late)
+			if n := w.take(peer, ahead); n != 0 {
+				t.Error("it was judged again")
+			}
+			if stats := w.s.ReceiptStats(); stats.Refused[Known] == 0 || stats.Refused[TooOld] > 0 {
+				t.Errorf("refused are %v", stats.Refused)
+			}
+		}
+		w.until(20*time.Minute + outcome.AccusedFor + proto.ClockTolerance + time.Second)
+		if w.take(peer, ahead) != 0 || w.s.ReceiptStats().Refused[TooOld] != 1 {
+			t.Errorf("what is old is not refused for that: %v", w.s.ReceiptStats().Refused)
+		}
+	})
+}

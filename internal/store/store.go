@@ -196,8 +196,8 @@ type Store interface {
 	// first time: seeds and draws must survive restarts.
 	Secret(ctx context.Context, name string) ([32]byte, error)
 
-	// Prune drops outcomes, with their features, checks, copies, accusations and periods, with
-	// their weights, that ended before t, claims that expired before t,
+	// Prune drops outcomes, with their features, checks, copies and periods, with
+	// their weights, that ended before t, claims that expired before t, accusations of outcome.AccusedMemory before t,
 	// evidence of before t that convicted nobody, and judgements without a check since t
 	// of miners that were never convicted.
 	// Samples are DropSamples' business; receipts and the ledger stay for ever.

@@ -5,6 +5,8 @@ import (
 	"database/sql"
 	"fmt"
 	"time"
+
+	"vision/internal/outcome"
 )
 
 // Prune implements store.Store. It never touches the ledger, receipts and the
@@ -32,10 +34,10 @@ func (s *Store) Prune(ctx context.Context, t time.Time) error {
 		}
 	}
 	err = s.writer.tx(ctx, "prune evidence and judgements", func(ctx context.Context, conn *sql.Conn) error {
-		for _, statement := range []string{
-			`DELETE FROM accusations WHERE at < ?`,
-			`DELETE FROM evidence WHERE proves = 0 AND at < ?`,
-			`DELETE FROM judgements WHERE convicts = 0 AND at < ?`,
+		for statement, before := range map[string]int64{
+			`DELETE FROM accusations WHERE at < ?`:                 nanos(t.Add(-outcome.AccusedMemory)), // or what was judged could be shown again
+			`DELETE FROM evidence WHERE proves = 0 AND at < ?`:     before,
+			`DELETE FROM judgements WHERE convicts = 0 AND at < ?`: before,
 		} {
 			if _, err := conn.ExecContext(ctx, statement, before); err != nil {
 				return err

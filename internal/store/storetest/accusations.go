@@ -38,7 +38,11 @@ func testAccusations(t *testing.T, db Database) {
 	if err := s.SaveAccusation(ctx, accused(3, t0, math.NaN())); err == nil {
 		t.Error("evidence that is no number is kept")
 	}
-	if err := s.Prune(ctx, t0.Add(time.Hour)); err != nil {
+	if err := s.Prune(ctx, t0.Add(outcome.AccusedMemory)); err != nil {
+		t.Fatal(err)
+	}
+	same(t, "after a prune of what is kept for less", must(s.Accusations(ctx, time.Time{}))(t), []outcome.Accusation{second, first})
+	if err := s.Prune(ctx, t0.Add(outcome.AccusedMemory+time.Hour)); err != nil {
 		t.Fatal(err)
 	}
 	same(t, "after a prune", must(s.Accusations(ctx, time.Time{}))(t), []outcome.Accusation{second})
