@@ -14,12 +14,14 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"go.uber.org/goleak"
 
 	"vision/internal/checker/remote"
 	"vision/internal/fault"
+	"vision/internal/pipes"
 	"vision/internal/proto"
 	"vision/internal/refmodel"
 )
@@ -257,51 +259,55 @@ func TestPanicIsNoVerdict(t *testing.T) {
 // A slow reference costs a timeout; a caller who leaves is let go; beyond the
 // queue callers are told to come back.
 func TestSlowReference(t *testing.T) {
-	entered, release := make(chan struct{}, 16), make(chan struct{})
-	slow := listen(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		entered <- struct{}{}
-		select {
-		case <-release:
-		case <-r.Context().Done():
-		}
-	}))
-	defer close(release)
 	s, _ := honestChat(t, oven+`}`)
-	config := Defaults()
-	config.Concurrency, config.Queue, config.Timeout = 1, 1, time.Second
-	config.References = []ReferenceConfig{{Tasks: []string{"ref-chat"}, Engine: "vllm", URL: slow.URL, Model: "m", Slots: 1}}
-	c, err := New(config, Deps{Client: client(t)})
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := c.Judge(t.Context(), s); fault.KindOf(err) != fault.Timeout {
-		t.Errorf("slow: %v", err)
-	}
-	<-entered
-	ctx, cancel := context.WithCancel(t.Context())
-	var wg sync.WaitGroup
-	kinds := make(chan fault.Kind, 2)
-	judge := func() {
-		_, err := c.Judge(ctx, s)
-		kinds <- fault.KindOf(err)
-	}
-	wg.Go(judge)
-	<-entered             // one runs
-	c.queue <- struct{}{} // and one waits
-	_, err = c.Judge(t.Context(), s)
-	var busy *fault.Error
-	if !errors.As(err, &busy) || busy.Kind != fault.Unavailable || busy.RetryAfter == 0 {
-		t.Errorf("beyond the queue: %v", err)
-	}
-	<-c.queue
-	wg.Go(judge)
-	cancel()
-	wg.Wait()
-	for range 2 {
-		if k := <-kinds; k != fault.Canceled {
-			t.Errorf("a caller who left got %v", k)
+	synctest.Test(t, func(t *testing.T) {
+		entered := make(chan struct{}, 16)
+		var network pipes.Net
+		slow := &httptest.Server{Listener: network.Listen(), Config: &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			_, _ = io.Copy(io.Discard, r.Body) // only then is it noticed that the caller is gone
+			entered <- struct{}{}
+			<-r.Context().Done()
+		})}}
+		slow.Start()
+		defer slow.Close()
+		transport := &http.Transport{DialContext: network.DialContext}
+		defer transport.CloseIdleConnections()
+		config := Defaults()
+		config.Concurrency, config.Queue, config.Timeout = 1, 1, time.Second
+		config.References = []ReferenceConfig{{Tasks: []string{"ref-chat"}, Engine: "vllm", URL: slow.URL, Model: "m", Slots: 1}}
+		c, err := New(config, Deps{Client: &http.Client{Transport: transport}})
+		if err != nil {
+			t.Fatal(err)
 		}
-	}
+		if _, err := c.Judge(t.Context(), s); fault.KindOf(err) != fault.Timeout {
+			t.Errorf("slow: %v", err)
+		}
+		<-entered
+		ctx, cancel := context.WithCancel(t.Context())
+		var wg sync.WaitGroup
+		kinds := make(chan fault.Kind, 2)
+		judge := func() {
+			_, err := c.Judge(ctx, s)
+			kinds <- fault.KindOf(err)
+		}
+		wg.Go(judge)
+		<-entered             // one runs
+		c.queue <- struct{}{} // and one waits
+		_, err = c.Judge(t.Context(), s)
+		var busy *fault.Error
+		if !errors.As(err, &busy) || busy.Kind != fault.Unavailable || busy.RetryAfter == 0 {
+			t.Errorf("beyond the queue: %v", err)
+		}
+		<-c.queue
+		wg.Go(judge)
+		cancel()
+		wg.Wait()
+		for range 2 {
+			if k := <-kinds; k != fault.Canceled {
+				t.Errorf("a caller who left got %v", k)
+			}
+		}
+	})
 }
 
 // Asking over HTTP gives what asking in the process does.
