@@ -14,12 +14,14 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"go.uber.org/goleak"
 
 	"vision/internal/fault"
 	"vision/internal/picture"
+	"vision/internal/pipes"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -242,36 +244,42 @@ func TestProxiesOfTheEnvironmentAreNotUsed(t *testing.T) {
 }
 
 func TestSlowServersAreGivenUp(t *testing.T) {
-	done := make(chan struct{})
-	base := serve(t, func(w http.ResponseWriter, r *http.Request) {
-		w.Write(file[:20])
-		w.(http.Flusher).Flush()
-		select {
-		case <-done:
-		case <-r.Context().Done():
+	synctest.Test(t, func(t *testing.T) {
+		var network pipes.Net
+		server := &httptest.Server{Listener: network.Listen(), Config: &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			w.Write(file[:20])
+			w.(http.Flusher).Flush()
+			<-r.Context().Done()
+		})}}
+		server.Start()
+		defer server.Close()
+		fetcher := func(timeout time.Duration) *Fetcher {
+			f := New(Config{Private: true, Timeout: timeout, AtOnce: 1})
+			f.client.Transport.(*http.Transport).DialContext = network.DialContext
+			return f
+		}
+		f := fetcher(150 * time.Millisecond)
+		refused(t, f, server.URL, "within 150ms")
+		// Nor does one wait for ever behind another.
+		hang := make(chan error)
+		slow := fetcher(500 * time.Millisecond)
+		for range 2 {
+			go func() { _, err := slow.Fetch(t.Context(), server.URL); hang <- err }()
+		}
+		begun := time.Now()
+		kinds := map[fault.Kind]int{}
+		for range 2 {
+			kinds[fault.KindOf(<-hang)]++
+		}
+		if took := time.Since(begun); kinds[fault.Invalid]+kinds[fault.Unavailable] != 2 || took > 500*time.Millisecond {
+			t.Errorf("after %v errors by kind: %v", took, kinds)
+		}
+		ctx, cancel := context.WithCancel(t.Context())
+		cancel()
+		if _, err := f.Fetch(ctx, server.URL); err == nil {
+			t.Error("a cancelled fetch went on")
 		}
 	})
-	f := New(Config{Private: true, Timeout: 150 * time.Millisecond, AtOnce: 1})
-	refused(t, f, base, "within 150ms")
-	// Nor does one wait for ever behind another.
-	hang := make(chan error)
-	slow := New(Config{Private: true, Timeout: 500 * time.Millisecond, AtOnce: 1})
-	for range 2 {
-		go func() { _, err := slow.Fetch(t.Context(), base); hang <- err }()
-	}
-	kinds := map[fault.Kind]int{}
-	for range 2 {
-		kinds[fault.KindOf(<-hang)]++
-	}
-	if kinds[fault.Invalid]+kinds[fault.Unavailable] != 2 {
-		t.Errorf("errors by kind: %v", kinds)
-	}
-	close(done)
-	ctx, cancel := context.WithCancel(t.Context())
-	cancel()
-	if _, err := f.Fetch(ctx, base); err == nil {
-		t.Error("a cancelled fetch went on")
-	}
 }
 
 func TestBrokenServers(t *testing.T) {
