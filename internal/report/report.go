@@ -35,11 +35,11 @@ type Report struct {
 	Period     int64              `json:"period"` // its number with this validator
 	Start      time.Time          `json:"start"`
 	End        time.Time          `json:"end"`
-	At         time.Time          `json:"at"`         // of signing
-	Mechanism  string             `json:"mechanism"`  // its name
-	Parameters map[string]float64 `json:"parameters"` // all of them
-	StakeShare float64            `json:"stake_share"`
-	Beacons    []Beacon           `json:"beacons"` // of the period
+	At         time.Time          `json:"at"`          // of signing
+	Mechanism  string             `json:"mechanism"`   // its name
+	Parameters map[string]float64 `json:"parameters"`  // all of them
+	StakeShare float64            `json:"stake_share"` // the validator's part of all permitted validators' stake, [0, 1]
+	Beacons    []Beacon           `json:"beacons"`     // of the period
 	Tasks      []Task             `json:"tasks"`
 	Miners     []Miner            `json:"miners"`
 }
@@ -56,7 +56,7 @@ type Task struct {
 	Task       string      `json:"task"`
 	Unit       string      `json:"unit"`
 	Weight     float64     `json:"weight"`
-	Synthetic  float64     `json:"synthetic"` // part of the capacity that went to the validator's own requests
+	Synthetic  float64     `json:"synthetic"` // part of the capacity, [0, 1], that went to the validator's own requests
 	Contenders []Contender `json:"contenders"`
 }
 
@@ -66,14 +66,14 @@ type Contender struct {
 	Offer  score.Offer `json:"offer"`
 	State  string      `json:"state"` // base64 of what the mechanism writes; "": nothing is known
 
-	Capacity     float64 `json:"capacity"`    // that is paid
-	Quality      float64 `json:"quality"`     // with speed
-	Reliability  float64 `json:"reliability"` // with history or trust
-	Effective    float64 `json:"effective_volume"`
-	Contribution float64 `json:"contribution"` // to the miner's weight
+	Capacity     float64 `json:"capacity"`         // that is paid, work
+	Quality      float64 `json:"quality"`          // with speed, [0, score.MaxSpeed]
+	Reliability  float64 `json:"reliability"`      // with history or trust, [0, 1]
+	Effective    float64 `json:"effective_volume"` // what it is worth on the task, work
+	Contribution float64 `json:"contribution"`     // to the miner's weight, [0, 1]
 }
 
-// Miner is one miner's weight.
+// Miner is one miner's weight, [0, 1]; all sum to 1, or to 0 if nobody earned any.
 type Miner struct {
 	Hotkey hotkey.ID `json:"hotkey"`
 	UID    uint16    `json:"uid"`

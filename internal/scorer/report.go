@@ -91,11 +91,11 @@ type ContenderReport struct {
 	Judgement      *Judgement     `json:"judgement,omitempty"` // what its checks say of it, all together
 	Alike          []AlikeReport  `json:"alike,omitempty"`     // whose answers its were word for word; only in a report on one miner
 	Hardened       *Hardened      `json:"vision7,omitempty"`   // what vision7 has besides
-	Effective      float64        `json:"effective_volume"`
-	Share          float64        `json:"share"`       // of all contenders' effective volume in the task
-	CubedShare     float64        `json:"cubed_share"` // cubed, and scaled to sum to 1 again
-	PaidTaskWeight float64        `json:"paid_task_weight"`
-	Contribution   float64        `json:"contribution"` // to the miner's weight
+	Effective      float64        `json:"effective_volume"`    // what it is worth on the task, in its unit
+	Share          float64        `json:"share"`               // of all contenders' effective volume in the task
+	CubedShare     float64        `json:"cubed_share"`         // cubed, and scaled to sum to 1 again
+	PaidTaskWeight float64        `json:"paid_task_weight"`    // among the tasks that pay, [0, 1]
+	Contribution   float64        `json:"contribution"`        // to the miner's weight
 }
 
 // Hardened is every factor that vision7 has besides; see score.Hardened. Work is

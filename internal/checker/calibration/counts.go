@@ -5,7 +5,7 @@ import (
 	"vision/internal/checker/likeness"
 )
 
-// Count is what was seen in one bin.
+// Count is what was seen in one bin: of N tokens, those of each outcome but Agrees.
 type Count struct {
 	N      int `json:"n"`
 	Near   int `json:"near,omitempty"`

@@ -27,8 +27,8 @@ type File struct {
 	Reference    string    `json:"reference"` // the reference's engine
 	Program      string    `json:"program"`   // version of this program
 	Made         time.Time `json:"made"`      // UTC, whole seconds
-	Level        float64   `json:"level"`
-	Noise        float64   `json:"noise"` // nats: what is far was decided by it
+	Level        float64   `json:"level"`     // how sure it is that all bounds hold at once, (0, 1)
+	Noise        float64   `json:"noise"`     // nats: what is far was decided by it
 
 	Stacks       []Counts `json:"stacks"`                 // honest ones
 	Alternatives []Counts `json:"alternatives,omitempty"` // what a cheat may run

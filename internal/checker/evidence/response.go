@@ -7,7 +7,7 @@ type Response struct {
 	Prompt string `json:"prompt,omitempty"` // which prompt it answers; evaluations split by it
 	Stack  string `json:"stack,omitempty"`  // which server wrote it
 
-	Temperature float64 `json:"temperature"`
+	Temperature float64 `json:"temperature"`     // as asked for; 0 is greedy
 	TopP        float64 `json:"top_p,omitempty"` // (0, 1]; 0 counts as 1
 	MaxTokens   int     `json:"max_tokens,omitempty"`
 	Finish      string  `json:"finish,omitempty"` // finish_reason

@@ -7,6 +7,7 @@ import "math"
 // explains; or absurd, which only a bug or another text does.
 type Outcome uint8
 
+// The outcomes, from the best to the worst.
 const (
 	Agrees Outcome = iota
 	Near
@@ -14,7 +15,7 @@ const (
 	Absurd
 )
 
-// Odds are the probabilities of the outcomes other than Agrees.
+// Odds are the probabilities of the outcomes other than Agrees; together [0, 1].
 type Odds struct {
 	Near   float64 `json:"near"`
 	Far    float64 `json:"far"`

@@ -32,9 +32,9 @@ func (p *Part) E() float64 {
 
 // Result is what all tests say of a response.
 type Result struct {
-	E      float64
-	Test   string // the tests' names, the strongest first
-	Detail string // one line for people; no text
+	E      float64 // evidence of cheating, [0, Guilty]; 1 says nothing
+	Test   string  // the tests' names, the strongest first
+	Detail string  // one line for people; no text
 	Parts  []Part
 }
 

@@ -5,7 +5,8 @@ import (
 	"slices"
 )
 
-// Knot bounds the chance that an honest deviation is At or more.
+// Knot bounds the chance that an honest deviation, in its measure's unit, is At or
+// more: by P, (0, 1].
 type Knot struct {
 	At float64 `json:"at"`
 	P  float64 `json:"p"`
