@@ -41,7 +41,8 @@ func (v Vision7) Params() Params7 { return v.p }
 func (v Vision7) Beacons() float64 { return v.p.Beacons }
 
 // Plan asks about one single request in the period, two of a contender of whom no answer was
-// timed yet; fewer if they would take too much of a small capacity, but at least one in eight periods.
+// timed yet; fewer if they would take too much of a small capacity, but at least one in eight periods, and one in each until
+// a period has a score: before that it is paid nothing, whatever beacons show.
 func (v Vision7) Plan(known State, offer Offer, draw Draw) Plan {
 	plan := Plan{Capacity: offer.Capacity(), Seed: draw.Seed}
 	s, err := asState7(known)
@@ -53,7 +54,11 @@ func (v Vision7) Plan(known State, offer Offer, draw Draw) Plan {
 		due *= 2
 	}
 	work := float64(max(offer.PerRequest, 1))
-	due = min(due, max(v.p.TrickleShare*float64(plan.Capacity)/work, min(v.p.Trickle, 0.125)))
+	least := 0.125
+	if s.scored == 0 {
+		least = 1
+	}
+	due = min(due, max(v.p.TrickleShare*float64(plan.Capacity)/work, min(v.p.Trickle, least)))
 	plan.Requests = round(due, draw.Choice)
 	plan.Share = min(1, float64(plan.Requests)*work/float64(plan.Capacity))
 	return plan
