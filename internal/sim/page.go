@@ -14,6 +14,7 @@ var pageSource string
 
 var page = template.Must(template.New("page").Funcs(template.FuncMap{
 	"percent": func(x float64) string { return fmt.Sprintf("%.4g%%", 100*x) },
+	"class":   Interval.class,
 	"two":     func(x float64) string { return fmt.Sprintf("%.2f", x) },
 	"one":     func(x float64) string { return fmt.Sprintf("%.1f", x) },
 	"last":    func(first uint64, n int) uint64 { return first + uint64(n) - 1 },
@@ -72,6 +73,18 @@ func place(x float64) float64 {
 	return chartLeft + chartWidth*(x-low)/(2+0.75*math.Log2(most/2)-low)
 }
 
+// class says how a ratio compares with honesty's: above if all of its interval is, or, of a single seed, the number by
+// more than 0.02; unsure if the mean is by that, but not all of the interval; below else.
+func (i Interval) class() string {
+	switch {
+	case i.Radius == 0 && i.Mean > 1.02, i.Radius > 0 && i.Mean-i.Radius > 1:
+		return "above"
+	case i.Mean > 1.02:
+		return "unsure"
+	}
+	return "below"
+}
+
 // bar is one line of a chart.
 type bar struct {
 	name, about string
@@ -85,13 +98,13 @@ func chart(id, title string, bars []bar) template.HTML {
 	height := chartTop + chartRow*len(bars) + 10
 	above := 0
 	for _, x := range bars {
-		if x.ratio.Mean > 1 {
+		if x.ratio.class() == "above" {
 			above++
 		}
 	}
 	fmt.Fprintf(&b, `<svg viewBox="0 0 %d %d" role="img" aria-labelledby="t%s d%s">`, chartLeft+chartWidth+70, height, id, id)
 	fmt.Fprintf(&b, `<title id="t%s">%s</title>`, id, template.HTMLEscapeString(title))
-	fmt.Fprintf(&b, `<desc id="d%s">%d of %d have a mean above 1. The table below has all numbers.</desc>`, id, above, len(bars))
+	fmt.Fprintf(&b, `<desc id="d%s">%d of %d are above 1. The table below has all numbers.</desc>`, id, above, len(bars))
 	for _, tick := range []float64{-2, -1, 0, 1, 2, 10, 100} {
 		class := "tick"
 		if tick == 1 {
@@ -103,18 +116,15 @@ func chart(id, title string, bars []bar) template.HTML {
 	for i, line := range bars {
 		p := line.ratio
 		y := float64(chartTop + chartRow*i + chartRow/2)
-		class := "below"
-		switch {
-		case line.same:
+		class := p.class()
+		if line.same {
 			class = "same"
-		case p.Mean > 1.02:
-			class = "above"
 		}
 		fmt.Fprintf(&b, `<g class="%s"><title>%s: %s</title><text class="name" x="%d" y="%.1f">%s</text>`, class, template.HTMLEscapeString(line.about), p, chartLeft-10, y+4, template.HTMLEscapeString(line.name))
 		if p.Radius > 0 {
 			fmt.Fprintf(&b, `<line x1="%.1f" x2="%.1f" y1="%.1f" y2="%.1f"/>`, place(p.Mean-p.Radius), place(p.Mean+p.Radius), y, y)
 		}
-		if class == "above" {
+		if class == "above" || class == "unsure" {
 			fmt.Fprintf(&b, `<path d="M%.1f %.1fl5 9h-10z"/>`, place(p.Mean), y-6)
 		} else {
 			fmt.Fprintf(&b, `<circle cx="%.1f" cy="%.1f" r="4.5"/>`, place(p.Mean), y)

@@ -67,6 +67,22 @@ func TestReportsInTextAndOnAPage(t *testing.T) {
 	}
 }
 
+func TestThePageTellsWhatIsSure(t *testing.T) {
+	for _, c := range []struct {
+		mean, radius float64
+		want         string
+	}{{0.9, 0.05, "below"}, {1.01, 0, "below"}, {1.01, 0.005, "above"}, {1.01, 0.5, "below"}, {1.5, 0.6, "unsure"}, {1.5, 0.4, "above"}, {1.5, 0, "above"}, {-2, 5, "below"}} {
+		if got := (Interval{Mean: c.mean, Radius: c.radius}).class(); got != c.want {
+			t.Errorf("%v ± %v is %q, want %q", c.mean, c.radius, got, c.want)
+		}
+	}
+	var page bytes.Buffer
+	err := HTML(&page, Report{Mechanisms: []string{"vision7"}, Rows: []Row{{Strategy: "x", Family: "y", Profit: []Interval{{Mean: 1.5, Radius: 0.6}}}}})
+	if err != nil || !strings.Contains(page.String(), `<g class="unsure">`) || !strings.Contains(page.String(), `class="n unsure"`) {
+		t.Errorf("error %v, a page that does not say that 1.5 ± 0.6 may be chance", err)
+	}
+}
+
 func TestEveryPartTurnsOff(t *testing.T) {
 	w := tiny(t)
 	entries, _ := Find("declare-5")
