@@ -1,6 +1,10 @@
 package sim
 
-import "math"
+import (
+	"math"
+
+	"vision/internal/outcome"
+)
 
 // Pooling is what validators make of one another's checks.
 type Pooling uint8
@@ -18,11 +22,11 @@ const (
 
 // How receipts are taken, as packages outcome, scorer and node have it.
 const (
-	lookedInto  = 20    // own checks after which a pair has been looked into
-	lookedFor   = 86400 // seconds, if they do not come
-	mostJudged  = 64    // receipts of one peer that are judged in that time
-	mostLooking = 8     // pairs that are looked into for one peer at a time
-	asksPeers   = 8     // times a period that peers are asked for receipts
+	lookedInto  = outcome.AccusedChecks             // own checks after which a pair has been looked into
+	lookedFor   = float64(outcome.AccusedFor / 1e9) // seconds, if they do not come
+	mostJudged  = 64                                // receipts of one peer that are judged in that time
+	mostLooking = 8                                 // pairs that are looked into for one peer at a time
+	asksPeers   = 8                                 // times a period that peers are asked for receipts
 )
 
 // look is what a contender is looked into for.
