@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"flag"
 	"fmt"
 	"io"
@@ -42,15 +43,29 @@ func (j *joins) Set(text string) error {
 
 // calculation is what the command prints.
 type calculation struct {
-	Validator hotkey.ID             `json:"validator"`
-	Period    int64                 `json:"period"`
-	At        time.Time             `json:"at"`
-	Mechanism string                `json:"mechanism"`
-	Weight    float64               `json:"weight"`           // in [0, 1]
-	Income    float64               `json:"income,omitempty"` // weight x --paid
-	Cost      float64               `json:"cost,omitempty"`
-	Profit    *float64              `json:"profit,omitempty"` // with --paid and --gpu-cost
-	Tasks     []score.EstimatedTask `json:"tasks"`
+	Validator hotkey.ID        `json:"validator"`
+	Period    int64            `json:"period"`
+	At        time.Time        `json:"at"`
+	Length    float64          `json:"period_seconds"` // 0: the report does not say
+	Mechanism string           `json:"mechanism"`
+	Weight    float64          `json:"weight"`           // in [0, 1]
+	Income    float64          `json:"income,omitempty"` // weight x --paid
+	Cost      float64          `json:"cost,omitempty"`
+	Profit    *float64         `json:"profit,omitempty"` // with --paid and --gpu-cost
+	Tasks     []calculatedTask `json:"tasks"`
+}
+
+// calculatedTask is what one task brings. Work is in its unit per period, for all validators together.
+type calculatedTask struct {
+	Task        string  `json:"task"`
+	Unit        string  `json:"unit"`
+	Capacity    float64 `json:"capacity"`
+	Quality     float64 `json:"quality"`     // with speed, 0 to 1.6
+	Reliability float64 `json:"reliability"` // 0 to 1
+	Trust       float64 `json:"trust"`       // 0 to 1
+	Share       float64 `json:"share"`       // of the task
+	Weight      float64 `json:"weight"`      // that it brings
+	Income      float64 `json:"income"`
 }
 
 func runCalculate(ctx context.Context, t terminal, flags *flag.FlagSet, args []string) error {
@@ -71,6 +86,14 @@ func runCalculate(ctx context.Context, t terminal, flags *flag.FlagSet, args []s
 	}
 	if len(tasks) == 0 {
 		return usagef("say --task NAME=UNITS: what would the miner do?")
+	}
+	for _, f := range []struct {
+		name    string
+		x, most float64
+	}{{"paid", *paid, mostMoney}, {"gpus", *gpus, 1e9}, {"gpu-cost", *cost, mostMoney}, {"quality", *quality, score.MaxSpeed}, {"reliability", *reliability, 1}} {
+		if !(f.x >= 0 && f.x <= f.most) {
+			return usagef("--%s is %v, want 0 to %v", f.name, f.x, f.most)
+		}
 	}
 	var id hotkey.ID
 	if *as != "" {
@@ -94,7 +117,11 @@ func runCalculate(ctx context.Context, t terminal, flags *flag.FlagSet, args []s
 	if err != nil {
 		return err
 	}
-	c := calculation{Validator: r.Validator, Period: r.Period, At: r.At, Mechanism: r.Mechanism, Weight: e.Weight, Income: e.Income, Cost: *gpus * *cost, Tasks: e.Tasks}
+	c := calculation{Validator: r.Validator, Period: r.Period, At: r.At, Mechanism: r.Mechanism, Weight: e.Weight, Income: e.Income, Cost: *gpus * *cost}
+	c.Length = r.End.Sub(r.Start).Seconds()
+	for _, t := range e.Tasks {
+		c.Tasks = append(c.Tasks, calculatedTask{t.Task, unitIn(&r, t.Task), t.Capacity, t.Quality, t.Reliability, t.Trust, t.Share, t.Contribution, t.Income})
+	}
 	if given(flags, "paid") && given(flags, "gpu-cost") {
 		profit := c.Income - c.Cost
 		c.Profit = &profit
@@ -107,12 +134,29 @@ func runCalculate(ctx context.Context, t terminal, flags *flag.FlagSet, args []s
 	return printCalculation(t.out, c, given(flags, "paid"))
 }
 
+// mostMoney is more than anybody pays.
+const mostMoney = 1e18
+
+// unitIn is a task's unit of work by a report.
+func unitIn(r *report.Report, name string) string {
+	for _, t := range r.Tasks {
+		if t.Task == name {
+			return t.Unit
+		}
+	}
+	return ""
+}
+
 func printCalculation(out io.Writer, c calculation, paid bool) error {
-	fmt.Fprintf(out, "By validator %s's report of period %d (%s, %s):\n\n", c.Validator.Short(), c.Period, c.At.Local().Format(time.DateTime), c.Mechanism)
+	fmt.Fprintf(out, "By validator %s's report of period %d (%s UTC, %s)", c.Validator.Short(), c.Period, c.At.UTC().Format(time.DateTime), c.Mechanism)
+	if c.Length > 0 {
+		fmt.Fprintf(out, "; a period lasts %v", time.Duration(c.Length*float64(time.Second)))
+	}
+	fmt.Fprint(out, ":\n\n")
 	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', tabwriter.AlignRight)
-	fmt.Fprintln(w, "TASK\tUNITS A PERIOD\tQUALITY\tRELIABILITY\tSHARE\tWEIGHT\t")
+	fmt.Fprintln(w, "TASK\tUNIT\tUNITS A PERIOD\tQUALITY\tRELIABILITY\tSHARE\tWEIGHT\t")
 	for _, t := range c.Tasks {
-		fmt.Fprintf(w, "%s\t%.0f\t%.3f\t%.3f\t%.2f%%\t%.4f\t\n", t.Task, t.Capacity, t.Quality, t.Reliability, 100*t.Share, t.Contribution)
+		fmt.Fprintf(w, "%s\t%s\t%.0f\t%.3f\t%.3f\t%.2f%%\t%.4f\t\n", t.Task, t.Unit, t.Capacity, t.Quality, t.Reliability, 100*t.Share, t.Weight)
 	}
 	if err := w.Flush(); err != nil {
 		return err
@@ -148,7 +192,7 @@ func readReport(ctx context.Context, where dataFlags, url, file string) (report.
 		defer st.Close()
 		kept, err := st.OwnReport(ctx, true)
 		if fault.KindOf(err) == fault.NotFound {
-			return report.Report{}, fmt.Errorf("there is no report yet: the first comes when a period was scored")
+			return report.Report{}, errors.New("there is no report yet: the first comes when a period was scored")
 		}
 		if err != nil {
 			return report.Report{}, err

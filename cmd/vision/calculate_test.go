@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"encoding/json"
 	"os"
 	"path/filepath"
@@ -35,7 +36,7 @@ func TestCalculate(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	r := report.Report{Period: 10, At: time.Now(), Tasks: []report.Task{{Task: "chat", Unit: "token", Weight: 1}}}
+	r := report.Report{Period: 10, Start: time.Unix(0, 0), End: time.Unix(3600, 0), At: time.Unix(3605, 0), Tasks: []report.Task{{Task: "chat", Unit: "token", Weight: 1}}}
 	if err := r.Fill(m, tasks, out); err != nil {
 		t.Fatal(err)
 	}
@@ -54,16 +55,47 @@ func TestCalculate(t *testing.T) {
 	if c.Weight < 0.499 || c.Weight > 0.501 || c.Income < 249 || c.Income > 251 || c.Profit == nil || *c.Profit != c.Income-80 || c.Validator != signer.ID() {
 		t.Errorf("%+v", c)
 	}
-	if text := vision(t, "calculate", "--report", file, "--task", "chat=1000", "--paid", "500", "--gpu-cost", "40"); !strings.Contains(text, "Expected weight: 0.5") || !strings.Contains(text, "Expected income: 250") {
-		t.Error(text)
+	if len(c.Tasks) != 1 || c.Tasks[0].Unit != "token" || c.Tasks[0].Weight != c.Weight || c.Tasks[0].Trust != 1 || c.Length != 3600 {
+		t.Errorf("%+v", c)
 	}
-	for _, wrong := range [][]string{
-		{"calculate", "--report", file}, {"calculate", "--report", file, "--task", "chat"}, {"calculate", "--report", file, "--task", "painting=5"},
-		{"calculate", "--report", filepath.Join(t.TempDir(), "none"), "--task", "chat=5"}, {"explain", "nobody", "--data", t.TempDir()},
+	text := vision(t, "calculate", "--report", file, "--task", "chat=1000", "--paid", "500", "--gpu-cost", "40")
+	for _, want := range []string{"Expected weight: 0.5", "Expected income: 250", "1970-01-01 01:00:05 UTC", "a period lasts 1h0m0s", "token"} {
+		if !strings.Contains(text, want) {
+			t.Errorf("%q is missing:\n%s", want, text)
+		}
+	}
+	forged := filepath.Join(t.TempDir(), "forged.json")
+	if err := os.WriteFile(forged, bytes.Replace(body, []byte(`"period":10`), []byte(`"period":11`), 1), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	task := []string{"--report", file, "--task", "chat=5"}
+	for _, wrong := range []struct {
+		args []string
+		code int
+		want string
+	}{
+		{[]string{"--report", file}, exitUsage, "say --task NAME=UNITS"},
+		{[]string{"--report", file, "--task", "chat"}, exitUsage, `"chat": want NAME=UNITS`},
+		{[]string{"--report", file, "--task", "chat=-1"}, exitUsage, `"chat=-1": want NAME=UNITS`},
+		{[]string{"--report", file, "--task", "chat=1e300"}, exitFailure, "capacity is 1e+300, want 0 to 1e+24"},
+		{[]string{"--report", file, "--task", "painting=5"}, exitFailure, `no task "painting"; it has chat`},
+		{append(task, "--task", "chat=6"), exitFailure, "given twice"},
+		{append(task, "--gpus", "-4"), exitUsage, "--gpus is -4, want 0 to"},
+		{append(task, "--paid", "NaN"), exitUsage, "--paid is NaN"},
+		{append(task, "--gpu-cost", "Inf"), exitUsage, "--gpu-cost is +Inf"},
+		{append(task, "--quality", "7"), exitUsage, "--quality is 7, want 0 to 1.6"},
+		{append(task, "--reliability", "-1"), exitUsage, "--reliability is -1, want 0 to 1"},
+		{[]string{"--report", forged, "--task", "chat=5"}, exitFailure, "that its validator did not sign"},
+		{[]string{"--report", filepath.Join(t.TempDir(), "none"), "--task", "chat=5"}, exitFailure, "no such file"},
+		{[]string{"--url", "127.0.0.1", "--task", "chat=5"}, exitUsage, "want http://HOST:PORT"},
 	} {
 		var out, errs strings.Builder
-		if code := run(t.Context(), wrong, nil, &out, &errs); code == exitOK {
-			t.Errorf("%v succeeded: %s", wrong, out.String())
+		if code := run(t.Context(), append([]string{"calculate"}, wrong.args...), nil, &out, &errs); code != wrong.code || !strings.Contains(errs.String(), wrong.want) {
+			t.Errorf("%v: code %d, want %d and %q:\n%s%s", wrong.args, code, wrong.code, wrong.want, out.String(), errs.String())
 		}
+	}
+	var printed, errs strings.Builder
+	if code := run(t.Context(), []string{"explain", "nobody", "--data", t.TempDir()}, nil, &printed, &errs); code != exitUsage {
+		t.Errorf("explaining nobody: code %d, %s", code, errs.String())
 	}
 }

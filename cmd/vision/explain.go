@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	neturl "net/url"
 	"strings"
 	"time"
 
@@ -62,7 +63,7 @@ func runExplain(ctx context.Context, t terminal, flags *flag.FlagSet, args []str
 }
 
 func printExplanation(out io.Writer, e scorer.Explanation) {
-	fmt.Fprintf(out, "Miner %s, by validator %s's report of period %d (%s, %s)\n\n", e.Hotkey, e.Validator.Short(), e.Period, e.At.Local().Format(time.DateTime), e.Mechanism)
+	fmt.Fprintf(out, "Miner %s, by validator %s's report of period %d (%s UTC, %s)\n\n", e.Hotkey, e.Validator.Short(), e.Period, e.At.UTC().Format(time.DateTime), e.Mechanism)
 	for _, s := range e.Sentences {
 		fmt.Fprintln(out, s)
 	}
@@ -87,12 +88,15 @@ func printExplanation(out io.Writer, e scorer.Explanation) {
 
 // fetchPublic gets what a validator's API shows to everybody.
 func fetchPublic(ctx context.Context, url, path string) ([]byte, error) {
+	if at, err := neturl.Parse(url); err != nil || at.Scheme != "http" && at.Scheme != "https" || at.Host == "" {
+		return nil, usagef("--url %q: want http://HOST:PORT", url)
+	}
 	ctx, cancel := context.WithTimeout(ctx, time.Minute)
 	defer cancel()
 	base := strings.TrimSuffix(strings.TrimSuffix(url, "/"), "/v1")
 	r, err := http.NewRequestWithContext(ctx, http.MethodGet, base+path, nil)
 	if err != nil {
-		return nil, usagef("--url %q: want http://HOST:PORT", url)
+		return nil, err
 	}
 	answer, err := http.DefaultClient.Do(r)
 	if err != nil {

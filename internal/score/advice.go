@@ -16,6 +16,7 @@ const (
 	LeverCredit      Lever = "credit"      // vision7: all that can be credited is
 	LeverCertainty   Lever = "certainty"   // vision7: beacons show the same each time, so that the credit has no standard error
 	LeverSlowdown    Lever = "slowdown"    // vision7: answers to beacons take no longer than others
+	LeverBrevity     Lever = "brevity"     // vision7: answers to beacons are as long as others'
 	LeverReliability Lever = "reliability" // no request is refused or fails
 	LeverFailures    Lever = "failures"    // vision7: no more checks fail than half of what is tolerated
 	LeverQuality     Lever = "quality"     // checks that pass find a quality of 1
@@ -97,9 +98,14 @@ func (o Outcome) levers(f Factors) []Advice {
 				c.capacity /= h.SlowFactor
 			}
 		})
-		certain := min(h.Ceiling, h.Credited) * h.SlowFactor * h.Part
+		more(LeverBrevity, h.Brevity, 1, func(c *worth) {
+			if h.Brevity > 0 {
+				c.capacity /= h.Brevity
+			}
+		})
+		certain := min(h.Ceiling, h.Credited) * h.SlowFactor * h.Part * h.Brevity
 		more(LeverCertainty, h.Paid, certain, func(c *worth) { c.capacity = certain })
-		all := h.Ceiling * h.SlowFactor * h.Part
+		all := h.Ceiling * h.SlowFactor * h.Part * h.Brevity
 		more(LeverCredit, h.Paid, all, func(c *worth) { c.capacity = all })
 	}
 	return list

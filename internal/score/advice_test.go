@@ -2,6 +2,7 @@ package score
 
 import (
 	"math"
+	"strings"
 	"testing"
 
 	"pgregory.net/rapid"
@@ -54,11 +55,26 @@ func TestAdviceNamesWhatIsWorst(t *testing.T) {
 	unsteady.kept = unsteady.offered * 0.3
 	failing := *good.(*state7)
 	failing.failed = failing.passed * 0.03
-	for want, s := range map[Lever]State{LeverSlowdown: &slow, LeverReliability: &unsteady, LeverFailures: &failing, LeverCredit: honest(t, v, 1, 20), LeverHistory: honest(t, v, 4, 4)} {
-		tasks := []Task{{"chat", 1, []Contender{{miner(1), chatOffer(4), s}, {miner(2), chatOffer(4), good}}}}
+	short := *good.(*state7)
+	short.served /= 4
+	for want, s := range map[Lever]State{LeverBrevity: &short, LeverSlowdown: &slow, LeverReliability: &unsteady, LeverFailures: &failing, LeverCredit: honest(t, v, 1, 20), LeverHistory: honest(t, v, 4, 4)} {
+		tasks := []Task{{"chat", 1, []Contender{{miner(1), chatOffer(4), s}, {miner(2), chatOffer(4), good}, {miner(3), chatOffer(4), good}}}}
 		list, ok := weights7(t, v, tasks).Advise(miner(1))
 		if !ok || len(list) == 0 || list[0].Lever != want {
 			t.Errorf("the first advice is %+v, want %s", list, want)
+		}
+	}
+	// What one thing would bring is not mixed up with another: all credited, its answers are as short as before.
+	tasks := []Task{{"chat", 1, []Contender{{miner(1), chatOffer(4), &short}, {miner(2), chatOffer(4), good}, {miner(3), chatOffer(4), good}}}}
+	out := weights7(t, v, tasks)
+	h := out.Task("chat")[0].Hardened
+	if h.Brevity > 0.5 {
+		t.Fatalf("its answers are a quarter of the others', and leave %v", h.Brevity)
+	}
+	brief, _ := out.Advise(miner(1))
+	for _, a := range brief {
+		if most := h.Ceiling * h.SlowFactor * h.Brevity; (a.Lever == LeverCredit || a.Lever == LeverCertainty) && a.Then > most*(1+1e-9) {
+			t.Errorf("%+v: more than the %v that answers as short leave", a, most)
 		}
 	}
 	// Of one that nothing is known of, everything is missing, and nothing alone helps.
@@ -69,7 +85,7 @@ func TestAdviceNamesWhatIsWorst(t *testing.T) {
 	if _, ok := (Outcome{}).Advise(miner(1)); ok {
 		t.Error("a stranger is advised")
 	}
-	out := mustWeights(t, []taskEvidence{{Name: "chat", Weight: 1, Contenders: []Evidence{steady(miner(1), 100, 0.5), steady(miner(2), 100, 1)}}})
+	out = mustWeights(t, []taskEvidence{{Name: "chat", Weight: 1, Contenders: []Evidence{steady(miner(1), 100, 0.5), steady(miner(2), 100, 1)}}})
 	if list, _ := out.Advise(miner(1)); len(list) == 0 || list[0].Lever != LeverQuality || !same(list[0].Weight, 0.5) {
 		t.Errorf("under vision4: %+v, want a weight of 0.5 by quality", list)
 	}
@@ -96,16 +112,16 @@ func TestEstimate(t *testing.T) {
 	if err != nil || !same(e.Weight, 0.25) {
 		t.Errorf("%+v, error %v; want a quarter", e, err)
 	}
-	for name, j := range map[string][]Joining{
-		"nobody to compare with": {{Task: "image", Capacity: 1}},
-		"unknown task":           {{Task: "speech", Capacity: 1}},
-		"a task twice":           {{Task: "chat", Capacity: 1}, {Task: "chat", Capacity: 1}},
-		"no capacity":            {{Task: "chat"}},
-		"capacity NaN":           {{Task: "chat", Capacity: math.NaN()}},
-		"trust above 1":          {{Task: "chat", Capacity: 1, Trust: 1.1}},
+	for want, j := range map[string][]Joining{
+		"nobody else earns anything":                           {{Task: "image", Capacity: 1}},
+		`the network has no task "speech"; it has chat, image`: {{Task: "speech", Capacity: 1}},
+		`task "chat" is given twice`:                           {{Task: "chat", Capacity: 1}, {Task: "chat", Capacity: 1}},
+		"a capacity of 0 earns nothing":                        {{Task: "chat"}},
+		"capacity is NaN":                                      {{Task: "chat", Capacity: math.NaN()}},
+		"trust is 1.1, want 0 to 1":                            {{Task: "chat", Capacity: 1, Trust: 1.1}},
 	} {
-		if _, err := out.Estimate(hotkey.ID{}, j, 900); err == nil {
-			t.Errorf("%s is accepted", name)
+		if _, err := out.Estimate(hotkey.ID{}, j, 900); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("error %v, want %q", err, want)
 		}
 	}
 	if _, err := out.Estimate(hotkey.ID{}, nil, math.NaN()); err == nil {

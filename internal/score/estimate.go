@@ -1,7 +1,11 @@
 package score
 
 import (
+	"errors"
 	"fmt"
+	"maps"
+	"slices"
+	"strings"
 
 	"vision/internal/hotkey"
 )
@@ -45,11 +49,14 @@ func (o Outcome) Estimate(id hotkey.ID, joining []Joining, paid float64) (Estima
 		volumes[t.name] = 0
 	}
 	for _, j := range joining {
-		if v, known := volumes[j.Task]; !known || v > 0 {
-			return e, fmt.Errorf("score: task %q is not one of the network's, or given twice", j.Task)
+		if _, known := volumes[j.Task]; !known {
+			return e, fmt.Errorf("score: the network has no task %q; it has %s", j.Task, strings.Join(slices.Sorted(maps.Keys(volumes)), ", "))
 		}
-		if !(j.Capacity > 0 && j.Capacity <= mostWork) || !within(j.Quality, MaxSpeed) || !within(j.Reliability, 1) || !within(j.Trust, 1) {
-			return e, fmt.Errorf("score: task %q: capacity %v, quality %v, reliability %v, trust %v: out of range", j.Task, j.Capacity, j.Quality, j.Reliability, j.Trust)
+		if slices.ContainsFunc(e.Tasks, func(t EstimatedTask) bool { return t.Task == j.Task }) {
+			return e, fmt.Errorf("score: task %q is given twice", j.Task)
+		}
+		if err := j.validate(); err != nil {
+			return e, fmt.Errorf("score: task %q: %w", j.Task, err)
 		}
 		if err := j.fill(o.Task(j.Task), id); err != nil {
 			return e, fmt.Errorf("score: task %q: %w", j.Task, err)
@@ -70,6 +77,24 @@ func (o Outcome) Estimate(id hotkey.ID, joining []Joining, paid float64) (Estima
 	return e, nil
 }
 
+// validate says which field is out of range.
+func (j *Joining) validate() error {
+	for _, f := range []struct {
+		name    string
+		x, most float64
+	}{
+		{"capacity", j.Capacity, mostWork}, {"quality", j.Quality, MaxSpeed}, {"reliability", j.Reliability, 1}, {"trust", j.Trust, 1},
+	} {
+		if !within(f.x, f.most) {
+			return fmt.Errorf("%s is %v, want 0 to %v", f.name, f.x, f.most)
+		}
+	}
+	if j.Capacity == 0 {
+		return errors.New("a capacity of 0 earns nothing")
+	}
+	return nil
+}
+
 // fill sets zero fields to what the others have, by effective volume.
 func (j *Joining) fill(contenders []Factors, but hotkey.ID) error {
 	if j.Trust == 0 {
@@ -85,7 +110,7 @@ func (j *Joining) fill(contenders []Factors, but hotkey.ID) error {
 		reliability.add(float64(f.EffectiveVolume * f.History.Mean))
 	}
 	if (j.Quality == 0 || j.Reliability == 0) && !(total.value() > 0) {
-		return fmt.Errorf("nobody else earns anything, so there is no usual quality and reliability: say both")
+		return fmt.Errorf("nobody else earns anything, so that there is no usual quality and reliability to take: say both of them")
 	}
 	if j.Quality == 0 {
 		j.Quality = min(MaxSpeed, quality.value()/total.value())

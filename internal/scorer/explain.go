@@ -3,6 +3,7 @@ package scorer
 import (
 	"context"
 	"fmt"
+	"math"
 	"slices"
 	"time"
 
@@ -84,10 +85,16 @@ func (l *last) explain(ctx context.Context, st Evidence, id hotkey.ID) (Explanat
 	} else {
 		e.say("It earns nothing from this validator.")
 	}
+	length := r.End.Sub(r.Start).Round(time.Millisecond)
+	if length > 0 {
+		e.say("A period lasts %v. Work is in units a period, for all validators together; times are UTC.", length)
+	}
 	for i := range of.Tasks {
 		f := &of.Tasks[i]
 		if h := f.Hardened; h != nil && h.Slashed && i == 0 {
-			e.say("It was found to cheat, and earns nothing on any task until period %d is over. This is period %d.", h.SlashedUntil, r.Period)
+			left := h.SlashedUntil - r.Period
+			e.say("It was found to cheat, and earns nothing on any task until period %d is over: after this one, %d, for %s more%s.",
+				h.SlashedUntil, r.Period, number(int(left), "period"), lasting(left, length))
 		}
 		t, err := explainTask(ctx, st, m, r, f)
 		if err != nil {
@@ -122,15 +129,20 @@ func explainTask(ctx context.Context, st Evidence, m score.Mechanism, r *report.
 		say("Effective volume: quality x speed %.4f x periods %.4f x capacity %d = %.1f.", f.Quality.Combined, f.History.Score, f.Capacity, f.EffectiveVolume)
 		return t, nil
 	}
-	say("It declares %d %s a period to all validators; with its slots and the task's maximum, at most %.0f can be credited.", f.Declared, unit, h.Ceiling)
+	if f.Declared == 0 {
+		say("It declares nothing now, and is paid nothing here: each beacon that it misses so takes from its credit.")
+	} else {
+		say("It declares %d %s a period to all validators; with its slots and the task's maximum, at most %.0f can be credited.", f.Declared, unit, h.Ceiling)
+	}
 	if h.Part < 1 {
-		say("It came when the period had begun, and is paid for the part for which it was there, %s of it. Beacons before that count for nothing.", percent(h.Part))
+		say("It came when the period had begun, and is paid for the part for which it was there, %s of it. Beacons before it came count neither for nor against it.", percent(h.Part))
 	}
 	if h.Beacons == 0 {
 		say("No beacon has asked it for anything yet, so nothing is credited.")
 	} else {
-		say("The last beacon asked for %d requests in all and %d were answered in time: it tested %.0f %s a period, and %.0f were shown.", h.Asked, h.Delivered, h.Level, unit, h.Evidence)
-		say("Credited are %.0f, give or take %.0f; answers at beacons that take longer than usual leave %s of it, their length %s: %.0f are paid.",
+		say("The last beacon that is counted sent it %s, of which %d answered in time: it tested %.0f %s a period, and %.0f were shown.",
+			number(int(h.Asked), "request"), h.Delivered, h.Level, unit, h.Evidence)
+		say("Credited are %.0f, give or take %.0f, of which what is certain counts. Answers at beacons that take longer than usual leave %s of it, and being shorter than others' %s: %.0f are paid.",
 			h.Credited, h.StdErr, percent(h.SlowFactor), percent(h.Brevity), h.Paid)
 		if h.Newcomer {
 			say("It is new: its credit grows fast until a beacon is not answered in full, or all is shown.")
@@ -141,10 +153,15 @@ func explainTask(ctx context.Context, st Evidence, m score.Mechanism, r *report.
 	} else {
 		say("It answers %s of what is asked, by volume over past periods; the last period's score is %.3f.", percent(h.Reliability), h.LastScore)
 	}
-	say("%d checks found a quality with speed of %.3f in those that passed; %s of checks fail, which leaves %s of it.", f.Quality.Checks, h.Passing, percent(h.FailureRate), percent(h.FailureFactor))
-	say("%d passed checks make its trust %s.", h.TrustedChecks, percent(h.Trust))
+	if f.Quality.Checks == 0 {
+		say("None of its answers is checked yet, so that it has no quality, and is paid nothing here.")
+	} else {
+		say("%s %s: quality with speed is %.3f in those that passed. %s are taken to fail, those included that everyone begins with, which leaves %s of it.",
+			number(f.Quality.Checks, "check"), verb(f.Quality.Checks, "counts", "count"), h.Passing, percent(h.FailureRate), percent(h.FailureFactor))
+	}
+	say("%s passed %s its trust %s.", number(int(h.TrustedChecks), "check"), verb(int(h.TrustedChecks), "makes", "make"), percent(h.Trust))
 	if h.Audit > 10 {
-		say("The evidence that it cheats is %.3g; at %.3g it earns nothing for a day or more.", h.Audit, h.AuditLimit)
+		say("The evidence that it cheats is %.3g, and 1 is none; at %.3g it is taken to, and earns nothing for long.", h.Audit, h.AuditLimit)
 	}
 	if h.SlashedHere {
 		say("Its answers to this task are why it was found to cheat.")
@@ -194,12 +211,12 @@ func explainTask(ctx context.Context, st Evidence, m score.Mechanism, r *report.
 			continue
 		}
 		if lost++; lost <= 3 {
-			say("It lost credit at %s: of %d requests, %d were not answered and %d too late.",
-				rec.At.UTC().Format(time.DateTime), rec.Asked, rec.Asked-rec.Answered, rec.Late)
+			say("It lost credit, or growth of it, at the beacon of %s UTC: of %s, %d %s not answered and %d too late.",
+				rec.At.UTC().Format(time.DateTime), number(rec.Asked, "request"), rec.Asked-rec.Answered, verb(rec.Asked-rec.Answered, "was", "were"), rec.Late)
 		}
 	}
 	if lost > 3 {
-		say("It lost credit at %d of the last %d beacons.", lost, len(bursts))
+		say("It lost credit so at %d of the last %d beacons that asked it.", lost, len(bursts))
 	}
 	return t, nil
 }
@@ -244,6 +261,30 @@ func percent(x float64) string {
 	return "0%"
 }
 
+// number is so many of a thing.
+func number(n int, thing string) string {
+	if n != 1 {
+		thing += "s"
+	}
+	return fmt.Sprintf("%d %s", n, thing)
+}
+
+// verb is that of so many.
+func verb(n int, one, more string) string {
+	if n == 1 {
+		return one
+	}
+	return more
+}
+
+// lasting says how long periods take; nothing if that is not known.
+func lasting(periods int64, length time.Duration) string {
+	if length <= 0 || periods > int64(math.MaxInt64/length) {
+		return ""
+	}
+	return fmt.Sprintf(", %v", length*time.Duration(periods))
+}
+
 // advise says what changing one thing would do.
 func advise(a score.Advice, weight float64) string {
 	what := map[score.Lever]string{
@@ -251,6 +292,7 @@ func advise(a score.Advice, weight float64) string {
 		score.LeverCredit:      "Answer every beacon in full until all is credited that can be",
 		score.LeverCertainty:   "Answer beacons alike each time: what varies is held back",
 		score.LeverSlowdown:    "Answer as fast at beacons as at other times",
+		score.LeverBrevity:     "Answer at beacons at the length that others do",
 		score.LeverReliability: "Refuse and fail no requests",
 		score.LeverFailures:    "Let no check fail: serve the task's model as it is specified",
 		score.LeverQuality:     "Serve the task's model as it is specified: quality 1",
@@ -263,7 +305,7 @@ func advise(a score.Advice, weight float64) string {
 	if a.Gain <= 0 {
 		return fmt.Sprintf("%s: %s (%s). Alone it changes nothing, for something else is 0 as well.", a.Task, what, change(a))
 	}
-	return fmt.Sprintf("%s: %s (%s): %s more of what is paid, %s in place of %s.", a.Task, what, change(a), percent(a.Gain), percent(a.Weight), percent(weight))
+	return fmt.Sprintf("%s: %s (%s): it would earn %s of what is paid in place of %s.", a.Task, what, change(a), percent(a.Weight), percent(weight))
 }
 
 func change(a score.Advice) string {

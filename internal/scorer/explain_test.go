@@ -52,10 +52,13 @@ func TestExplainSaysWhatWasLostAndWhatToDo(t *testing.T) {
 			t.Errorf("the good miner: %+v; the other's weight is %v", good, half.Weight)
 		}
 		text := strings.Join(half.Tasks[0].Sentences, "\n")
-		for _, want := range []string{"It declares 600000 tokens a period", "The last beacon asked for", "Credited are", "It lost credit at", "make its trust"} {
+		for _, want := range []string{"It declares 600000 tokens a period", "The last beacon that is counted sent it", "Credited are", "It lost credit, or growth of it, at the beacon of", " UTC: of ", "its trust "} {
 			if !strings.Contains(text, want) {
 				t.Errorf("the explanation does not say %q:\n%s", want, text)
 			}
+		}
+		if !slices.Contains(half.Sentences, "A period lasts 10m0s. Work is in units a period, for all validators together; times are UTC.") {
+			t.Errorf("it does not say how long a period is: %q", half.Sentences)
 		}
 		if strings.Contains(strings.Join(good.Tasks[0].Sentences, "\n"), "It lost credit") {
 			t.Errorf("the good miner lost credit:\n%s", strings.Join(good.Tasks[0].Sentences, "\n"))
@@ -72,6 +75,9 @@ func TestExplainSaysWhatWasLostAndWhatToDo(t *testing.T) {
 		}
 		if refused == 0 {
 			t.Errorf("no beacon shows a refusal: %+v", half.Tasks[0].Beacons)
+		}
+		if a := half.Advice; len(a) > 0 && !strings.HasSuffix(a[0].Sentence, "in place of "+percent(half.Weight)+".") {
+			t.Errorf("the advice %q does not end with what it earns now", a[0].Sentence)
 		}
 		if len(half.Advice) == 0 || half.Advice[0].Lever != "credit" || half.Advice[0].Gain <= 0 || half.Advice[0].Then <= half.Advice[0].Now {
 			t.Errorf("advice is %+v, want most of all to answer beacons", half.Advice)
