@@ -12,6 +12,7 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/cloudflare/circl/ecc/bls12381"
 	"github.com/cloudflare/circl/sign/bls"
 
 	"vision/internal/beacon"
@@ -178,6 +179,11 @@ func (d *Drand) read(round uint64, body []byte) (beacon.Round, error) {
 	signature, err := hex.DecodeString(said.Signature)
 	if err != nil {
 		return beacon.Round{}, fmt.Errorf("the signature is not hexadecimal: %w", err)
+	}
+	if len(signature) != bls12381.G1SizeCompressed {
+		// A point can be written at length, too. The value is the hash of what is written: a server that
+		// could choose would have two values of each round to choose from.
+		return beacon.Round{}, fmt.Errorf("the signature has %d bytes, want %d", len(signature), bls12381.G1SizeCompressed)
 	}
 	message := sha256.Sum256(binary.BigEndian.AppendUint64(nil, round))
 	if !bls.Verify(&d.key, message[:], signature) {

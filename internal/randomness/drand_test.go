@@ -15,6 +15,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/cloudflare/circl/ecc/bls12381"
 	"github.com/cloudflare/circl/sign/bls"
 
 	"vision/internal/beacon"
@@ -204,7 +205,36 @@ func TestDrandRefusesWhatItCannotUse(t *testing.T) {
 	}
 }
 
+// atLength is the same signature in the other form that BLS libraries read.
+func atLength(t testing.TB, signature string) string {
+	b, err := hex.DecodeString(signature)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var point bls12381.G1
+	if err := point.SetBytes(b); err != nil {
+		t.Fatal(err)
+	}
+	return hex.EncodeToString(point.Bytes())
+}
+
+// A server that could write the same signature in another way would choose between two values of a round, and with
+// them which rounds call a beacon.
+func TestARoundHasOneValue(t *testing.T) {
+	d, err := NewDrand(Quicknet, QuicknetURLs(), nil, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := published[0]
+	for name, signature := range map[string]string{"at length": atLength(t, p.signature), "with more behind it": p.signature + "00", "cut": p.signature[:94]} {
+		if r, err := d.read(p.round, fmt.Appendf(nil, `{"round":%d,"signature":"%s"}`, p.round, signature)); err == nil {
+			t.Errorf("the signature %s gives the value %x", name, r.Value)
+		}
+	}
+}
+
 func FuzzRead(f *testing.F) {
+	f.Add([]byte(`{"round":1000,"signature":"` + atLength(f, published[0].signature) + `"}`))
 	f.Add([]byte(`{"round":1000,"signature":"` + published[0].signature + `"}`))
 	f.Add([]byte(`{"round":1000,"signature":"` + strings.Repeat("00", 48) + `"}`))
 	d, err := NewDrand(Quicknet, QuicknetURLs(), nil, nil)
