@@ -9,15 +9,11 @@ import (
 	"io"
 	"net"
 	"net/http"
-	"net/http/httptest"
 	"os"
 	"runtime/debug"
 	"strings"
 	"testing"
-	"testing/synctest"
 	"time"
-
-	"pgregory.net/rapid"
 
 	"vision/internal/outcome"
 	"vision/internal/relay"
@@ -257,115 +253,6 @@ func TestExpectContinue(t *testing.T) {
 	c.hears(200, "}")
 }
 
-// A server that does not let go of the connection serves the stream itself.
-func TestServerKeepsTheConnection(t *testing.T) {
-	f := newFixture(t, nil, ok(3))
-	w := httptest.NewRecorder()
-	r := request(streamed)
-	f.ServeHTTP(w, r.WithContext(connContext(r.Context(), &conn{})))
-	if !strings.HasSuffix(w.Body.String(), done) || f.Active() != 0 || len(f.store.recorded()) != 1 {
-		t.Errorf("%d under way, %d recorded: %d %s", f.Active(), len(f.store.recorded()), w.Code, w.Body)
-	}
-}
-
-// A connection that waits for its next request does not keep the server.
-func TestWaitingConnectionsAreClosed(t *testing.T) {
-	f := newFixture(t, nil, ok(2))
-	inner, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	l := f.Listener(inner).(*listener)
-	f.url = "http://" + inner.Addr().String()
-	s := NewServer(f.Gateway)
-	ended := make(chan error)
-	go func() { ended <- s.Serve(l) }()
-	stays := dial(t, f)
-	stays.say(raw("HTTP/1.1", streamed))
-	stays.hears(200, done)
-	stop(t, f)
-	if n := l.count(); n != 1 {
-		t.Errorf("%d connections wait, want 1", n)
-	}
-	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
-	defer cancel()
-	if err := s.Shutdown(ctx); err != nil {
-		t.Error(err)
-	}
-	if err := <-ended; err != http.ErrServerClosed {
-		t.Error(err)
-	}
-	if _, err := stays.in.ReadByte(); err != io.EOF {
-		t.Errorf("a waiting connection after the end: %v", err)
-	}
-	if err := l.Close(); !errors.Is(err, net.ErrClosed) {
-		t.Errorf("closed again: %v", err)
-	}
-	if _, err := l.Accept(); !errors.Is(err, net.ErrClosed) {
-		t.Errorf("accepting from what is closed: %v", err)
-	}
-}
-
-// count is how many connections wait.
-func (l *listener) count() int {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return len(l.waiting)
-}
-
-// Who leaves while waiting is forgotten.
-func TestWaitingLeaves(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		f := newFixture(t, nil, ok(1))
-		l := f.Listener(&silent{done: make(chan struct{})}).(*listener)
-		var theirs [2]net.Conn
-		for i := range theirs {
-			c := &conn{from: l}
-			c.Conn, theirs[i] = net.Pipe()
-			c.detached(nil, func() { t.Error("a customer that waits is said to have left") })
-			c.giveBack(time.Hour)
-		}
-		if n := l.count(); n != 2 {
-			t.Errorf("%d connections wait, want 2", n)
-		}
-		theirs[0].Close()
-		synctest.Wait()
-		if n := l.count(); n != 1 {
-			t.Errorf("%d connections wait after one has left, want 1", n)
-		}
-		l.Close()
-		if _, err := theirs[1].Read(make([]byte, 1)); err != io.EOF {
-			t.Errorf("a waiting connection after the end: %v", err)
-		}
-	})
-}
-
-// A waiting connection ends when its time is over; then it is not accepted.
-func TestWaitingEnds(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		f := newFixture(t, nil, ok(1))
-		l := f.Listener(&silent{done: make(chan struct{})}).(*listener)
-		ours, theirs := net.Pipe()
-		c := &conn{Conn: ours, from: l}
-		c.detached(nil, func() { t.Error("a customer that waits is said to have left") })
-		c.giveBack(10 * time.Millisecond)
-		theirs.SetReadDeadline(time.Now().Add(10 * time.Second))
-		if _, err := theirs.Read(make([]byte, 1)); err != io.EOF {
-			t.Error(err)
-		}
-		l.Close() // waits for the one who watched
-	})
-}
-
-// silent is a listener to which nobody comes.
-type silent struct {
-	net.Listener
-	done chan struct{}
-}
-
-func (s *silent) Accept() (net.Conn, error) { <-s.done; return nil, net.ErrClosed }
-func (s *silent) Close() error              { close(s.done); return nil }
-
 // A customer that reads nothing is given up, and so is its miner.
 func TestCustomerReadsNothing(t *testing.T) {
 	f := serve(t, func(c *Config) { c.Limits.Write = 100 * time.Millisecond }, func(ctx context.Context, c relay.Call, s relay.Sink) relay.Answer {
@@ -428,70 +315,4 @@ func TestPanicOfAStream(t *testing.T) {
 			t.Errorf("%d under way; the log is\n%s", f.Active(), f.log)
 		}
 	}
-}
-
-// memoryConn is a connection's writing half.
-type memoryConn struct {
-	net.Conn
-	bytes.Buffer
-	writes int
-}
-
-func (m *memoryConn) Read([]byte) (int, error)         { return 0, io.EOF }
-func (m *memoryConn) Write(p []byte) (int, error)      { m.writes++; return m.Buffer.Write(p) }
-func (m *memoryConn) SetWriteDeadline(time.Time) error { return nil }
-
-// Whatever is written, a client reads it back, and nobody else's header.
-func TestWireIsHTTP(t *testing.T) {
-	rapid.Check(t, func(t *rapid.T) {
-		m := &memoryConn{}
-		w := &wire{conn: &conn{Conn: m}, header: http.Header{}}
-		w.out.Of(m)
-		value := rapid.StringOf(rapid.RuneFrom([]rune("ab :\r\n"))).Draw(t, "value")
-		status := rapid.SampledFrom([]int{200, 400, 503}).Draw(t, "status")
-		pieces := rapid.SliceOf(rapid.SliceOf(rapid.Byte())).Draw(t, "pieces")
-		if rapid.Bool().Draw(t, "large") {
-			pieces = append(pieces, bytes.Repeat([]byte("z"), fullWire+5))
-		}
-		want := bytes.Join(pieces, nil)
-		w.Header()["X-Name"] = []string{value}
-		sized := rapid.Bool().Draw(t, "sized")
-		if sized {
-			w.Header().Set("Content-Length", fmt.Sprint(len(want)))
-		}
-		last := rapid.Bool().Draw(t, "last")
-		if last {
-			w.Header().Set("Connection", "close")
-		}
-		w.WriteHeader(status)
-		for _, p := range pieces {
-			before := m.writes
-			if n, err := w.Write(p); n != len(p) || err != nil {
-				t.Fatal(n, err)
-			}
-			if w.FlushError(); m.writes > before+1 {
-				t.Fatalf("%d writes for one flush", m.writes-before)
-			}
-		}
-		if again := w.end(time.Second); again == last {
-			t.Fatalf("takes another request: %v", again)
-		}
-		m.WriteString("next")
-		in := bufio.NewReader(&m.Buffer)
-		resp, err := http.ReadResponse(in, nil)
-		if err != nil {
-			t.Fatal(err)
-		}
-		body, err := io.ReadAll(resp.Body)
-		if err != nil || !bytes.Equal(body, want) || resp.StatusCode != status || resp.Close != last {
-			t.Fatalf("%d, %d bytes of %d, close %v: %v", resp.StatusCode, len(body), len(want), resp.Close, err)
-		}
-		clean := strings.TrimSpace(strings.NewReplacer("\r", " ", "\n", " ").Replace(value))
-		if got := resp.Header.Get("X-Name"); got != clean || len(resp.Header) > 4 {
-			t.Fatalf("header %q, want %q", resp.Header, clean)
-		}
-		if rest, _ := io.ReadAll(in); string(rest) != "next" {
-			t.Fatalf("after the response: %q", rest)
-		}
-	})
 }

@@ -4,13 +4,9 @@ import (
 	"bufio"
 	"bytes"
 	"context"
-	"encoding/base64"
-	"encoding/binary"
 	"encoding/json"
 	"errors"
-	"image/png"
 	"io"
-	"math"
 	"net/http"
 	"net/http/httptest"
 	"slices"
@@ -19,76 +15,10 @@ import (
 	"time"
 
 	"github.com/openai/openai-go/v3"
-	"github.com/openai/openai-go/v3/option"
 	"github.com/openai/openai-go/v3/shared"
-	"go.uber.org/goleak"
 
 	"vision/internal/refmodel"
 )
-
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
-
-func testConfig() Config {
-	return Config{
-		Text:      Capability{Models: []string{"ref-chat", "ref-base"}},
-		Image:     Capability{Models: []string{"ref-image"}},
-		Embedding: Capability{Models: []string{"ref-embed"}},
-	}
-}
-
-// serve starts a server on loopback and the official SDK's client for it.
-func serve(t testing.TB, c Config) (*httptest.Server, openai.Client) {
-	t.Helper()
-	s := httptest.NewServer(New(c))
-	t.Cleanup(func() {
-		s.CloseClientConnections()
-		s.Close()
-	})
-	return s, openai.NewClient(option.WithBaseURL(s.URL+"/v1"), option.WithAPIKey("none"), option.WithMaxRetries(0), option.WithHTTPClient(s.Client()))
-}
-
-// post sends raw JSON and returns the status and the decoded answer.
-func post(t testing.TB, s *httptest.Server, path, body string) (int, map[string]any) {
-	t.Helper()
-	resp, err := s.Client().Post(s.URL+path, "application/json", strings.NewReader(body))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer resp.Body.Close()
-	var out map[string]any
-	if err := json.NewDecoder(resp.Body).Decode(&out); err != nil {
-		t.Fatalf("%s: status %d is not JSON: %v", path, resp.StatusCode, err)
-	}
-	return resp.StatusCode, out
-}
-
-// events returns the data of every server-sent event.
-func events(t testing.TB, s *httptest.Server, path, body string) []string {
-	t.Helper()
-	resp, err := s.Client().Post(s.URL+path, "application/json", strings.NewReader(body))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer resp.Body.Close()
-	if ct := resp.Header.Get("Content-Type"); !strings.HasPrefix(ct, "text/event-stream") {
-		t.Fatalf("content type %q", ct)
-	}
-	var list []string
-	lines := bufio.NewScanner(resp.Body)
-	lines.Buffer(nil, 1<<20)
-	for lines.Scan() {
-		if data, ok := strings.CutPrefix(lines.Text(), "data: "); ok {
-			list = append(list, data)
-		} else if lines.Text() != "" {
-			t.Fatalf("line %q", lines.Text())
-		}
-	}
-	return list
-}
-
-func question(text string) []openai.ChatCompletionMessageParamUnion {
-	return []openai.ChatCompletionMessageParamUnion{openai.SystemMessage("Be brief."), openai.UserMessage(text)}
-}
 
 func TestChatWithTheOfficialSDK(t *testing.T) {
 	_, client := serve(t, testConfig())
@@ -139,95 +69,6 @@ func TestChatWithTheOfficialSDK(t *testing.T) {
 	}
 }
 
-// One event per token; ids, text and the reference's own scoring all agree.
-func TestStreamCarriesVerifiableTokenIDs(t *testing.T) {
-	s, _ := serve(t, testConfig())
-	body := `{"model":"ref-chat","messages":[{"role":"user","content":"Tell me about cats."}],"stream":true,"seed":7,
-		"temperature":1,"return_token_ids":true,"logprobs":true,"stream_options":{"include_usage":true},"a_field_of_tomorrow":[1]}`
-	list := events(t, s, "/v1/chat/completions", body)
-	var ids, prompt []int
-	var logprobs []float64
-	var text, finish string
-	for i, data := range list[:len(list)-2] {
-		var chunk chatAnswer
-		if err := json.Unmarshal([]byte(data), &chunk); err != nil {
-			t.Fatal(err)
-		}
-		c := chunk.Choices[0]
-		if i == 0 {
-			if prompt = chunk.PromptTokenIDs; c.Delta.Role != "assistant" || len(c.TokenIDs) > 0 {
-				t.Errorf("first event %s", data)
-			}
-			continue
-		}
-		if len(c.TokenIDs) != 1 || len(c.Logprobs.Content) != 1 || chunk.PromptTokenIDs != nil {
-			t.Fatalf("event %d is not one token: %s", i, data)
-		}
-		ids = append(ids, c.TokenIDs[0])
-		logprobs = append(logprobs, c.Logprobs.Content[0].Logprob)
-		text += *c.Delta.Content
-		if c.FinishReason != nil {
-			finish = *c.FinishReason
-		}
-	}
-	if list[len(list)-1] != "[DONE]" || finish != "stop" {
-		t.Errorf("the stream ends with %q after finish_reason %q", list[len(list)-1], finish)
-	}
-	var last chatAnswer
-	if err := json.Unmarshal([]byte(list[len(list)-2]), &last); err != nil || len(last.Choices) != 0 || *last.Usage != *newUsage(len(prompt), len(ids)) {
-		t.Errorf("usage event %s", list[len(list)-2])
-	}
-	if text != refmodel.Decode(ids) || ids[len(ids)-1] != refmodel.TokenEnd {
-		t.Errorf("ids spell %q, text is %q", refmodel.Decode(ids), text)
-	}
-	want, _ := refmodel.Chat([]refmodel.Message{{Role: "user", Content: "Tell me about cats."}})
-	if !slices.Equal(prompt, want) {
-		t.Errorf("prompt ids %v, want %v", prompt, want)
-	}
-	steps, err := refmodel.Load(refmodel.Full).Prefill(prompt, ids, 0)
-	if err != nil {
-		t.Fatal(err)
-	}
-	for i, step := range steps {
-		if step.Logprob != logprobs[i] {
-			t.Fatalf("token %d was served with %v, prefill says %v", i, logprobs[i], step.Logprob)
-		}
-	}
-}
-
-// What a checker does: one prefill of prompt and answer by token ids.
-func TestPromptLogprobsScoreAnAnswer(t *testing.T) {
-	s, _ := serve(t, testConfig())
-	prompt, _ := refmodel.Chat([]refmodel.Message{{Role: "user", Content: "Hi"}})
-	ids := append(slices.Clone(prompt), refmodel.Encode("Hello there!")...)
-	raw, _ := json.Marshal(ids)
-	status, _ := post(t, s, "/v1/completions", `{"prompt":`+string(raw)+`,"max_tokens":1,"prompt_logprobs":5,"temperature":0}`)
-	if status != 200 {
-		t.Fatalf("status %d", status)
-	}
-	resp, err := s.Client().Post(s.URL+"/v1/completions", "application/json",
-		strings.NewReader(`{"prompt":`+string(raw)+`,"max_tokens":1,"prompt_logprobs":5,"return_token_ids":true}`))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer resp.Body.Close()
-	var answer completionAnswer
-	if err := json.NewDecoder(resp.Body).Decode(&answer); err != nil {
-		t.Fatal(err)
-	}
-	c := answer.Choices[0]
-	steps, _ := refmodel.Load(refmodel.Full).Prefill(ids[:1], ids[1:], 5)
-	if len(c.PromptLogprobs) != len(ids) || c.PromptLogprobs[0] != nil || !slices.Equal(c.PromptTokenIDs, ids) || len(c.TokenIDs) != 1 {
-		t.Fatalf("%d positions for %d ids; token ids %v", len(c.PromptLogprobs), len(ids), c.TokenIDs)
-	}
-	for i, step := range steps {
-		at := c.PromptLogprobs[i+1]
-		if got := at[step.Token]; got.Logprob != step.Logprob || got.Rank != step.Rank || len(at) < 5 || len(at) > 6 {
-			t.Fatalf("position %d: %v, want %+v", i+1, at, step)
-		}
-	}
-}
-
 func TestCompletionWithTheOfficialSDK(t *testing.T) {
 	_, client := serve(t, testConfig())
 	params := openai.CompletionNewParams{
@@ -264,34 +105,6 @@ func TestCompletionWithTheOfficialSDK(t *testing.T) {
 	params.MaxTokens = openai.Int(0)
 	if scored, err := client.Completions.New(t.Context(), params); err != nil || scored.Choices[0].Text != "The bread" || scored.Usage.CompletionTokens != 0 {
 		t.Errorf("echo with max_tokens 0: %+v, %v", scored, err)
-	}
-}
-
-func TestPromptForms(t *testing.T) {
-	s, _ := serve(t, testConfig())
-	for form, choices := range map[string]int{`"a"`: 1, `["a","b"]`: 2, `[1,300,301]`: 1, `[[1,300],[1,301],[1,302]]`: 3} {
-		status, out := post(t, s, "/v1/completions", `{"prompt":`+form+`}`)
-		if got, _ := out["choices"].([]any); status != 200 || len(got) != choices {
-			t.Errorf("prompt %s: status %d, %d choices", form, status, len(got))
-		}
-	}
-}
-
-func TestStopStrings(t *testing.T) {
-	s, _ := serve(t, testConfig())
-	ask := func(extra string) map[string]any {
-		_, out := post(t, s, "/v1/chat/completions", `{"messages":[{"role":"user","content":"Why is the sea salty?"}],"temperature":0`+extra+`}`)
-		return out["choices"].([]any)[0].(map[string]any)
-	}
-	text := func(c map[string]any) string { return c["message"].(map[string]any)["content"].(string) }
-	whole := text(ask(""))
-	stop := whole[20:26]
-	c := ask(`,"stop":["not in it",` + quote(stop) + `]`)
-	if want, _, _ := strings.Cut(whole, stop); text(c) != want || c["finish_reason"] != "stop" || c["stop_reason"] != stop {
-		t.Errorf("stop %q gave %q (%v, %v), want %q", stop, text(c), c["finish_reason"], c["stop_reason"], want)
-	}
-	if c := ask(`,"max_tokens":3`); c["finish_reason"] != "length" {
-		t.Errorf("3 tokens at most finish with %v", c["finish_reason"])
 	}
 }
 
@@ -338,61 +151,6 @@ func TestToolCalls(t *testing.T) {
 	}
 	if got := acc.Choices[0].Message.ToolCalls[0].Function; got.Arguments != call.Function.Arguments || got.Name != call.Function.Name {
 		t.Errorf("streamed %+v, whole %+v", got, call.Function)
-	}
-}
-
-func TestImagesWithTheOfficialSDK(t *testing.T) {
-	_, client := serve(t, testConfig())
-	ask := func(opts ...option.RequestOption) []openai.Image {
-		t.Helper()
-		got, err := client.Images.Generate(t.Context(), openai.ImageGenerateParams{
-			Model: "ref-image", Prompt: "a lighthouse", N: openai.Int(2), Size: "128x192",
-		}, append(opts, option.WithJSONSet("seed", 9))...)
-		if err != nil {
-			t.Fatal(err)
-		}
-		return got.Data
-	}
-	a := ask(option.WithJSONSet("num_inference_steps", 12))
-	raw, err := base64.StdEncoding.DecodeString(a[0].B64JSON)
-	if err != nil {
-		t.Fatal(err)
-	}
-	img, err := png.Decode(bytes.NewReader(raw))
-	if err != nil || img.Bounds().Dx() != 128 || img.Bounds().Dy() != 192 {
-		t.Fatalf("picture %v, %v", img, err)
-	}
-	if len(a) != 2 || a[0].B64JSON == a[1].B64JSON {
-		t.Error("two pictures of one request are the same")
-	}
-	if again := ask(option.WithJSONSet("num_inference_steps", 12)); again[0].B64JSON != a[0].B64JSON {
-		t.Error("the same seed gave another picture")
-	}
-	if fewer := ask(option.WithJSONSet("num_inference_steps", 6)); fewer[0].B64JSON == a[0].B64JSON {
-		t.Error("fewer steps gave the same picture")
-	}
-}
-
-func TestEmbeddingsWithTheOfficialSDK(t *testing.T) {
-	_, client := serve(t, testConfig())
-	params := openai.EmbeddingNewParams{
-		Model: "ref-embed", EncodingFormat: "float",
-		Input: openai.EmbeddingNewParamsInputUnion{OfArrayOfStrings: []string{"The cat sleeps.", "日本"}},
-	}
-	got, err := client.Embeddings.New(t.Context(), params)
-	if err != nil || len(got.Data) != 2 || len(got.Data[1].Embedding) != refmodel.EmbeddingDim || got.Usage.PromptTokens == 0 {
-		t.Fatalf("%+v, %v", got, err)
-	}
-	s, _ := serve(t, testConfig())
-	_, out := post(t, s, "/v1/embeddings", `{"model":"ref-embed","input":"The cat sleeps.","encoding_format":"base64"}`)
-	raw, err := base64.StdEncoding.DecodeString(out["data"].([]any)[0].(map[string]any)["embedding"].(string))
-	if err != nil || len(raw) != 4*refmodel.EmbeddingDim {
-		t.Fatalf("%d bytes, %v", len(raw), err)
-	}
-	for i, x := range got.Data[0].Embedding {
-		if y := math.Float32frombits(binary.LittleEndian.Uint32(raw[4*i:])); float32(x) != y {
-			t.Fatalf("number %d is %v as JSON and %v as bytes", i, x, y)
-		}
 	}
 }
 

@@ -1,0 +1,165 @@
+package scorer
+
+import (
+	"bytes"
+	"slices"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"vision/internal/outcome"
+	"vision/internal/score"
+)
+
+// What is decided at a period's end follows from the store alone: a scorer that
+// is killed before it has written it, and the one that comes after it, write
+// the same, to the bit.
+func TestAKilledScorerLosesNothing(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, 5*time.Minute, "a", "b")
+		busy(w, "a", "b")
+		w.start(hardened(w))
+		for range 40 {
+			time.Sleep(20 * time.Second)
+			w.organic(key("a").ID(), chat, outcome.OK, 80)
+			w.organic(key("b").ID(), chat, outcome.RateLimited, 0)
+		}
+		// It is the third period; none of its closing takes effect.
+		w.store.mu.Lock()
+		w.store.fail = func(method string) (error, error) {
+			if method == "FinishPeriod" {
+				return errBroken, nil
+			}
+			return nil, nil
+		}
+		w.store.closings = nil
+		w.store.mu.Unlock()
+		w.until(15*time.Minute + 30*time.Second)
+		w.stop()
+		w.store.mu.Lock()
+		killed := w.store.closings
+		w.store.closings, w.store.fail = nil, nil
+		w.store.mu.Unlock()
+		if len(killed) < 2 || len(killed[0].States) < 3 || len(killed[0].Folded) == 0 {
+			t.Fatalf("%d tries to close the period, the first with %+v", len(killed), killed)
+		}
+		if len(w.store.bursts) == 0 {
+			t.Fatal("no beacon before the kill")
+		}
+
+		w.start(hardened(w))
+		synctest.Wait()
+		time.Sleep(20 * time.Second)
+		w.stop()
+		if len(w.store.closings) == 0 {
+			t.Fatal("the period was never closed")
+		}
+		again := w.store.closings[0]
+		if diff := cmp.Diff(killed[0].States, again.States); diff != "" {
+			t.Errorf("states differ after a kill:\n%s", diff)
+		}
+		if !slices.Equal(killed[0].Folded, again.Folded) {
+			t.Errorf("checks %v were taken in, then %v", killed[0].Folded, again.Folded)
+		}
+	})
+}
+
+// A closing that took effect though it reported a failure is not made twice.
+func TestAClosingThatTookEffectIsNotRepeated(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, 5*time.Minute, "a")
+		failed := 0
+		w.store.fail = func(method string) (error, error) {
+			if method == "FinishPeriod" && failed < 2 {
+				failed++
+				return nil, errBroken
+			}
+			return nil, nil
+		}
+		w.start(hardened(w))
+		w.until(16 * time.Minute)
+		w.stop()
+		for _, st := range w.store.states["vision7"] {
+			s, err := w.s.c.Mechanism.Decode(st.Bytes)
+			if err != nil {
+				t.Fatal(err)
+			}
+			b, err := s.AppendBinary(nil)
+			if err != nil || !bytes.Equal(b, st.Bytes) || st.Period != 3 {
+				t.Errorf("the state of period %d is not itself: %v", st.Period, err)
+			}
+		}
+		if n := len(w.store.results); n != 3 {
+			t.Errorf("%d periods were scored, want 3", n)
+		}
+	})
+}
+
+// What is known goes on from what was written, not from what a try made of it
+// that came after the checks were marked as taken in.
+func TestAClosingThatTookEffectIsWhatIsKnown(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, 5*time.Minute, "a")
+		failed := false
+		w.store.fail = func(method string) (error, error) {
+			if method == "FinishPeriod" && !failed {
+				failed = true
+				return nil, errBroken
+			}
+			return nil, nil
+		}
+		w.start(hardened(w))
+		w.until(8 * time.Minute)
+		if n := len(w.store.closings); n != 2 || len(w.store.closings[0].Folded) == 0 || len(w.store.closings[1].Folded) >= len(w.store.closings[0].Folded) {
+			t.Fatalf("the period was closed %d times, or no check was folded only the first time", n)
+		}
+		got, err := written(*w.s.known.Load())
+		if err != nil {
+			t.Fatal(err)
+		}
+		want, _ := w.store.States(t.Context(), "vision7")
+		for i := range want {
+			want[i].Period = 0
+		}
+		if diff := cmp.Diff(want, got); diff != "" || len(want) == 0 {
+			t.Errorf("what is known is not what was written:\n%s", diff)
+		}
+		w.stop()
+	})
+}
+
+func TestChangingTheMechanismGoesOnFromWhatIsKept(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, 5*time.Minute, "a", "b")
+		w.start()
+		w.until(11 * time.Minute)
+		w.stop()
+		four, _, err := recall(t.Context(), w.store, score.Vision4{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		w.start(hardened(w))
+		time.Sleep(11 * time.Minute)
+		w.stop()
+		if len(w.store.states["vision7"]) != 2 {
+			t.Errorf("%d states of vision7", len(w.store.states["vision7"]))
+		}
+		// Back again, the periods meanwhile count too.
+		back, last, err := recall(t.Context(), w.store, score.Vision4{})
+		if err != nil || len(last) == 0 || last[0].Period < 4 {
+			t.Fatalf("as of period %v, %v", last, err)
+		}
+		for p, st := range four {
+			was, err := st.AppendBinary(nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			is, err := back[p].AppendBinary(nil)
+			if err != nil || len(is) <= len(was) {
+				t.Errorf("%s: %d bytes of state, before %d: %v", p.Miner.Short(), len(is), len(was), err)
+			}
+		}
+	})
+}
