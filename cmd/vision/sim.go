@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"runtime"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -25,6 +26,7 @@ type simFlags struct {
 	parallel                           int
 	power, falseRate, demand           float64
 	strategies                         string
+	compares                           bool // strategies, so that there must be some
 	set                                parameters
 	asJSON                             bool
 	page                               string
@@ -63,7 +65,7 @@ func addSimFlags(flags *flag.FlagSet, strategies string) *simFlags {
 	flags.Var(f.set, "set", "parameters of vision7, as `NAME=NUMBER,…`")
 	flags.BoolVar(&f.asJSON, "json", false, "print JSON")
 	flags.StringVar(&f.page, "html", "", "also write a page with charts to this `FILE`")
-	if strategies != "" {
+	if f.compares = strategies != ""; f.compares {
 		flags.StringVar(&f.strategies, "strategy", strategies, "strategies or families, separated by commas; all for all (`vision sim list` shows them)")
 	}
 	return f
@@ -124,17 +126,58 @@ func (f *simFlags) entries() ([]sim.Entry, error) {
 	return entries, nil
 }
 
-// mechanism makes a mechanism with the parameters of --set; those are vision7's.
-func (f *simFlags) mechanism(name string) (score.Mechanism, error) {
-	params := map[string]float64(f.set)
-	if name == "vision4" {
-		params = nil
+// open is what all simulations begin with: the world, the strategies if any are asked for, and the mechanisms by name. What
+// is wrong of the flags is said here, before minutes are spent.
+func (f *simFlags) open(mechanisms ...string) (sim.World, []sim.Entry, []score.Mechanism, error) {
+	var entries []sim.Entry
+	w, err := f.world()
+	if err == nil && f.compares {
+		entries, err = f.entries()
 	}
-	m, err := score.Named(name, params)
 	if err != nil {
-		return nil, usagef("%v", err)
+		return w, nil, nil, err
 	}
-	return m, nil
+	if _, err := score.Named("vision7", f.set); err != nil {
+		return w, nil, nil, usagef("--set: %v", err)
+	}
+	var list []score.Mechanism
+	for _, name := range mechanisms {
+		m, err := score.Named(name, f.paramsOf(name))
+		if err != nil {
+			return w, nil, nil, usagef("--mechanism: %v", err)
+		}
+		list = append(list, m)
+	}
+	if len(f.set) > 0 && !slices.Contains(mechanisms, "vision7") {
+		return w, nil, nil, usagef("--set changes vision7, and --mechanism is %s", strings.Join(mechanisms, ","))
+	}
+	return w, entries, list, f.writable()
+}
+
+// paramsOf are the parameters of --set, if they are of this mechanism.
+func (f *simFlags) paramsOf(mechanism string) map[string]float64 {
+	if mechanism != "vision7" {
+		return nil
+	}
+	return f.set
+}
+
+// writable says whether the page that --html asks for can be written. A page that is there stays as it is until then.
+func (f *simFlags) writable() error {
+	if f.page == "" {
+		return nil
+	}
+	_, err := os.Stat(f.page)
+	fresh := errors.Is(err, os.ErrNotExist)
+	file, err := os.OpenFile(f.page, os.O_WRONLY|os.O_CREATE, 0o666)
+	if err != nil {
+		return usagef("--html: %v", err)
+	}
+	err = file.Close()
+	if fresh {
+		err = errors.Join(err, os.Remove(f.page))
+	}
+	return err
 }
 
 const simTableAbout = `compare strategies with an honest twin, in a simulated network
@@ -151,21 +194,15 @@ func simTable(ctx context.Context, t terminal, flags *flag.FlagSet, args []strin
 	if _, err := parse(flags, args, 0, 0); err != nil {
 		return err
 	}
-	w, err := f.world()
+	list := strings.Split(*names, ",")
+	for i := range list {
+		list[i] = strings.TrimSpace(list[i])
+	}
+	w, entries, mechanisms, err := f.open(list...)
 	if err != nil {
 		return err
 	}
-	study := sim.Study{World: w, Seeds: f.seeds, Runner: f.runner(t), Population: *people}
-	if study.Entries, err = f.entries(); err != nil {
-		return err
-	}
-	for name := range strings.SplitSeq(*names, ",") {
-		m, err := f.mechanism(strings.TrimSpace(name))
-		if err != nil {
-			return err
-		}
-		study.Mechanisms = append(study.Mechanisms, m)
-	}
+	study := sim.Study{World: w, Mechanisms: mechanisms, Entries: entries, Seeds: f.seeds, Runner: f.runner(t), Population: *people}
 	report, err := study.Run(ctx)
 	if err != nil {
 		return err
@@ -213,15 +250,8 @@ func simAblate(ctx context.Context, t terminal, flags *flag.FlagSet, args []stri
 	if _, err := parse(flags, args, 0, 0); err != nil {
 		return err
 	}
-	w, err := f.world()
+	w, entries, _, err := f.open("vision7")
 	if err != nil {
-		return err
-	}
-	entries, err := f.entries()
-	if err != nil {
-		return err
-	}
-	if _, err := f.mechanism("vision7"); err != nil {
 		return err
 	}
 	grid, err := sim.Ablate(ctx, w, f.set, sim.Parts(), entries, f.seeds, f.runner(t))
@@ -262,20 +292,15 @@ func simSweep(ctx context.Context, t terminal, flags *flag.FlagSet, args []strin
 		}
 		list = append(list, x)
 	}
-	w, err := f.world()
+	w, entries, _, err := f.open(*mechanism)
 	if err != nil {
 		return err
 	}
-	entries, err := f.entries()
-	if err != nil {
-		return err
-	}
-	if _, err := f.mechanism(*mechanism); err != nil {
-		return err
-	}
-	params := map[string]float64(f.set)
-	if *mechanism == "vision4" {
-		params = nil
+	params := f.paramsOf(*mechanism)
+	for _, x := range list {
+		if _, err := sim.Turn(w, *mechanism, params, *dial, x); err != nil {
+			return usagef("--parameter %s at %v: %v", *dial, x, strings.ReplaceAll(err.Error(), "\n", "; "))
+		}
 	}
 	grid, err := sim.Sweep(ctx, w, *mechanism, params, *dial, list, entries, f.seeds, f.runner(t))
 	if err != nil {
@@ -296,15 +321,8 @@ func simSensitivity(ctx context.Context, t terminal, flags *flag.FlagSet, args [
 	if _, err := parse(flags, args, 0, 0); err != nil {
 		return err
 	}
-	w, err := f.world()
+	w, entries, _, err := f.open("vision7")
 	if err != nil {
-		return err
-	}
-	entries, err := f.entries()
-	if err != nil {
-		return err
-	}
-	if _, err := f.mechanism("vision7"); err != nil {
 		return err
 	}
 	var names []string
@@ -334,13 +352,11 @@ func simSearch(ctx context.Context, t terminal, flags *flag.FlagSet, args []stri
 	if *tries < 5 || *tries > 100000 {
 		return usagef("--tries is %d, want 5 to 100000", *tries)
 	}
-	w, err := f.world()
+	w, _, mechanisms, err := f.open(*mechanism)
 	if err != nil {
 		return err
 	}
-	if w.Mechanism, err = f.mechanism(*mechanism); err != nil {
-		return err
-	}
+	w.Mechanism = mechanisms[0]
 	found, err := sim.Search(ctx, w, *tries, f.seeds, f.runner(t), func(line string) { fmt.Fprintln(t.err, line) })
 	if err != nil {
 		return err

@@ -15,6 +15,7 @@ import (
 func TestSimulations(t *testing.T) {
 	page := filepath.Join(t.TempDir(), "page.html")
 	grid := filepath.Join(t.TempDir(), "grid.html")
+	nowhere := filepath.Join(t.TempDir(), "none", "page.html")
 	small := []string{"--miners", "6", "--periods", "4", "--tasks", "2", "--seeds", "1", "--demand", "0.1"}
 	for _, c := range []struct {
 		args []string
@@ -28,12 +29,24 @@ func TestSimulations(t *testing.T) {
 		{[]string{"sim", "list"}, exitOK, "beacon-only"},
 		{[]string{"sim", "table", "--miners", "1"}, exitUsage, "1 miners, want 4 to 4096"},
 		{[]string{"sim", "table", "--strategy", "nobody"}, exitUsage, `no strategy or family "nobody"`},
+		{[]string{"sim", "sweep", "--parameter", "power", "--values", "1", "--strategy", ""}, exitUsage, `no strategy or family ""`},
 		{[]string{"sim", "table", "--mechanism", "vision5"}, exitUsage, `no mechanism "vision5"`},
 		{[]string{"sim", "table", "--set", "kappa"}, exitUsage, `"kappa" is not NAME=NUMBER`},
 		{[]string{"sim", "table", "--power", "2"}, exitUsage, "power is 2, want 0 to 1"},
 		{[]string{"sim", "table", "--seeds", "0"}, exitUsage, "--seeds is 0"},
 		{[]string{"sim", "sweep"}, exitUsage, "say --parameter and --values"},
 		{[]string{"sim", "sweep", "--parameter", "power", "--values", "x"}, exitUsage, `"x" is no number`},
+		{[]string{"sim", "table", "--html", nowhere}, exitUsage, "--html: open "}, // at once, not after all was played
+		{[]string{"sim", "ablate", "--html", nowhere}, exitUsage, "--html: open "},
+		{[]string{"sim", "search", "--html", nowhere}, exitUsage, "--html: open "},
+		{[]string{"sim", "table", "--mechanism", "vision4", "--set", "kappa=3"}, exitUsage, "--set changes vision7, and --mechanism is vision4"},
+		{[]string{"sim", "table", "--mechanism", "vision4,vision7", "--set", "kapa=3"}, exitUsage, `--set: score: vision7 has no parameter "kapa"`},
+		{[]string{"sim", "sensitivity", "--set", "kappa=1e9"}, exitUsage, "kappa is 1e+09, want 0 to 1000"},
+		{[]string{"sim", "sweep", "--parameter", "kapa", "--values", "1"}, exitUsage, `there is no "kapa" to turn; of the world there are power`},
+		{[]string{"sim", "sweep", "--parameter", "kappa", "--values", "10,1e9"}, exitUsage, "--parameter kappa at 1e+09: score: vision7: kappa is 1e+09, want 0 to 1000"},
+		{[]string{"sim", "sweep", "--parameter", "power", "--values", "0.1,2"}, exitUsage, "power is 2, want 0 to 1"},
+		{[]string{"sim", "sweep", "--parameter", "declare", "--values", "-1"}, exitUsage, "declare is -1, want above 0"},
+		{[]string{"sim", "sweep", "--parameter", "kappa", "--values", "10", "--mechanism", "vision4"}, exitUsage, "vision4 has no parameters"},
 		{[]string{"sim", "search", "--tries", "1"}, exitUsage, "--tries is 1"},
 	} {
 		var out, errs bytes.Buffer

@@ -3,7 +3,10 @@ package sim
 import (
 	"context"
 	"fmt"
+	"maps"
 	"math"
+	"slices"
+	"strings"
 
 	"vision/internal/score"
 )
@@ -37,52 +40,62 @@ func Dials() []Dial {
 	}
 }
 
+// Turn is a world with a dial, or a parameter of the mechanism, at a value. The error says what of it cannot be.
+func Turn(base World, mechanism string, named map[string]float64, dial string, x float64) (World, error) {
+	w, params := base, maps.Clone(named)
+	i := slices.IndexFunc(Dials(), func(d Dial) bool { return d.Name == dial })
+	_, known := score.Defaults7.Map()[dial]
+	switch {
+	case i < 0 && !known:
+		var names []string
+		for _, d := range Dials() {
+			names = append(names, d.Name)
+		}
+		return w, fmt.Errorf("there is no %q to turn; of the world there are %s; of vision7, %s",
+			dial, strings.Join(names, ", "), strings.Join(slices.Sorted(maps.Keys(score.Defaults7.Map())), ", "))
+	case i < 0:
+		if params == nil {
+			params = map[string]float64{}
+		}
+		params[dial] = x
+	case dial == "declare":
+		if !(x > 0 && x <= 1000) {
+			return w, fmt.Errorf("declare is %v, want above 0 and up to 1000 times what a miner can do", x)
+		}
+	default:
+		Dials()[i].Turn(&w, x)
+	}
+	m, err := score.Named(mechanism, params)
+	if err != nil {
+		return w, err
+	}
+	w.Mechanism = m
+	return w, w.Validate()
+}
+
 // Sweep plays entries with one dial or parameter of the mechanism at each of several values.
 func Sweep(ctx context.Context, base World, mechanism string, named map[string]float64, dial string, values []float64, entries []Entry, seeds int, runner Runner) (Grid, error) {
 	g := Grid{Title: fmt.Sprintf("Profit ratios under %s by %s", mechanism, dial), Corner: "STRATEGY"}
 	if dial == "declare" {
 		entries = []Entry{{Name: "declare"}, {Name: "declare and queue"}, {Name: "declare and dribble"}}
 	}
-	if dial == "favour" {
-		entries = []Entry{{Name: "8% of stake"}, {Name: "25% of stake"}, {Name: "45% of stake"}, {Name: "55% of stake"}}
-	}
 	for _, e := range entries {
 		g.Rows = append(g.Rows, e.Name)
 	}
 	g.Cells = make([][]Interval, len(entries))
-	for _, x := range values {
-		w, params := base, map[string]float64{}
-		for k, v := range named {
-			params[k] = v
-		}
-		turned := false
-		for _, d := range Dials() {
-			if d.Name == dial {
-				turned = true
-				if d.Turn != nil {
-					d.Turn(&w, x)
-				}
-			}
-		}
-		if !turned {
-			params[dial] = x
-		}
-		m, err := score.Named(mechanism, params)
-		if err != nil {
+	worlds := make([]World, len(values)) // all of them before any is played
+	for i, x := range values {
+		var err error
+		if worlds[i], err = Turn(base, mechanism, named, dial, x); err != nil {
 			return Grid{}, err
 		}
-		w.Mechanism = m
+	}
+	for i, x := range values {
 		list := entries
 		if dial == "declare" {
 			list = []Entry{{Name: "declare", Make: Declare{x}}, {Name: "queue", Make: Queue{x, 1 << 20}}, {Name: "dribble", Make: Dribble{x, math.Inf(1)}}}
 		}
-		if dial == "favour" {
-			list = nil
-			for i, validators := range [][]int{{4}, {1}, {1, 3, 4}, {0, 2}} {
-				list = append(list, Entry{Name: entries[i].Name, Make: bribed(x, validators...), Bribes: true})
-			}
-		}
-		found, err := Compare(ctx, w, list, seeds, runner)
+		found, err := Compare(ctx, worlds[i], list, seeds, runner)
 		if err != nil {
 			return Grid{}, err
 		}
