@@ -2,6 +2,7 @@ package scorer
 
 import (
 	"bytes"
+	"crypto/sha256"
 	"math/rand/v2"
 	"slices"
 	"sync"
@@ -24,6 +25,7 @@ const (
 	learnedWhole   = 400       // bytes; what is longer is not asked without anything to cross it with
 	learnedFully   = 200       // from how many on all probes are made of them
 	learnedOthers  = 3         // that one is crossed with: all are used up for the miner
+	learnedAhead   = 1 << 14   // texts that probes set out with, the newest, of which it is remembered who saw them
 )
 
 // learned remembers requests. Its zero value does, nothing yet.
@@ -31,6 +33,43 @@ type learned struct {
 	mu    sync.Mutex // guards the rest
 	tasks map[string]*requests
 	bytes int
+	ahead ahead
+}
+
+// ahead remembers who has seen pieces of requests that probes set out with, which are
+// remembered themselves only later, if their answers are checked: by hashes of their bodies.
+type ahead struct {
+	lent map[[sha256.Size]byte][]hotkey.ID
+	ring [][sha256.Size]byte // the hashes, oldest at next once there are as many as are remembered
+	next int
+}
+
+// note adds who sees a request.
+func (a *ahead) note(sum [sha256.Size]byte, miners []hotkey.ID) {
+	known, is := a.lent[sum]
+	if !is {
+		if a.lent == nil {
+			a.lent = map[[sha256.Size]byte][]hotkey.ID{}
+		}
+		if len(a.ring) < learnedAhead {
+			a.ring = append(a.ring, sum)
+		} else {
+			delete(a.lent, a.ring[a.next])
+			a.ring[a.next] = sum
+			a.next = (a.next + 1) % learnedAhead
+		}
+	}
+	a.lent[sum] = with(known, miners)
+}
+
+// with adds those that are not in the list.
+func with(list, miners []hotkey.ID) []hotkey.ID {
+	for _, m := range miners {
+		if !slices.Contains(list, m) {
+			list = append(list, m)
+		}
+	}
+	return list
 }
 
 // requests are those of one task; next is where the next goes, once there are
@@ -46,9 +85,10 @@ type request struct {
 	miner  hotkey.ID // who was asked, and would know it again
 	key    int64     // with which it was asked
 	body   []byte
-	like   string      // of which application, as task.Likeness tells
-	used   int         // probes that were made of it
-	lent   []hotkey.ID // who has seen pieces of it
+	sum    [sha256.Size]byte // of body
+	like   string            // of which application, as task.Likeness tells
+	used   int               // probes that were made of it
+	lent   []hotkey.ID       // who has seen pieces of it
 }
 
 // unseen says whether none of some miners was asked it or has seen pieces of it.
@@ -81,7 +121,8 @@ func (l *learned) add(sample int64, miner hotkey.ID, key int64, name string, bod
 			return
 		}
 	}
-	one := request{sample: sample, miner: miner, key: key, body: bytes.Clone(body), like: like}
+	one := request{sample: sample, miner: miner, key: key, body: bytes.Clone(body), sum: sha256.Sum256(body), like: like}
+	one.lend(l.ahead.lent[one.sum])
 	l.bytes += one.size()
 	if len(r.list) < learnedPerTask {
 		r.list = append(r.list, one)
@@ -128,10 +169,20 @@ func (l *learned) draw(r *rand.Rand, name string, miners ...hotkey.ID) (body []b
 }
 
 // lend notes who is about to see pieces of a request.
-func (r *request) lend(miners []hotkey.ID) {
-	for _, m := range miners {
-		if !slices.Contains(r.lent, m) {
-			r.lent = append(r.lent, m)
+func (r *request) lend(miners []hotkey.ID) { r.lent = with(r.lent, miners) }
+
+// lend notes who is about to see pieces of a request that a probe sets out with, which may be among
+// those that are remembered, or be one of them later.
+func (l *learned) lend(name string, body []byte, miners []hotkey.ID) {
+	sum := sha256.Sum256(body)
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.ahead.note(sum, miners)
+	if known := l.tasks[name]; known != nil {
+		for i := range known.list {
+			if known.list[i].sum == sum {
+				known.list[i].lend(miners)
+			}
 		}
 	}
 }
@@ -267,6 +318,7 @@ func (s *Scorer) makeLike(r *rand.Rand, with dispatch.Asked, kind task.Kind, t *
 		return s.makeUp(r, kind, t, miners...)
 	}
 	if request, err := kind.Parse(task.Mutated(r, body, others), t); err == nil {
+		s.learned.lend(t.Name, body, miners)
 		return request
 	}
 	return s.makeUp(r, kind, t, miners...)

@@ -1,14 +1,17 @@
 package scorer
 
 import (
+	"crypto/sha256"
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	"vision/internal/dispatch"
+	"vision/internal/hotkey"
 	"vision/internal/outcome"
 	"vision/internal/task"
 )
@@ -174,5 +177,64 @@ func TestPiecesAreNotLentTwice(t *testing.T) {
 	}
 	if len(seen) < 99 || len(l.likes(r, "a", like, key("c").ID())) != learnedOthers || len(l.likes(r, "a", like, key("b").ID())) != 0 {
 		t.Errorf("%d are lent", len(seen))
+	}
+}
+
+// What a probe set out with is lent to its miner, though it is remembered later, if at all; other miners may still see it.
+func TestWhatProbesSetOutWithIsLent(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, time.Minute, "a")
+		w.start(func(config *Config) { config.Learn = func(int64) bool { return true } })
+		defer w.stop()
+		tk, _ := w.tasks.Lookup(chat)
+		r := rand.New(rand.NewPCG(1, 2))
+		sampled := func(i int, with func(i int) bool) *outcome.Sample {
+			request, err := task.Chat{}.Parse(fmt.Appendf(nil, `{"messages":[{"role":"user","content":"Ticket %d: the zeppelin is late again."}],"max_tokens":50}`, 4000+i), tk)
+			if err != nil {
+				t.Fatal(err)
+			}
+			id := fmt.Sprint("req-", i)
+			if with(i) {
+				w.s.makeLike(r, dispatch.Asked{Request: request, Key: 1, ID: id, Miner: key("b").ID()}, task.Chat{}, tk, key("a").ID())
+			}
+			return &outcome.Sample{ID: int64(i), Outcome: outcome.Outcome{Request: id, Source: outcome.Organic, Key: 1, Task: chat, Miner: key("b").ID()},
+				Request: w.s.c.Relay.Payload(id, request, tk)}
+		}
+		const n = 60
+		for i := range n {
+			w.s.learnFrom(sampled(i, func(i int) bool { return i%2 == 0 }))
+		}
+		sampled(1, func(int) bool { return true }) // which is remembered already
+		w.s.learned.mu.Lock()
+		defer w.s.learned.mu.Unlock()
+		list := w.s.learned.tasks[chat].list
+		if len(list) != n {
+			t.Fatalf("%d are remembered", len(list))
+		}
+		for i := range list {
+			// of those that are crossed with, up to three a probe once there are enough, some are lent as well
+			if (i%2 == 0 || i == 1) && list[i].unseen([]hotkey.ID{key("a").ID()}) {
+				t.Errorf("of %s the miner has seen pieces, which is not noted", list[i].body)
+			}
+			if !list[i].unseen([]hotkey.ID{key("c").ID()}) || slices.Index(list[i].lent, key("a").ID()) > 0 {
+				t.Errorf("%s is lent to %v", list[i].body, list[i].lent)
+			}
+		}
+	})
+}
+
+// Of the texts that probes set out with the newest are remembered.
+func TestWhatIsLentAheadIsBounded(t *testing.T) {
+	var a ahead
+	for i := range 3 * learnedAhead / 2 {
+		sum := sha256.Sum256(fmt.Append(nil, i))
+		a.note(sum, []hotkey.ID{key("a").ID()})
+		a.note(sum, []hotkey.ID{key("a").ID(), key("b").ID()})
+	}
+	if len(a.lent) != learnedAhead || len(a.ring) != learnedAhead {
+		t.Errorf("%d are remembered", len(a.lent))
+	}
+	if a.lent[sha256.Sum256(fmt.Append(nil, learnedAhead/2-1))] != nil || len(a.lent[sha256.Sum256(fmt.Append(nil, learnedAhead/2))]) != 2 {
+		t.Error("others than the newest are remembered")
 	}
 }
