@@ -27,7 +27,7 @@ func judgeText(ctx context.Context, ref Reference, s *sample) (verdict, error) {
 	}
 	now, prompt := s.wrote(&a.Response)
 	r := s.bounds.Weigh(&a.Response, s.copied(&a.Response, now, prompt)...)
-	if len(r.Parts) == 0 {
+	if r.Test == evidence.Untested {
 		return verdict{}, notCheckable("the reference tells nothing of how likely it is, at temperature %v", a.Temperature)
 	}
 	v := verdict{e: r.E, test: r.Test, detail: r.Detail, quality: quality(r.E), copy: s.coincidence(&a.Response, now, prompt)}

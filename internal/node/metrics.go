@@ -68,6 +68,7 @@ type judging interface {
 	Verdicts() map[string][2]int64 // passed and failed, by test
 	Standings() map[judgement.Standing]int
 	Backlog() int
+	Dropped() map[string]int64 // samples without a verdict, by why
 }
 
 // checks collects from a scorer.
@@ -78,6 +79,8 @@ var (
 		"Checked answers since the start, by test; verdict: passed, or failed, also when judged again.", []string{"test", "verdict"}, nil)
 	standingDesc = prometheus.NewDesc("vision_scorer_standing",
 		"Miners on tasks, by what they are taken for.", []string{"standing"}, nil)
+	droppedDesc = prometheus.NewDesc("vision_scorer_checks_dropped_total",
+		"Sampled answers dropped without a verdict since the start; why: unjudgeable by any test of any reference, or old when their turn came. They count neither for nor against their miner.", []string{"why"}, nil)
 	pendingDesc = prometheus.NewDesc("vision_scorer_checks_pending",
 		"Sampled answers that wait for a check, as of the last time that they were counted.", nil, nil)
 )
@@ -86,6 +89,7 @@ func (c checks) Describe(to chan<- *prometheus.Desc) {
 	to <- checksDesc
 	to <- standingDesc
 	to <- pendingDesc
+	to <- droppedDesc
 }
 
 func (c checks) Collect(to chan<- prometheus.Metric) {
@@ -95,6 +99,9 @@ func (c checks) Collect(to chan<- prometheus.Metric) {
 	}
 	for standing, n := range c.scorer.Standings() {
 		to <- prometheus.MustNewConstMetric(standingDesc, prometheus.GaugeValue, float64(n), standing.String())
+	}
+	for why, n := range c.scorer.Dropped() {
+		to <- prometheus.MustNewConstMetric(droppedDesc, prometheus.CounterValue, float64(n), why)
 	}
 	to <- prometheus.MustNewConstMetric(pendingDesc, prometheus.GaugeValue, float64(c.scorer.Backlog()))
 }

@@ -24,12 +24,15 @@ func (judged) Standings() map[judgement.Standing]int {
 
 func (judged) Backlog() int { return 42 }
 
+func (judged) Dropped() map[string]int64 { return map[string]int64{"unjudgeable": 3, "old": 4} }
+
 // What operators watch of checks: verdicts by test, standings and the backlog.
 func TestChecksAreExported(t *testing.T) {
 	r := prometheus.NewPedanticRegistry()
 	watchChecks(r, judged{})
 	got := exported(t, r)
 	want := []string{
+		"vision_scorer_checks_dropped_total old 4", "vision_scorer_checks_dropped_total unjudgeable 3",
 		"vision_scorer_checks_pending 42",
 		"vision_scorer_checks_total prefill-t0 failed 2", "vision_scorer_checks_total prefill-t0 passed 5",
 		"vision_scorer_checks_total recompute failed 0", "vision_scorer_checks_total recompute passed 1",

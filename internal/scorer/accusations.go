@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"vision/internal/chain"
+	"vision/internal/checker/evidence"
 	"vision/internal/fault"
 	"vision/internal/hotkey"
 	"vision/internal/judgement"
@@ -41,7 +42,7 @@ const (
 )
 
 // untested is the test of an answer that could not be judged.
-const untested = "none"
+const untested = evidence.Untested
 
 // Taken says what came of receipts that a peer showed.
 type Taken struct {

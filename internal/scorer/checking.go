@@ -192,6 +192,7 @@ func (s *Scorer) checkOne(ctx context.Context, sample *outcome.Sample, r *retrie
 	}
 	if fault.KindOf(err) == fault.Invalid { // nobody can ever judge it
 		r.passed(sample.ID, name)
+		s.unjudged.Add(1)
 		s.log.Info("a sample cannot be judged and is dropped", "sample", sample.ID, "task", name, "err", err)
 		if err := s.c.Store.DropSample(ctx, sample.ID); err != nil && fault.KindOf(err) != fault.NotFound && ctx.Err() == nil {
 			s.log.Warn("a sample could not be dropped; its lease runs out", "sample", sample.ID, "err", err)
@@ -218,6 +219,7 @@ func (s *Scorer) dropOld(ctx context.Context, r *retries) {
 	case err != nil && ctx.Err() == nil:
 		s.log.Warn("old samples are not dropped", "err", err)
 	case n > 0:
+		s.unchecked.Add(int64(n))
 		s.log.Warn("samples dropped unchecked: the checker is behind", "samples", n)
 	}
 	r.mu.Lock()
@@ -225,4 +227,10 @@ func (s *Scorer) dropOld(ctx context.Context, r *retries) {
 	if len(r.tries) > 10000 { // of samples long gone
 		clear(r.tries)
 	}
+}
+
+// Dropped counts the samples that were dropped without a verdict since the start, by why: "unjudgeable"
+// by any test of any reference, or "old" when their turn came.
+func (s *Scorer) Dropped() map[string]int64 {
+	return map[string]int64{"unjudgeable": s.unjudged.Load(), "old": s.unchecked.Load()}
 }

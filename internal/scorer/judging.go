@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"math"
 
+	"vision/internal/checker/evidence"
+	"vision/internal/fault"
 	"vision/internal/judgement"
 	"vision/internal/outcome"
 	"vision/internal/proto"
@@ -70,6 +72,9 @@ func (s *Scorer) askChecker(ctx context.Context, r proto.CheckRequest) (proto.Ch
 	}
 	if !(v.Quality >= 0 && v.Quality <= 1) || v.Work < 0 || !(v.E >= 0) || math.IsInf(v.E, 0) {
 		return v, fmt.Errorf("the checker's verdict is out of range: quality %v, work %d, e %v", v.Quality, v.Work, v.E)
+	}
+	if v.Test == "" || v.Test == evidence.Untested { // no judgement, which must not count as a check that was passed
+		return v, fault.New(fault.Invalid, "not_checkable", "The checker's verdict is by no test.")
 	}
 	if !v.Copy.IsZero() {
 		if err := v.Copy.Validate(r.Sample.Outcome.Miner); err != nil || v.Copy.Request != r.Sample.Outcome.Request {

@@ -10,6 +10,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"vision/internal/checker/evidence"
 	"vision/internal/fault"
 	"vision/internal/hotkey"
 	"vision/internal/judgement"
@@ -108,6 +109,29 @@ func TestASecondJudgeThatFailsIsNoVerdict(t *testing.T) {
 			t.Errorf("%d verdicts once both answer", len(w.store.checks))
 		}
 	})
+}
+
+// A verdict by no test is none: not a check that was passed, and no reason to wait.
+func TestNoVerdictIsNoCheck(t *testing.T) {
+	for _, test := range []string{"", evidence.Untested} {
+		synctest.Test(t, func(t *testing.T) {
+			w := newWorld(t, 10*time.Minute, "a")
+			w.judge = func(r proto.CheckRequest) (proto.CheckResponse, error) {
+				return proto.CheckResponse{Quality: 1, Work: 1, Test: test, E: 1}, nil
+			}
+			w.start()
+			w.until(15 * time.Minute)
+			w.stop()
+			state := w.store.judgements[outcome.Pair{Miner: w.ids[0], Task: chat}]
+			dropped := w.s.Dropped()
+			if len(w.store.checks) != 0 || state.Checked != 0 || dropped["unjudgeable"] == 0 || dropped["old"] != 0 {
+				t.Errorf("test %q: %d checks are kept, known is %+v, dropped are %v", test, len(w.store.checks), state, dropped)
+			}
+			if pending, _ := w.store.Pending(t.Context()); pending > 1 {
+				t.Errorf("test %q: %d samples wait", test, pending)
+			}
+		})
+	}
 }
 
 // A cheat is watched, judged by the second reference first, convicted and paid nothing;

@@ -33,6 +33,8 @@ type Scorer struct {
 
 	standings standings
 	backlog   atomic.Int64
+	unjudged  atomic.Int64 // samples dropped, for nobody can judge them
+	unchecked atomic.Int64 // or for they waited too long
 	partners  partners
 	receipts  receiptStats // others'
 

@@ -119,7 +119,35 @@ func TestUntriedKeepsItsWeight(t *testing.T) {
 	if got, want := Combine([]Result{with, with}), Combine([]Result{without, without})/(1+claimedWeight); math.Abs(got-want) > 1e-12 {
 		t.Errorf("together %v, want %v", got, want)
 	}
-	if r := b.Weigh(&Response{Claims: true}); r.Test != "none" || r.E != 1 || len(r.Parts) > 0 {
-		t.Errorf("nothing was tried: %+v", r)
+}
+
+// What only adds to other tests is no test by itself: neither true log-probabilities of a text
+// that nobody can judge, nor its being no earlier answer, speak for its writer.
+func TestWhatOnlyAddsDoesNotJudge(t *testing.T) {
+	b := Bounds{Noise: 0.02}
+	p := 0.25
+	hot := make([]Position, 100) // a temperature above 1, of which the reference lists too little
+	for i := range hot {
+		hot[i] = Position{Logprob: p, Claimed: &p}
+	}
+	another := Part{Test: "copies", Weight: 0.25, Logs: []float64{math.Inf(-1)}}
+	for what, r := range map[string]Result{
+		"nothing":                  b.Weigh(&Response{Temperature: 1.5}),
+		"claims that are not read": b.Weigh(&Response{Claims: true}),
+		"claims alone":             b.Weigh(&Response{Temperature: 1.5, Positions: hot, Claims: true}),
+		"another answer":           b.Weigh(&Response{Temperature: 1.5, Positions: hot}, another),
+	} {
+		if r.Test != Untested || r.E != 1 || len(r.Parts) > 0 {
+			t.Errorf("%s: %+v", what, r)
+		}
+		if e := Combine([]Result{r, r}); e != 1 {
+			t.Errorf("%s, twice: %v", what, e)
+		}
+	}
+	for i := range hot {
+		hot[i].Contrast = []float64{0}
+	}
+	if r := b.Weigh(&Response{Temperature: 1.5, Positions: hot, Claims: true}, another); r.E < 0.6 || r.Test != "likelihood+logprobs+copies" {
+		t.Errorf("beside a test that judges: %+v", r)
 	}
 }

@@ -41,6 +41,15 @@ type Result struct {
 // Guilty is the evidence of what no honest server does: a proof.
 const Guilty = 1e300
 
+// Untested is the test of a response that none could judge. Its evidence of 1 is that of no
+// tokens, and changes no product; whoever counts checks must not count it as one that was passed.
+const Untested = "none"
+
+// judges is the weight from which on a test judges a response. The others, of less, add to what such a
+// test says: alone, log-probabilities that a miner tells truly of what another wrote would speak for it
+// without bound, and so would any answer that is not an earlier one.
+const judges = 1
+
 // most is the most that likelihoods prove of one response: less than a proof.
 const most = 1e250
 
@@ -68,7 +77,8 @@ func guilt(test string) float64 {
 //	else                     likelihood: are the tokens as likely as drawn ones are?
 //
 // and, where there is what they need, length, replay and logprobs. Further
-// parts, such as Copied's, may be added.
+// parts, such as Copied's, may be added. Where none of a weight of 1 was tried the result is
+// of E 1, test Untested and no parts.
 func (b *Bounds) Weigh(r *Response, more ...Part) Result {
 	if r.Guilt != "" {
 		return Result{E: guilt(r.Guilt), Test: r.Guilt}
@@ -91,6 +101,9 @@ func (b *Bounds) Weigh(r *Response, more ...Part) Result {
 		parts = append(parts, &more[i])
 	}
 	parts = slices.DeleteFunc(parts, func(p *Part) bool { return p == nil })
+	if !slices.ContainsFunc(parts, func(p *Part) bool { return p.Weight >= judges && len(p.Logs) > 0 }) {
+		return Result{E: 1, Test: Untested}
+	}
 	var res Result
 	var names, details []string
 	weights := 0.0
@@ -113,9 +126,6 @@ func (b *Bounds) Weigh(r *Response, more ...Part) Result {
 		default:
 			details = append(details, fmt.Sprintf("evidence of %s %.2g", p.Test, e))
 		}
-	}
-	if len(names) == 0 {
-		return Result{E: 1, Test: "none"}
 	}
 	res.E = min(res.E/weights, most)
 	res.Test, res.Detail = strings.Join(names, "+"), strings.Join(details, "; ")
