@@ -37,6 +37,12 @@ func watchScorer(r prometheus.Registerer, s *scorer.Scorer) {
 			"sent":      func(s scorer.Stats) int64 { return s.Bursts },
 			"preempted": func(s scorer.Stats) int64 { return s.Preempted },
 		})
+	counts("vision_scorer_beacon_samples_total",
+		"Requests of beacons whose answers were drawn to be checked: kept, or left out, for checks are behind or all of them would have put them behind.",
+		"fate", map[string]func(scorer.Stats) int64{
+			"kept": func(s scorer.Stats) int64 { return s.Sampled },
+			"left": func(s scorer.Stats) int64 { return s.Unsampled },
+		})
 	counts("vision_scorer_beacon_omissions_total",
 		"Contenders that a beacon left out: their task's share for the validator's own requests (scorer.synthetic) was used up, or too many requests of the beacon (scorer.bursts) were under way.",
 		"why", map[string]func(scorer.Stats) int64{

@@ -1,18 +1,20 @@
 // Package sampling decides which finished answers are kept and checked. Nobody
 // but the validator can tell beforehand: the decision follows from a secret
 // and the request's id, after the miner was chosen and in the same way for
-// customers' requests and the validator's own, but for those of a beacon: of many at
+// customers' requests and the validator's own. While a beacon is called and asks, all are kept more often: of many at
 // once a miner knows what they are anyhow, and who answers them alone by a cheaper
-// model is seldom seen otherwise, so they are kept more often.
+// model is seldom seen otherwise.
 //
 //	secret, request id ─HMAC (package relay)─► draw in [0, 1) ──draw < rate──► kept
 //	checks so far, standing, declaration ─► rate of a pair ─┐
 //	samples that wait ─► how far behind checks are ─────────┴► Table
+//	requests of a beacon ─► how far behind they will be ────┘
 //
 // Invariants: a rate is in [0, 1] and never NaN; it does not rise with the number
 // of checks of a pair, nor with the number of samples that wait, and is 0 once
 // Config.Most wait: when checks are behind, less is sampled, and the queue ends
-// somewhere. Reading a Table takes no lock.
+// somewhere. What a beacon asks at once is foreseen, and all of it has the chance that it would have if
+// what is kept of it waited already: so nobody is favoured for having been asked first. Reading a Table takes no lock.
 package sampling
 
 import (
@@ -106,9 +108,27 @@ func (c Config) Rate(k Known) float64 {
 
 // Behind is the part, [0, 1], of every rate that is left while so many samples
 // wait: 1 if none does, about a half at Backlog, 0 from Most on.
-func (c Config) Behind(pending int) float64 {
-	waiting := float64(max(pending, 0))
+func (c Config) Behind(pending int) float64 { return c.behind(float64(max(pending, 0))) }
+
+func (c Config) behind(waiting float64) float64 {
 	return max(0, 1-waiting/float64(max(c.Most, 1))) / (1 + waiting/float64(max(c.Backlog, 1)))
+}
+
+// Ahead is the part, [0, 1], of every rate that is left of answers that come all at once while so many samples wait, if as
+// many as expected would be kept had none: Behind when what is kept of them waits too. It
+// is no more than Behind, and what is kept and what waits are fewer than Most together, on average.
+func (c Config) Ahead(pending int, expected float64) float64 {
+	waiting := float64(max(pending, 0))
+	low, high := 0.0, c.behind(waiting)
+	for range 60 { // what is left falls as more is kept
+		part := (low + high) / 2
+		if c.behind(waiting+part*expected) > part {
+			low = part
+		} else {
+			high = part
+		}
+	}
+	return high
 }
 
 // Table holds the rate of every pair. The zero Table keeps everything. All
@@ -116,6 +136,12 @@ func (c Config) Behind(pending int) float64 {
 type Table struct {
 	now    atomic.Pointer[rates]
 	behind atomic.Uint64 // bits of 1 - Behind, so that zero is all
+	beacon atomic.Pointer[called]
+}
+
+// called is a beacon that is called or asks.
+type called struct {
+	part float64 // see Config.Ahead
 }
 
 // rates does not change once it is in a Table.
@@ -139,12 +165,35 @@ func (t *Table) SetPending(pending int, c Config) {
 	t.behind.Store(math.Float64bits(1 - c.Behind(pending)))
 }
 
+// Called says that a beacon is called, until over is called. Who knows of it may serve what begins from now on
+// otherwise than usual, so customers' requests are kept as often as the beacon's. part is what Config.Ahead says of these. One
+// beacon at a time is heeded, the newest.
+func (t *Table) Called(part float64) (over func()) {
+	c := &called{part}
+	t.beacon.Store(c)
+	return func() { t.beacon.CompareAndSwap(c, nil) }
+}
+
 // Rate is the chance that an answer of the pair to such a request is kept.
 func (t *Table) Rate(source outcome.Source, task string, miner hotkey.ID) float64 {
 	left := 1 - math.Float64frombits(t.behind.Load())
+	usual := t.Chance(source, task, miner) * left
+	c := t.beacon.Load()
+	if c == nil {
+		return usual
+	}
+	at := t.Chance(outcome.Burst, task, miner) * min(c.part, left)
+	if source == outcome.Burst {
+		return at
+	}
+	return max(at, usual)
+}
+
+// Chance is what Rate is while no sample waits and no beacon is called.
+func (t *Table) Chance(source outcome.Source, task string, miner hotkey.ID) float64 {
 	now := t.now.Load()
 	if now == nil {
-		return left
+		return 1
 	}
 	rate, ok := now.byPair[outcome.Pair{Miner: miner, Task: task}]
 	if !ok {
@@ -153,7 +202,7 @@ func (t *Table) Rate(source outcome.Source, task string, miner hotkey.ID) float6
 	if source == outcome.Burst {
 		rate = min(rate*now.beacon, 1)
 	}
-	return rate * left
+	return rate
 }
 
 // Keep says whether the answer is kept to whose request draw belongs.

@@ -206,6 +206,63 @@ func TestBeaconsAreKeptMoreOften(t *testing.T) {
 	})
 }
 
+// However much a beacon asks at once, what is kept of it does not fill the queue, and is what would have been kept had it come
+// one by one with the queue as full as it gets.
+func TestABeaconDoesNotFillTheQueue(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		c := configs(t)
+		pending := rapid.IntRange(0, 12000).Draw(t, "pending")
+		expected := rapid.OneOf(rapid.Float64Range(0, 10), rapid.Float64Range(0, 1e6)).Draw(t, "expected")
+		part := c.Ahead(pending, expected)
+		if !(part >= 0 && part <= c.Behind(pending)) || c.Ahead(pending, expected+1) > part {
+			t.Fatalf("%v is left with %d waiting, %v before, %v with one more", part, pending, c.Behind(pending), c.Ahead(pending, expected+1))
+		}
+		kept := part * expected
+		if pending < c.Most && float64(pending)+kept >= float64(c.Most) {
+			t.Fatalf("%v are kept while %d wait, of %d that may", kept, pending, c.Most)
+		}
+		if after := c.behind(float64(pending) + kept); math.Abs(after-part) > 1e-9 {
+			t.Fatalf("%v is left, but %v once all of it waits", part, after)
+		}
+	})
+	c := Default()
+	if c.Ahead(17, 0) != c.Behind(17) {
+		t.Error("a beacon of nothing changes the rates")
+	}
+	if kept := 10_000 * c.Ahead(0, 10_000); kept < 1000 || kept > 1200 { // k = 10000 x (1 - k/4000)/(1 + k/200)
+		t.Errorf("of 10,000 answers at once %v are kept", kept)
+	}
+}
+
+// What customers ask while a beacon is called and asks is kept as often as what it asks.
+func TestWhileABeaconIsCalledAllAreKeptAlike(t *testing.T) {
+	var table Table
+	miner := hotkey.ID{1}
+	c := Default()
+	table.Set(map[outcome.Pair]Known{{Miner: miner, Task: "chat"}: {Checks: 50}}, c)
+	rates := func() (list [3]float64) {
+		for i, source := range []outcome.Source{outcome.Organic, outcome.Synthetic, outcome.Burst} {
+			list[i] = table.Rate(source, "chat", miner)
+		}
+		return list
+	}
+	before := rates()
+	over := table.Called(0.75)
+	if got := rates(); got[0] != got[2] || got[1] != got[2] || math.Abs(got[2]-0.15) > 1e-12 {
+		t.Errorf("while it is called, rates are %v, want 0.15", got)
+	}
+	table.Called(0.01)() // a large one: customers' are kept no more seldom than usual
+	next := table.Called(0.01)
+	over() // the one before ends
+	if got := rates(); got[0] != before[0] || got[1] != before[1] || math.Abs(got[2]-0.002) > 1e-12 {
+		t.Errorf("while a large one is called, rates are %v, before %v", got, before)
+	}
+	next()
+	if got := rates(); got != before {
+		t.Errorf("when it is over, rates are %v, before %v", got, before)
+	}
+}
+
 func TestSamplerKeepsByRequest(t *testing.T) {
 	var table Table
 	table.Set(map[outcome.Pair]Known{{Miner: hotkey.ID{1}, Task: "chat"}: {Checks: 50}}, Default())

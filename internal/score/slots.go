@@ -40,11 +40,20 @@ func Divide(asked, answered []int) (slots int) {
 // shortest is the least time for which an answer to a beacon is taken to hold a slot.
 const shortest = 50 * time.Millisecond
 
+// usual is the seconds that a typical request takes at the task's mean pace.
+func (o Offer) usual() float64 {
+	return max(shortest.Seconds(), o.Speed.Overhead.Seconds()+float64(o.Speed.Mean*float64(max(o.PerRequest, 1))))
+}
+
+// Rounds is how often a beacon that asks for so long asks a slot whose answers take the task's mean time, at least 1.
+func (o Offer) Rounds(window time.Duration) float64 {
+	return 1 + max(window, 0).Seconds()/o.usual()
+}
+
 // AtMost is how often a beacon that asks for so long asks each of n slots: four times
 // as often as usual answers allow, and never more than can be counted. Who answers at once, with garbage, is not asked thousands of times.
 func (o Offer) AtMost(window time.Duration, n int) int {
-	usual := max(shortest.Seconds(), o.Speed.Overhead.Seconds()+float64(o.Speed.Mean*float64(max(o.PerRequest, 1))))
-	often := 2 + int(min(4*max(window, 0).Seconds()/usual, MostAsked))
+	often := 2 + int(min(4*max(window, 0).Seconds()/o.usual(), MostAsked))
 	return max(1, min(often, MostAsked/max(n, 1)))
 }
 

@@ -10,6 +10,7 @@ import (
 
 	"vision/internal/beacon"
 	"vision/internal/chain"
+	"vision/internal/outcome"
 	"vision/internal/task"
 )
 
@@ -81,6 +82,9 @@ func (s *Scorer) beacon(ctx context.Context, call beacon.Call, window time.Durat
 		return
 	}
 	bursts := s.due(b, snap, call, window)
+	// From now on whoever knows the value knows of the beacon.
+	quiet := s.c.Sampling.Called(s.c.Rates.Ahead(s.Backlog(), s.samples(bursts, window)))
+	defer quiet()
 	if !sleep(ctx, call.At.Sub(s.c.Now())) {
 		return
 	}
@@ -101,6 +105,8 @@ func (s *Scorer) beacon(ctx context.Context, call beacon.Call, window time.Durat
 			})
 		}
 	}
+	sleep(ctx, window)
+	quiet()
 	for _, t := range asked {
 		t.under.Wait()
 	}
@@ -108,6 +114,16 @@ func (s *Scorer) beacon(ctx context.Context, call beacon.Call, window time.Durat
 	for _, t := range asked {
 		s.watched.drop(t)
 	}
+}
+
+// samples is how many answers to a beacon would be kept to be checked if no sample waited: about so many, for slots
+// are asked again as they answer.
+func (s *Scorer) samples(bursts []*burst, window time.Duration) (expected float64) {
+	for _, t := range bursts {
+		requests := float64(t.want) * t.contender.Offer.Rounds(window)
+		expected += requests * s.c.Sampling.Chance(outcome.Burst, t.contender.Task, t.contender.Miner)
+	}
+	return expected
 }
 
 // due is which contenders are to be asked, and for how many requests at once.

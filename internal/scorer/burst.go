@@ -133,7 +133,16 @@ func (s *Scorer) askOnce(ctx context.Context, b *book, t *burst, slot int, maker
 	binary.BigEndian.PutUint64(seed[:], binary.BigEndian.Uint64(seed[:])^uint64(t.at.UnixNano())) // a period has several
 	request := maker(rand.New(rand.NewChaCha8(seed)), t.kind, t.task, t.contender.Miner)
 	call := s.callOf(outcome.Burst, request, t.task, t.kind, relay.Peer{Miner: t.contender.Miner, Addr: s.addrOf(t.contender)})
-	b.note(func(st *Stats) { st.Bursts++ })
+	drawn := s.c.Relay.Draw(call.ID) < s.c.Sampling.Chance(outcome.Burst, call.Task.Name, call.Peer.Miner)
+	b.note(func(st *Stats) {
+		st.Bursts++
+		switch {
+		case call.Keep:
+			st.Sampled++
+		case drawn:
+			st.Unsampled++
+		}
+	})
 	answer := s.relayed(within, call)
 	relay.Excuse(&answer, false, call.Request)
 	o := &answer.Outcome

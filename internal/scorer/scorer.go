@@ -68,6 +68,8 @@ type Stats struct {
 	BeaconsMissed int64 // those that were heard of too late
 	Bursts        int64 // requests sent at beacons
 	Preempted     int64 // of them, broken off for a customer's
+	Sampled       int64 // of them, drawn to be checked
+	Unsampled     int64 // of them, that would have been if checks were not behind, or would not fall behind by all of the beacon's
 	Capped        int64 // contenders left out of a beacon, for the task's share for our own requests was used up
 	Crowded       int64 // contenders left out of one, for too many requests of it were under way
 }
@@ -129,5 +131,5 @@ func (s *Scorer) Stats() Stats {
 
 func (a Stats) plus(b Stats) Stats {
 	return Stats{a.Sent + b.Sent, a.Covered + b.Covered, a.Skipped + b.Skipped, a.Missed + b.Missed, a.Paired + b.Paired, a.Lost + b.Lost,
-		a.Beacons + b.Beacons, a.BeaconsMissed + b.BeaconsMissed, a.Bursts + b.Bursts, a.Preempted + b.Preempted, a.Capped + b.Capped, a.Crowded + b.Crowded}
+		a.Beacons + b.Beacons, a.BeaconsMissed + b.BeaconsMissed, a.Bursts + b.Bursts, a.Preempted + b.Preempted, a.Sampled + b.Sampled, a.Unsampled + b.Unsampled, a.Capped + b.Capped, a.Crowded + b.Crowded}
 }
