@@ -136,29 +136,31 @@ func TestNotEnoughMoney(t *testing.T) {
 // 64 clients spend one key's last money at once. Each request may cost 20+ and
 // does cost 11; there is enough for some of them, and never less than none.
 func TestLastMoneyAtOnce(t *testing.T) {
-	const balance = 1000
-	b := prepaid(t, balance, nil, ok(4))
-	body := strings.Replace(chatBody, `{"model"`, `{"max_tokens":4,"model"`, 1)
-	var served, refused atomic.Int64
-	var wg sync.WaitGroup
-	for range 64 {
-		wg.Go(func() {
-			for range 8 {
-				switch r := b.do(t, "POST", chatPath, body); r.status {
-				case 200:
-					served.Add(1)
-				case 429:
-					refused.Add(1)
-				default:
-					t.Errorf("%d %s", r.status, r.body)
+	synctest.Test(t, func(t *testing.T) {
+		const balance = 1000
+		b := prepaidPiped(t, balance, nil, ok(4))
+		body := strings.Replace(chatBody, `{"model"`, `{"max_tokens":4,"model"`, 1)
+		var served, refused atomic.Int64
+		var wg sync.WaitGroup
+		for range 64 {
+			wg.Go(func() {
+				for range 8 {
+					switch r := b.do(t, "POST", chatPath, body); r.status {
+					case 200:
+						served.Add(1)
+					case 429:
+						refused.Add(1)
+					default:
+						t.Errorf("%d %s", r.status, r.body)
+					}
 				}
-			}
-		})
-	}
-	wg.Wait()
-	if n := int64(len(b.receipts())); n != served.Load() || n == 0 || refused.Load() == 0 || n*11 > balance {
-		t.Errorf("%d served, %d refused, %d receipts", served.Load(), refused.Load(), n)
-	}
+			})
+		}
+		wg.Wait()
+		if n := int64(len(b.receipts())); n != served.Load() || n == 0 || refused.Load() == 0 || n*11 > balance {
+			t.Errorf("%d served, %d refused, %d receipts", served.Load(), refused.Load(), n)
+		}
+	})
 }
 
 // What could not be recorded costs nothing; what may have been is not spent twice.
