@@ -1,6 +1,10 @@
 // Package apikey is a customer's credential: how a key looks, how it is
 // hashed, what it may do, and the project that pays for it. The key itself is
 // shown once and never stored.
+//
+// Invariants: nothing that is kept can be turned back into a key. Limits follow
+// from the instants that they are given alone, and in any m minutes allow at
+// most m+1 times what they say of one.
 package apikey
 
 import (

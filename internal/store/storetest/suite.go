@@ -1,5 +1,10 @@
 // Package storetest is what every store.Store must pass, and a store that fails
 // on demand, for tests of those who use one.
+//
+// Invariants: the suite knows a store by its interface alone, opens it as often
+// as it likes, and holds it to what the interface promises and to nothing else.
+// What Failing makes fail has either done nothing or all of its work: a user must
+// be right in both cases, for it cannot tell which.
 package storetest
 
 import (
