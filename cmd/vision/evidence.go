@@ -80,6 +80,21 @@ type evidenceHouse struct {
 	validator hotkey.ID
 }
 
+// openEvidenceFor reads a command's arguments, of which there are least to most, has usage look at them and its flags,
+// and opens the data that they name. Who gets it closes its store.
+func openEvidenceFor(ctx context.Context, where dataFlags, flags *flag.FlagSet, args []string, least, most int, usage ...func(rest []string) error) (h *evidenceHouse, rest []string, err error) {
+	if rest, err = parse(flags, args, least, most); err != nil {
+		return nil, nil, err
+	}
+	for _, wrong := range usage {
+		if err := wrong(rest); err != nil {
+			return nil, nil, err
+		}
+	}
+	h, err = openEvidence(ctx, where)
+	return h, rest, err
+}
+
 func openEvidence(ctx context.Context, where dataFlags) (*evidenceHouse, error) {
 	data, catalogue, err := where.folder()
 	if err != nil {
@@ -148,17 +163,15 @@ func evidenceList(ctx context.Context, t terminal, flags *flag.FlagSet, args []s
 	where := addDataFlags(flags)
 	taskName := flags.String("task", "", "only answers on this `TASK`")
 	asJSON := flags.Bool("json", false, "print JSON")
-	rest, err := parse(flags, args, 0, 1)
-	if err != nil {
-		return err
-	}
 	var miner hotkey.ID
-	if len(rest) == 1 {
-		if miner, err = hotkey.ParseID(rest[0]); err != nil {
-			return usagef("%v", err)
+	h, _, err := openEvidenceFor(ctx, where, flags, args, 0, 1, func(rest []string) (err error) {
+		if len(rest) == 1 {
+			if miner, err = hotkey.ParseID(rest[0]); err != nil {
+				return usagef("%v", err)
+			}
 		}
-	}
-	h, err := openEvidence(ctx, where)
+		return nil
+	})
 	if err != nil {
 		return err
 	}
@@ -201,11 +214,7 @@ func evidenceShow(ctx context.Context, t terminal, flags *flag.FlagSet, args []s
 	where := addDataFlags(flags)
 	prompts := flags.Bool("prompts", false, "print what was asked and answered as well, which may be a customer's")
 	asJSON := flags.Bool("json", false, "print JSON")
-	rest, err := parse(flags, args, 1, 1)
-	if err != nil {
-		return err
-	}
-	h, err := openEvidence(ctx, where)
+	h, rest, err := openEvidenceFor(ctx, where, flags, args, 1, 1)
 	if err != nil {
 		return err
 	}

@@ -67,21 +67,19 @@ func evidenceCheck(ctx context.Context, t terminal, flags *flag.FlagSet, args []
 	checkerHotkey := flags.String("checker-hotkey", "", "with --checker: the `HOTKEY` that it must prove to be")
 	turn := flags.Int("turn", 0, "which of the references that judge the task is first: 0 the first, 1 the second, …")
 	asJSON := flags.Bool("json", false, "print JSON")
-	rest, err := parse(flags, args, 1, 1)
-	if err != nil {
-		return err
-	}
 	var only *node.RemoteChecker
-	if *address != "" {
-		only = &node.RemoteChecker{Address: *address}
-		if only.Hotkey, err = hotkey.ParseID(*checkerHotkey); err != nil {
-			return usagef("--checker-hotkey: %v", err)
+	h, rest, err := openEvidenceFor(ctx, where, flags, args, 1, 1, func([]string) (err error) {
+		if *address != "" {
+			only = &node.RemoteChecker{Address: *address}
+			if only.Hotkey, err = hotkey.ParseID(*checkerHotkey); err != nil {
+				return usagef("--checker-hotkey: %v", err)
+			}
 		}
-	}
-	if *turn < 0 {
-		return usagef("--turn is %d, want 0 or more", *turn)
-	}
-	h, err := openEvidence(ctx, where)
+		if *turn < 0 {
+			return usagef("--turn is %d, want 0 or more", *turn)
+		}
+		return nil
+	})
 	if err != nil {
 		return err
 	}
@@ -212,11 +210,7 @@ func evidenceExport(ctx context.Context, t terminal, flags *flag.FlagSet, args [
 	key := flags.String("hotkey", "", "with --data: the validator's hotkey `FILE`, to sign with")
 	out := flags.String("out", "", "`FILE` to write; standard output if empty")
 	customers := flags.Bool("customers", false, "also if it may hold what a customer asked, which others then see")
-	rest, err := parse(flags, args, 1, 1)
-	if err != nil {
-		return err
-	}
-	h, err := openEvidence(ctx, where)
+	h, rest, err := openEvidenceFor(ctx, where, flags, args, 1, 1)
 	if err != nil {
 		return err
 	}
