@@ -258,15 +258,7 @@ func simAblate(ctx context.Context, t terminal, flags *flag.FlagSet, args []stri
 	if err != nil {
 		return err
 	}
-	if err := f.printGrid(t, grid); err != nil || f.asJSON {
-		return err
-	}
-	fmt.Fprintln(t.out)
-	lines := tabwriter.NewWriter(t.out, 0, 0, 2, ' ', 0)
-	for _, p := range sim.Parts() {
-		fmt.Fprintf(lines, "%s\t%s\n", p.Name, p.About)
-	}
-	return lines.Flush()
+	return f.printGrid(t, grid)
 }
 
 func simSweep(ctx context.Context, t terminal, flags *flag.FlagSet, args []string) error {

@@ -12,7 +12,10 @@ type Grid struct {
 	Corner  string       `json:"rows_are"`
 	Columns []string     `json:"columns"`
 	Rows    []string     `json:"rows"`
-	Cells   [][]Interval `json:"profit"` // by row, then column
+	Cells   [][]Interval `json:"profit"`           // by row, then column
+	Beside  int          `json:"beside,omitempty"` // so many of the last columns are no profit ratios
+	World   string       `json:"world"`            // that was played, in words
+	About   []string     `json:"about,omitempty"`  // each row
 }
 
 // Part is one part of vision7, with what stands in its place when it is off.
@@ -46,7 +49,7 @@ func Parts() []Part {
 
 // Ablate plays entries under vision7 with each part off in turn. named are parameters that differ from the defaults.
 func Ablate(ctx context.Context, base World, named map[string]float64, parts []Part, entries []Entry, seeds int, runner Runner) (Grid, error) {
-	g := Grid{Title: "Profit ratios under vision7 with one part off", Corner: "PART OFF"}
+	g := Grid{Title: "Profit ratios under vision7 with one part off", Corner: "PART OFF", World: base.describe(seeds)}
 	for _, e := range entries {
 		g.Columns = append(g.Columns, e.Name)
 	}
@@ -74,7 +77,7 @@ func Ablate(ctx context.Context, base World, named map[string]float64, parts []P
 		if err != nil {
 			return Grid{}, err
 		}
-		g.Rows = append(g.Rows, part.Name)
+		g.Rows, g.About = append(g.Rows, part.Name), append(g.About, part.About)
 		g.Cells = append(g.Cells, ratios(list))
 	}
 	return g, nil

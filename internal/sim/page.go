@@ -15,6 +15,7 @@ var pageSource string
 var page = template.Must(template.New("page").Funcs(template.FuncMap{
 	"percent": func(x float64) string { return fmt.Sprintf("%.4g%%", 100*x) },
 	"class":   Interval.class,
+	"ratio":   func(g Grid, column int) bool { return column < g.ratios() },
 	"two":     func(x float64) string { return fmt.Sprintf("%.2f", x) },
 	"one":     func(x float64) string { return fmt.Sprintf("%.1f", x) },
 	"last":    func(first uint64, n int) uint64 { return first + uint64(n) - 1 },
@@ -44,8 +45,8 @@ func HTML(out io.Writer, r Report, grids ...Grid) error {
 	for n, g := range grids {
 		d := drawn{Grid: g}
 		for i, row := range g.Rows {
-			bars := make([]bar, len(g.Columns))
-			for j, column := range g.Columns {
+			bars := make([]bar, g.ratios())
+			for j, column := range g.Columns[:len(bars)] {
 				bars[j] = bar{name: column, about: row + ", " + column, ratio: g.Cells[i][j]}
 			}
 			d.Charts = append(d.Charts, chart(fmt.Sprintf("g%d-%d", n, i), g.Title+": "+row, bars))
@@ -54,6 +55,9 @@ func HTML(out io.Writer, r Report, grids ...Grid) error {
 	}
 	return page.Execute(out, v)
 }
+
+// ratios is how many columns are profit ratios, which alone are drawn.
+func (g Grid) ratios() int { return len(g.Columns) - g.Beside }
 
 // Geometry of a chart, in pixels of its own coordinates.
 const (

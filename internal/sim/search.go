@@ -13,13 +13,14 @@ type Found struct {
 	Trained  Interval `json:"profit_on_seeds_searched"` // flattering: the best of many by the same seeds
 	Tested   Interval `json:"profit_on_other_seeds"`
 	Tries    int      `json:"tries"`
+	World    string   `json:"world"` // that was played, in words
 }
 
 // Grid is what was found, on the seeds that were searched and on others.
 func (f Found) Grid() Grid {
 	return Grid{
 		Title: "The strategy that a search found", Corner: "STRATEGY",
-		Columns: []string{"seeds searched", "other seeds"}, Rows: []string{f.Genes}, Cells: [][]Interval{{f.Trained, f.Tested}},
+		Columns: []string{"seeds searched", "other seeds"}, Rows: []string{f.Genes}, Cells: [][]Interval{{f.Trained, f.Tested}}, World: f.World,
 	}
 }
 
@@ -78,7 +79,7 @@ func Search(ctx context.Context, w World, tries, seeds int, runner Runner, say f
 			best = i
 		}
 	}
-	found := Found{Strategy: batch[best], Trained: value[best], Tries: len(batch)}
+	found := Found{Strategy: batch[best], Trained: value[best], Tries: len(batch), World: w.describe(seeds)}
 	step, width := 0.5, 6 // a batch shares its honest twins
 	for found.Tries < tries {
 		batch = batch[:0]

@@ -26,7 +26,7 @@ func Sensitivity(ctx context.Context, base World, named map[string]float64, name
 	if names == nil {
 		names = slices.Sorted(maps.Keys(values))
 	}
-	g := Grid{Title: "Profit ratios under vision7 with one parameter halved or doubled", Corner: "PARAMETER"}
+	g := Grid{Title: "Profit ratios under vision7 with one parameter halved or doubled", Corner: "PARAMETER", Beside: 2, World: base.describe(seeds)}
 	for _, e := range entries {
 		g.Columns = append(g.Columns, e.Name)
 	}

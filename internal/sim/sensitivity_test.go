@@ -1,8 +1,12 @@
 package sim
 
 import (
+	"bytes"
 	"context"
+	"errors"
+	"html"
 	"slices"
+	"strings"
 	"testing"
 )
 
@@ -27,6 +31,18 @@ func TestSensitivityHalvesAndDoubles(t *testing.T) {
 	}
 	if own := g.Cells[0][2].Mean; !(own > 0 && own < 5) {
 		t.Errorf("validators' own requests take %.2f%% of capacity", own)
+	}
+	// Only profit ratios are drawn, and compared with honesty's: requests of 3% of capacity are no strategy that pays.
+	g.Cells[0][2] = Interval{Mean: 3}
+	var page, text bytes.Buffer
+	if err := errors.Join(HTML(&page, Report{}, g), g.Text(&text)); err != nil {
+		t.Fatal(err)
+	}
+	if strings.Contains(page.String(), ">own requests, %</text>") || !strings.Contains(page.String(), ">declare-5</text>") || !strings.Contains(page.String(), `<td class="n">3.00`) {
+		t.Errorf("validators' own requests are drawn or judged as a profit ratio:\n%s", page.String())
+	}
+	if !strings.Contains(html.UnescapeString(page.String()), w.describe(1)) || !strings.Contains(text.String(), w.describe(1)) {
+		t.Errorf("text or page do not say which world was played:\n%s", text.String())
 	}
 	if _, err := Sensitivity(context.Background(), w, nil, []string{"no-such"}, entries, 1, Runner{}); err == nil {
 		t.Error("a parameter that there is not was turned")

@@ -75,7 +75,7 @@ func Turn(base World, mechanism string, named map[string]float64, dial string, x
 
 // Sweep plays entries with one dial or parameter of the mechanism at each of several values.
 func Sweep(ctx context.Context, base World, mechanism string, named map[string]float64, dial string, values []float64, entries []Entry, seeds int, runner Runner) (Grid, error) {
-	g := Grid{Title: fmt.Sprintf("Profit ratios under %s by %s", mechanism, dial), Corner: "STRATEGY"}
+	g := Grid{Title: fmt.Sprintf("Profit ratios under %s by %s", mechanism, dial), Corner: "STRATEGY", World: base.describe(seeds) + " But for " + dial + ", which is as each column says."}
 	if dial == "declare" {
 		entries = []Entry{{Name: "declare"}, {Name: "declare and queue"}, {Name: "declare and dribble"}}
 	}

@@ -8,8 +8,7 @@ import (
 
 // Text writes a report for people.
 func (r Report) Text(out io.Writer) error {
-	fmt.Fprintf(out, "%d miners, %d validators, %d tasks, %d periods, seeds %d to %d; a check of a cheaper model's answer fails in %s, of an honest one in %s.\n",
-		r.Miners, r.Validators, r.Tasks, r.Periods, r.FirstSeed, r.FirstSeed+uint64(r.Seeds)-1, percent(r.Power), percent(r.FalseRate))
+	fmt.Fprintln(out, described(r.Miners, r.Validators, r.Tasks, r.Periods, r.Seeds, r.FirstSeed, r.Power, r.FalseRate))
 	fmt.Fprint(out, "Profit of the strategy for each unit of an honest twin's, with 95% intervals over seeds; above 1 it pays better than honesty.\n\n")
 	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
 	fmt.Fprint(w, "STRATEGY")
@@ -67,9 +66,19 @@ func (i Interval) String() string {
 
 func percent(x float64) string { return fmt.Sprintf("%.4g%%", 100*x) }
 
+// describe says in words what is played.
+func (w World) describe(seeds int) string {
+	return described(w.Miners, len(w.Stakes), len(w.Tasks), w.Periods, seeds, w.Seed, w.Power, w.False)
+}
+
+func described(miners, validators, tasks, periods, seeds int, first uint64, power, false float64) string {
+	return fmt.Sprintf("%d miners, %d validators, %d tasks, %d periods, seeds %d to %d; a check of a cheaper model's answer fails in %s, of an honest one in %s.",
+		miners, validators, tasks, periods, first, first+uint64(seeds)-1, percent(power), percent(false))
+}
+
 // Text writes a grid for people.
 func (g Grid) Text(out io.Writer) error {
-	fmt.Fprintf(out, "%s\n\n", g.Title)
+	fmt.Fprintf(out, "%s\n%s\n\n", g.Title, g.World)
 	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
 	fmt.Fprint(w, g.Corner)
 	for _, c := range g.Columns {
@@ -82,6 +91,13 @@ func (g Grid) Text(out io.Writer) error {
 			fmt.Fprintf(w, "\t%s", cell)
 		}
 		fmt.Fprintln(w)
+	}
+	if err := w.Flush(); err != nil || len(g.About) == 0 {
+		return err
+	}
+	fmt.Fprintln(out)
+	for i, about := range g.About {
+		fmt.Fprintf(w, "%s\t%s\n", g.Rows[i], about)
 	}
 	return w.Flush()
 }
