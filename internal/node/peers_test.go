@@ -8,8 +8,10 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"vision/internal/hotkey"
+	"vision/internal/report"
 	"vision/internal/scorer"
 	"vision/internal/transport"
 )
@@ -62,10 +64,20 @@ func TestReportsOfPeers(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	early, err := report.Read(own.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	early.At = time.Now().AddDate(1, 0, 0)
+	future, err := report.Sign(early, peer)
+	if err != nil {
+		t.Fatal(err)
+	}
 	for _, c := range []struct {
 		name, want string
 		answer     http.Handler
 	}{
+		{"a report of next year", "ahead: one of the two clocks is wrong", says(http.StatusOK, future)},
 		{"no report yet", "404", says(http.StatusNotFound, nil)},
 		{"another's report", "it is the report of " + stranger.ID().String(), says(http.StatusOK, others[0].Body)},
 		{"an altered report", "did not sign", says(http.StatusOK, bytes.Replace(own.Body, []byte(`"period":7`), []byte(`"period":8`), 1))},

@@ -205,6 +205,9 @@ func (v *Validator) followReports(ctx context.Context) error {
 	}
 }
 
+// mostAhead is by how much another validator's clock may be ahead of ours.
+const mostAhead = 10 * time.Minute
+
 // fetchReport fetches and keeps one validator's report, and says how its rules
 // differ from ours.
 func (v *Validator) fetchReport(ctx context.Context, p ReportPeer) (differs string, err error) {
@@ -230,6 +233,9 @@ func (v *Validator) fetchReport(ctx context.Context, p ReportPeer) (differs stri
 	}
 	if theirs.Validator != p.Hotkey {
 		return "", fmt.Errorf("it is the report of %s", theirs.Validator)
+	}
+	if ahead := time.Until(theirs.At); ahead > mostAhead { // kept, it would stand before all that follow until then
+		return "", fmt.Errorf("it is dated %v ahead: one of the two clocks is wrong", ahead.Round(time.Second))
 	}
 	if err := v.store.SaveReport(ctx, period.Report{Validator: p.Hotkey, Period: theirs.Period, At: theirs.At, Body: body}); err != nil {
 		return "", err

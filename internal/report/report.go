@@ -15,7 +15,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"maps"
+	"strings"
 	"time"
 
 	"vision/internal/hotkey"
@@ -168,19 +168,40 @@ func (c *Contender) Remembered(m score.Mechanism) (score.State, error) {
 	return m.Decode(b)
 }
 
-// Differs says how the rules of two reports differ; "" if they don't.
+// mostDiffering is how many parameters Differs names.
+const mostDiffering = 8
+
+// Differs says how the rules of two reports differ; "" if they don't. The other's author chose its names, which are shown as
+// what they are, and not at any length.
 func (r *Report) Differs(other *Report) string {
 	if r.Mechanism != other.Mechanism {
-		return fmt.Sprintf("it scores by %s, not %s", other.Mechanism, r.Mechanism)
+		return fmt.Sprintf("it scores by %s, not %s", plain(other.Mechanism), r.Mechanism)
 	}
-	if maps.Equal(r.Parameters, other.Parameters) {
-		return ""
-	}
-	text := "its parameters differ:"
+	var differ []string
+	more := 0
 	for _, name := range sorted(r.Parameters, other.Parameters) {
-		if a, b := r.Parameters[name], other.Parameters[name]; a != b {
-			text += fmt.Sprintf(" %s is %v, not %v;", name, b, a)
+		switch a, b := r.Parameters[name], other.Parameters[name]; {
+		case a == b:
+		case len(differ) == mostDiffering:
+			more++
+		default:
+			differ = append(differ, fmt.Sprintf("%s is %v, not %v", plain(name), b, a))
 		}
 	}
-	return text[:len(text)-1]
+	if len(differ) == 0 {
+		return ""
+	}
+	text := "its parameters differ: " + strings.Join(differ, "; ")
+	if more > 0 {
+		text += fmt.Sprintf("; and %d more", more)
+	}
+	return text
+}
+
+// plain is a name as it is, if it is one.
+func plain(name string) string {
+	if len(name) <= 40 && strings.Trim(name, "abcdefghijklmnopqrstuvwxyz0123456789_-") == "" {
+		return name
+	}
+	return fmt.Sprintf("%.40q", name)
 }

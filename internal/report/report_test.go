@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"crypto/sha256"
 	"encoding/json"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -107,6 +108,18 @@ func TestOtherRulesAreNamed(t *testing.T) {
 	b.Mechanism = "vision4"
 	if d := a.Differs(&b); !strings.Contains(d, "vision4") {
 		t.Errorf("%q", d)
+	}
+	// Names are the other's: they are told in bounds, and do nothing to a terminal or a log.
+	b.Mechanism = "\x1b[2J" + strings.Repeat("x", 1<<20)
+	if d := a.Differs(&b); strings.ContainsRune(d, '\x1b') || len(d) > 200 {
+		t.Errorf("%d bytes: %.300q", len(d), d)
+	}
+	b.Mechanism, b.Parameters = a.Mechanism, map[string]float64{}
+	for i := range 1000 {
+		b.Parameters[strings.Repeat("\n", 1000)+strconv.Itoa(i)] = 1
+	}
+	if d := a.Differs(&b); strings.ContainsRune(d, '\n') || len(d) > 2000 || !strings.HasSuffix(d, " more") {
+		t.Errorf("%d bytes: %.300q", len(d), d)
 	}
 }
 

@@ -102,7 +102,11 @@ func (s *Scorer) heard(n chain.Neuron, c proto.Capacities, err error) {
 	if err != nil {
 		return
 	}
+	catalogue := s.c.Catalogue()
 	for _, d := range c.Tasks {
+		if _, known := catalogue.Lookup(d.Task); !known {
+			continue // a miner may say new names each time
+		}
 		s.declared.specs[outcome.Pair{Miner: n.Hotkey, Task: d.Task}] = d.Spec
 	}
 }

@@ -77,3 +77,22 @@ func TestBeaconsHeldOnATask(t *testing.T) {
 		t.Errorf("%v", held)
 	}
 }
+
+// A miner may declare what no catalogue has, and something new each time: nothing is kept of that.
+func TestUnknownTasksAreNotRemembered(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, 10*time.Minute, "a")
+		w.miners[key("a").ID()].declares["no such task"] = 1000
+		w.start()
+		w.until(time.Minute)
+		w.stop()
+		for pair := range w.s.declared.specs {
+			if _, known := w.s.c.Catalogue().Lookup(pair.Task); !known {
+				t.Errorf("the spec of %q is kept", pair.Task)
+			}
+		}
+		if len(w.s.declared.specs) == 0 {
+			t.Error("no spec is kept at all")
+		}
+	})
+}

@@ -161,7 +161,8 @@ type Store interface {
 	Beacons(ctx context.Context, period int64) ([]period.Beacon, error)
 	// Bursts lists what came of a period's beacons, in the order of writing.
 	Bursts(ctx context.Context, period int64) ([]period.Burst, error)
-	// SaveReport writes a validator's report in the place of its last, unless that is newer.
+	// SaveReport writes a validator's report in the place of its last, unless that is newer. This one's own takes the
+	// place of the one before in any case: its clock may have been ahead.
 	SaveReport(ctx context.Context, r period.Report) error
 	// Reports lists the newest report of each validator, this one's first: of
 	// several hotkeys that it had, the newest.

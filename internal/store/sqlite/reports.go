@@ -21,7 +21,7 @@ func (s *Store) SaveReport(ctx context.Context, r period.Report) error {
 	}
 	return s.writer.tx(ctx, "save a report", func(ctx context.Context, conn *sql.Conn) error {
 		_, err := conn.ExecContext(ctx, `INSERT INTO reports VALUES (?, ?, ?, ?, ?) ON CONFLICT (validator) DO UPDATE
-			SET own = excluded.own, period = excluded.period, at = excluded.at, body = excluded.body WHERE excluded.at >= at`,
+			SET own = excluded.own, period = excluded.period, at = excluded.at, body = excluded.body WHERE excluded.own OR excluded.at >= at`,
 			r.Validator[:], r.Own, r.Period, nanos(r.At), r.Body)
 		return err
 	})

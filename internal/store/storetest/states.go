@@ -156,6 +156,16 @@ func testReports(t *testing.T, db Database) {
 	same(t, "reports", must(s.Reports(ctx))(t), []period.Report{own, other})
 	same(t, "the own report", must(s.OwnReport(ctx, true))(t), own)
 
+	// Its clock was ahead, and is set right.
+	ahead := own
+	ahead.At = own.At.AddDate(1, 0, 0)
+	for _, r := range []period.Report{ahead, own} {
+		if err := s.SaveReport(ctx, r); err != nil {
+			t.Fatal(err)
+		}
+	}
+	same(t, "the own report after the clock was set back", must(s.OwnReport(ctx, true))(t), own)
+
 	// The validator changes its hotkey, and then back.
 	next := period.Report{Validator: miner(8), Own: true, Period: 5, At: own.At.Add(time.Minute), Body: []byte("three")}
 	if err := s.SaveReport(ctx, next); err != nil {
