@@ -1,15 +1,12 @@
 package indistinct
 
 import (
-	"bufio"
-	"bytes"
 	"context"
 	"crypto/hmac"
 	"crypto/rand"
 	"crypto/sha256"
 	"crypto/tls"
 	"fmt"
-	"io"
 	"log/slog"
 	"math"
 	mathrand "math/rand/v2"
@@ -17,10 +14,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
-	"strconv"
-	"strings"
 	"sync"
-	"sync/atomic"
 	"testing"
 	"time"
 
@@ -50,98 +44,6 @@ const catalogue = `tasks:
     limits: {output: 4096}
     price: {prompt: 50, output: 100}
 `
-
-// seen is one request as a miner got it.
-type seen struct {
-	id    string // X-Request-Id
-	head  string // as it came
-	body  []byte
-	at    time.Time
-	miner int
-	conn  int // which connection of the miner's
-	nth   int // which request on it
-	busy  int // how many other requests the miner was serving
-	probe bool
-}
-
-// spy is a miner that answers at once and writes everything down.
-type spy struct {
-	n       int
-	units   int64
-	mu      sync.Mutex // guards the rest
-	seen    []seen
-	conns   int
-	serving atomic.Int64
-}
-
-// serve serves one connection until it ends.
-func (s *spy) serve(c net.Conn) {
-	defer c.Close()
-	s.mu.Lock()
-	s.conns++
-	conn := s.conns
-	s.mu.Unlock()
-	in := bufio.NewReaderSize(c, 64<<10)
-	for nth := 0; ; nth++ {
-		var head strings.Builder
-		length := 0
-		for {
-			line, err := in.ReadString('\n')
-			if err != nil {
-				return
-			}
-			if line == "\r\n" {
-				break
-			}
-			head.WriteString(line)
-			if name, value, ok := strings.Cut(line, ": "); ok && strings.EqualFold(name, "Content-Length") {
-				length, _ = strconv.Atoi(strings.TrimSpace(value))
-			}
-		}
-		body := make([]byte, length)
-		if _, err := io.ReadFull(in, body); err != nil {
-			return
-		}
-		at := time.Now()
-		if strings.HasPrefix(head.String(), "GET ") {
-			text := fmt.Sprintf(`{"period_seconds":3600,"tasks":[{"task":%q,"units":%d,"slots":0,"spec":{"engine":"vllm","token_ids":true}}]}`, model, s.units)
-			fmt.Fprintf(c, "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%s", len(text), text)
-			continue
-		}
-		busy := s.serving.Add(1) - 1
-		_, id, _ := strings.Cut(head.String(), "X-Request-Id: ")
-		id, _, _ = strings.Cut(id, "\r\n")
-		s.mu.Lock()
-		s.seen = append(s.seen, seen{id: id, head: head.String(), body: body, at: at, miner: s.n, conn: conn, nth: nth, busy: int(busy)})
-		s.mu.Unlock()
-		err := answer(c, body)
-		s.serving.Add(-1)
-		if err != nil {
-			return
-		}
-	}
-}
-
-// answer writes ten tokens, or as many as may be.
-func answer(w io.Writer, body []byte) error {
-	n := 10
-	if _, rest, ok := bytes.Cut(body, []byte(`"max_tokens":`)); ok {
-		digits := rest[:len(rest)-len(bytes.TrimLeft(rest, "0123456789"))]
-		if most, _ := strconv.Atoi(string(digits)); most > 0 {
-			n = min(n, most)
-		}
-	}
-	ids := strings.TrimSuffix(strings.Repeat("5,", n), ",")
-	if !bytes.Contains(body, []byte(`"stream":true`)) {
-		text := fmt.Sprintf(`{"id":"x","object":"chat.completion","created":1,"model":%q,"prompt_token_ids":[1],"choices":[{"index":0,"message":{"role":"assistant","content":"word"},"token_ids":[%s],"finish_reason":"stop"}],"usage":{"prompt_tokens":1,"completion_tokens":%d,"total_tokens":%d}}`, model, ids, n, n+1)
-		_, err := fmt.Fprintf(w, "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%s", len(text), text)
-		return err
-	}
-	events := fmt.Sprintf(`data: {"id":"x","object":"chat.completion.chunk","created":1,"model":%q,"prompt_token_ids":[1],"choices":[{"index":0,"delta":{"role":"assistant","content":"word"},"token_ids":[%s],"finish_reason":"stop"}]}`+"\n\n"+
-		`data: {"id":"x","object":"chat.completion.chunk","created":1,"model":%q,"choices":[],"usage":{"prompt_tokens":1,"completion_tokens":%d,"total_tokens":%d}}`+"\n\ndata: [DONE]\n\n", model, ids, model, n, n+1)
-	_, err := fmt.Fprintf(w, "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n%x\r\n%s\r\n0\r\n\r\n", len(events), events)
-	return err
-}
 
 // traffic is how a run is to be.
 type traffic struct {
@@ -323,104 +225,6 @@ func whoAsked(ctx context.Context, t *testing.T, v *node.Validator, seeds []byte
 		known[id], probe[id] = true, o.Outcome.Source == outcome.Synthetic
 	}
 	return known, probe
-}
-
-// crowd is the customers.
-type crowd struct {
-	url, key string
-	client   *http.Client
-	asked    atomic.Uint64
-}
-
-// request asks once, and says whether it was answered.
-func (c *crowd) request(ctx context.Context, g *generator) bool {
-	r, err := http.NewRequestWithContext(ctx, http.MethodPost, c.url, bytes.NewReader(g.next(model)))
-	if err != nil {
-		return false
-	}
-	r.Header.Set("Authorization", "Bearer "+c.key)
-	r.Header.Set("Content-Type", "application/json")
-	answer, err := c.client.Do(r)
-	if err != nil {
-		return false
-	}
-	defer answer.Body.Close()
-	_, err = io.Copy(io.Discard, answer.Body)
-	return err == nil && answer.StatusCode == http.StatusOK
-}
-
-// awaitMiners asks until somebody answers.
-func (c *crowd) awaitMiners(ctx context.Context, t *testing.T) {
-	t.Helper()
-	g := &generator{mathrand.New(mathrand.NewPCG(5, 5))}
-	for tries := 0; !c.request(ctx, g); tries++ {
-		if tries > 400 {
-			t.Fatal("no miner answers")
-		}
-		pause(ctx, 25*time.Millisecond)
-	}
-}
-
-// ask asks n times, several at once, each pausing for about the given time.
-func (c *crowd) ask(ctx context.Context, n int, think time.Duration, atOnce int) {
-	var left atomic.Int64
-	left.Store(int64(n))
-	var all sync.WaitGroup
-	for range atOnce {
-		all.Go(func() {
-			g := c.generator()
-			for left.Add(-1) >= 0 && ctx.Err() == nil {
-				c.request(ctx, g)
-				pause(ctx, time.Duration(g.ExpFloat64()*float64(think)))
-			}
-		})
-	}
-	all.Wait()
-}
-
-func (c *crowd) generator() *generator {
-	return &generator{mathrand.New(mathrand.NewPCG(7, c.asked.Add(1)))}
-}
-
-// until has customers ask until done says so, a minute at most: many who know
-// nothing of one another, and, if bursts are wanted, a few programs besides that ask
-// several times in a row.
-func (c *crowd) until(ctx context.Context, bursts bool, done func() bool) {
-	ctx, stop := context.WithTimeout(ctx, time.Minute)
-	defer stop()
-	var all sync.WaitGroup
-	all.Go(func() {
-		g := c.generator()
-		for ctx.Err() == nil {
-			all.Go(func() { c.request(ctx, c.generator()) })
-			pause(ctx, time.Duration(g.ExpFloat64()*float64(7*time.Millisecond)))
-		}
-	})
-	if bursts {
-		for range 8 {
-			all.Go(func() {
-				g := c.generator()
-				for ctx.Err() == nil {
-					for range 1 + g.IntN(4) {
-						c.request(ctx, g)
-					}
-					pause(ctx, time.Duration(g.ExpFloat64()*float64(240*time.Millisecond)))
-				}
-			})
-		}
-	}
-	for !done() && ctx.Err() == nil {
-		pause(ctx, 300*time.Millisecond)
-	}
-	stop()
-	all.Wait()
-}
-
-func pause(ctx context.Context, d time.Duration) {
-	select {
-	case <-time.After(d):
-	case <-ctx.Done():
-	}
 }
 
 // deviation is the standard deviation of the AUC of guessing in n requests of each sort.
