@@ -18,17 +18,21 @@ import (
 	"vision/internal/task"
 )
 
-// ticking gives a value every second of the bubble's time.
-type ticking struct{ silent bool }
+// ticking gives a value every second of the bubble's time, or as often as it is told.
+type ticking struct {
+	silent bool
+	every  time.Duration // 0: a second
+}
 
 func (r *ticking) Next(ctx context.Context, after beacon.Round) (beacon.Round, error) {
+	tick := max(r.every, time.Second)
 	for {
-		n := uint64(time.Now().Unix())
+		n := uint64(time.Now().UnixNano() / int64(tick))
+		at := time.Unix(0, int64(n)*int64(tick))
 		if !r.silent && n > after.Number {
-			return beacon.Round{Source: "test", Number: n, At: time.Unix(int64(n), 0), Tick: time.Second,
-				Value: sha256.Sum256(binary.BigEndian.AppendUint64(nil, n))}, nil
+			return beacon.Round{Source: "test", Number: n, At: at, Tick: tick, Value: sha256.Sum256(binary.BigEndian.AppendUint64(nil, n))}, nil
 		}
-		if !sleep(ctx, time.Until(time.Unix(int64(n)+1, 0))) {
+		if !sleep(ctx, time.Until(at.Add(tick))) {
 			return beacon.Round{}, ctx.Err()
 		}
 	}

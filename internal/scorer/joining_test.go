@@ -96,12 +96,12 @@ func TestWhatComingLateCosts(t *testing.T) {
 				} else if got := w.store.result(1, key("late").ID(), chat); got != nil {
 					t.Errorf("it contended, with %+v", got)
 				}
-				// Within the next periods it comes to what the other has come to, with nothing behind it.
-				w.until(6*time.Hour + 30*time.Second)
+				// In the next periods it grows like any newcomer, with nothing behind it: it has answered fewer beacons, and all.
+				w.until(4*time.Hour + 30*time.Second)
 				steady, _ = w.judged("steady", chat)
 				f, _ = w.judged("late", chat)
-				if h := f.Hardened; h.Part != 1 || !(h.Paid > 0.95*steady.Hardened.Paid) || h.Reliability != 1 {
-					t.Errorf("six periods later it is %+v, the other %+v", h, steady.Hardened)
+				if h := f.Hardened; h.Part != 1 || !(h.Credited > 0.7*steady.Hardened.Credited) || h.Reliability != 1 || h.Delivered != h.Asked {
+					t.Errorf("three periods later it is %+v, the other %+v", h, steady.Hardened)
 				}
 			})
 		})
@@ -110,18 +110,18 @@ func TestWhatComingLateCosts(t *testing.T) {
 				w := newWorld(t, time.Hour, "steady", "late")
 				busy(w, "steady", "late")
 				w.onlyChat()
-				w.offline("late", 6*time.Hour-time.Second, 6*time.Hour+late)
+				w.offline("late", 3*time.Hour-time.Second, 3*time.Hour+late)
 				w.start(hardened(w))
 				defer w.stop()
-				w.until(6*time.Hour + 30*time.Second) // six periods are over
+				w.until(3*time.Hour + 30*time.Second) // three periods are over
 				before, _ := w.judged("late", chat)
-				if before.Hardened.Part != 1 || before.Hardened.Paid < 0.9*before.Hardened.Ceiling {
+				if before.Hardened.Part != 1 || before.Hardened.Paid < 0.75*before.Hardened.Ceiling || before.Hardened.Newcomer {
 					t.Fatalf("it is not there yet: %+v", before.Hardened)
 				}
-				w.until(7*time.Hour + 30*time.Second)
+				w.until(4*time.Hour + 30*time.Second)
 				f, _ := w.judged("late", chat)
 				h := f.Hardened
-				held := len(w.burstsOf(7, "steady"))
+				held := len(w.burstsOf(4, "steady"))
 				if held < 1 {
 					t.Fatal("no beacon in the period")
 				}

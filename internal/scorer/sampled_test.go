@@ -3,6 +3,8 @@ package scorer
 import (
 	"context"
 	"math"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -77,11 +79,11 @@ func TestCustomersAtABeaconAreCheckedAsOften(t *testing.T) {
 		busy(w, "a")
 		id := key("a").ID()
 		rate := func(source outcome.Source) float64 { return w.table.Rate(source, chat, id) }
-		instants, alike := 0, 0
+		var instants, alike atomic.Int64
 		w.begins = func() {
-			instants++
+			instants.Add(1)
 			if rate(outcome.Organic) >= rate(outcome.Burst) { // at first all are checked
-				alike++
+				alike.Add(1)
 			}
 		}
 		source := &spied{of: new(ticking)}
@@ -97,7 +99,7 @@ func TestCustomersAtABeaconAreCheckedAsOften(t *testing.T) {
 			time.Sleep(500 * time.Millisecond)
 			synctest.Wait()
 			organic, burst := rate(outcome.Organic), rate(outcome.Burst)
-			called, now := source.newest, time.Now()
+			called, now := source.called(), time.Now()
 			switch {
 			case now.After(called.Round.At) && now.Before(called.At.Add(rules.Window)):
 				told++
@@ -108,8 +110,8 @@ func TestCustomersAtABeaconAreCheckedAsOften(t *testing.T) {
 				t.Fatalf("%v after the instant, customers' answers are kept with %v, a beacon's with %v", now.Sub(called.At), organic, burst)
 			}
 		}
-		if instants == 0 || alike != instants || told == 0 {
-			t.Errorf("at %d of %d instants all are kept alike, and %d looks while one was called", alike, instants, told)
+		if instants.Load() == 0 || alike.Load() != instants.Load() || told == 0 {
+			t.Errorf("at %d of %d instants all are kept alike, and %d looks while one was called", alike.Load(), instants.Load(), told)
 		}
 	})
 }
@@ -118,14 +120,24 @@ func TestCustomersAtABeaconAreCheckedAsOften(t *testing.T) {
 type spied struct {
 	of     Randomness
 	caller *beacon.Caller
-	newest beacon.Call // to be read while all is quiet
+
+	mu     sync.Mutex // guards newest
+	newest beacon.Call
+}
+
+func (s *spied) called() beacon.Call {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.newest
 }
 
 func (s *spied) Next(ctx context.Context, after beacon.Round) (beacon.Round, error) {
 	r, err := s.of.Next(ctx, after)
 	if err == nil {
 		if call, ok := s.caller.Hear(r); ok {
+			s.mu.Lock()
 			s.newest = call
+			s.mu.Unlock()
 		}
 	}
 	return r, err

@@ -54,6 +54,8 @@ type behaviour struct {
 type world struct {
 	t       testing.TB
 	self    *hotkey.Key
+	uid     uint16         // its own
+	others  []chain.Neuron // validators
 	store   *memory
 	table   *sampling.Table
 	tasks   *task.Catalogue
@@ -110,10 +112,11 @@ func (w *world) Snapshot(ctx context.Context) (*chain.Snapshot, error) {
 	if w.down {
 		return nil, errors.New("no route to the ledger")
 	}
-	neurons := []chain.Neuron{{UID: 0, Hotkey: w.self.ID(), Stake: 1000 * chain.TAO, ValidatorPermit: true, LastUpdate: w.updated}}
+	neurons := []chain.Neuron{{UID: w.uid, Hotkey: w.self.ID(), Stake: 1000 * chain.TAO, ValidatorPermit: true, LastUpdate: w.updated}}
 	for i, id := range w.ids {
 		neurons = append(neurons, chain.Neuron{UID: uint16(i + 1), Hotkey: id, Endpoint: chain.Endpoint(w.addr)})
 	}
+	neurons = append(neurons, w.others...)
 	return chain.NewSnapshot(chain.Header{Network: "test", Block: w.block(), Time: time.Now(),
 		Params: chain.Params{BlockTime: blockTime, Tempo: 10, WeightsRateLimit: w.limit}}, neurons)
 }
