@@ -55,6 +55,8 @@ func Catalogue() []Entry {
 		{Name: "queue-1.5", Family: waiting, About: "declares half too much and lets requests wait", Make: Queue{1.5, 1 << 20}},
 		{Name: "queue-20", Family: waiting, About: "declares twenty times too much and lets requests wait", Make: Queue{20, 1 << 20}},
 		{Name: "queue-short", Family: waiting, About: "declares 20% too much, a few may wait", Make: Queue{1.2, 4}},
+		{Name: "queue-honest", Family: waiting, About: "declares what it can do, and lets a few wait in place of refusing them", Make: Queue{1, 16}},
+		{Name: "dribble-honest", Family: waiting, About: "declares what it can do, and runs up to twice as many as it has slots in place of refusing them", Make: Dribble{1, 2}},
 		{Name: "dribble-1.5", Family: waiting, About: "declares half too much and runs all at once, slowly", Make: Dribble{1.5, 3}},
 		{Name: "dribble-3", Family: waiting, About: "declares three times too much and runs all at once, slowly", Make: Dribble{3, 6}},
 
@@ -135,7 +137,8 @@ func Catalogue() []Entry {
 		{Name: "most-cut", Family: together, About: "cuts answers by a tenth, as two thirds of all do: theirs is the usual length", Make: Stretched{0.9}, World: with(2.0/3, Stretched{0.9})},
 
 		{Name: "climb", Family: adapting, About: "changes what it declares and cheapens a little at a time, and keeps what pays", Make: Climb{}},
-		{Name: "searched", Family: adapting, About: "what a search found: declares twice what it can do, cheaper model in bursts, some wait and some run beyond the slots", Make: searched()},
+		{Name: "searched", Family: adapting, About: "what a search found: owns 87% of what it declares, cheaper model for an eighth in bursts, many wait and many run beyond the slots", Make: searched()},
+		{Name: "searched-before", Family: adapting, About: "what a search found earlier: declares twice what it can do, cheaper model in bursts, some wait and some run beyond the slots", Make: searchedBefore()},
 	}
 }
 
