@@ -27,9 +27,10 @@ type Rules struct {
 
 // For is the rules of a network that scores every period: so many beacons in
 // each; a rest between them of a tenth of what is usual, or of 2 s at
-// least where that is short; and a window that clocks off by 2 s need, if the period is one of an hour.
+// least where that is short; and a window that clocks off by 2 s need, if the period is one of an hour. each is above 0.
+// Validate says whether so many find room in so short a period.
 func For(period time.Duration, each float64) Rules {
-	every := time.Duration(float64(period) / each)
+	every := time.Duration(min(float64(period)/each, 1<<62)) // 146 years are never
 	return Rules{Every: every, Rest: max(every/10, min(2*time.Second, every/4)), Lead: min(time.Second, period/20), Window: min(5*time.Second, period/720)}
 }
 

@@ -177,7 +177,16 @@ func TestRulesSayWhatIsWrong(t *testing.T) {
 			t.Errorf("%+v passes", r)
 		}
 	}
-	if err := For(time.Hour, 4).Validate(); err != nil {
-		t.Error(err)
+	for _, each := range []float64{4, 60, 0.01, 1e-300} {
+		r := For(time.Hour, each)
+		if err := r.Validate(); err != nil {
+			t.Errorf("%v an hour: %v", each, err)
+		}
+		if each < 1e-9 && len(calls(r, 1, 100_000)) > 0 {
+			t.Errorf("a beacon in %v hours came within days", 1/each)
+		}
+	}
+	if For(10*time.Second, 60).Validate() == nil {
+		t.Error("60 beacons in 10 seconds pass")
 	}
 }

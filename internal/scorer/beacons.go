@@ -34,6 +34,9 @@ func (s *Scorer) beacons(ctx context.Context) error {
 		return nil
 	}
 	rules := beacon.For(s.c.Period, s.c.Mechanism.Beacons())
+	if err := rules.Validate(); err != nil { // it works, with fewer
+		s.log.Warn("the period is too short for so many beacons", "err", err)
+	}
 	caller := beacon.NewCaller(rules)
 	var last beacon.Round
 	var tries backoff
