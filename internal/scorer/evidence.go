@@ -3,6 +3,8 @@ package scorer
 import (
 	"context"
 	"fmt"
+	"maps"
+	"slices"
 	"time"
 
 	"vision/internal/hotkey"
@@ -78,10 +80,38 @@ func gather(ctx context.Context, st Evidence, m score.Mechanism, c *task.Catalog
 			byTask[p.Task] = append(byTask[p.Task], score.Contender{Hotkey: p.Miner, State: state})
 		}
 	}
-	for _, t := range c.Tasks() { // those removed from the catalogue count for nothing
+	for _, t := range c.Tasks() {
 		g.tasks = append(g.tasks, score.Task{Name: t.Name, Weight: t.Weight, Contenders: byTask[t.Name]})
+		delete(byTask, t.Name)
 	}
+	g.tasks = append(g.tasks, removed(m, byTask)...)
 	return g, nil
+}
+
+// slasher is a mechanism under which a miner may be slashed, on all tasks for what it did on one.
+type slasher interface {
+	Standing(known score.State, offer score.Offer) (score.Standing, error)
+}
+
+// removed are tasks that the catalogue has no more. They pay nothing, and their contenders count for
+// nothing, but for those that are slashed for what they did there: taking a task away lets nobody off.
+func removed(m score.Mechanism, byTask map[string][]score.Contender) (list []score.Task) {
+	by, ok := m.(slasher)
+	if !ok {
+		return nil
+	}
+	for _, name := range slices.Sorted(maps.Keys(byTask)) {
+		t := score.Task{Name: name}
+		for _, c := range byTask[name] {
+			if at, err := by.Standing(c.State, score.Offer{}); err == nil && at.Slashed {
+				t.Contenders = append(t.Contenders, score.Contender{Hotkey: c.Hotkey, State: c.State})
+			}
+		}
+		if len(t.Contenders) > 0 {
+			list = append(list, t)
+		}
+	}
+	return list
 }
 
 // weigh computes and keeps the weights that follow from a scored period, and

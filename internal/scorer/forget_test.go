@@ -8,6 +8,7 @@ import (
 	"vision/internal/outcome"
 	"vision/internal/period"
 	"vision/internal/score"
+	"vision/internal/task"
 )
 
 // Miners that have left the network are forgotten, but for what must be
@@ -93,6 +94,47 @@ func TestUnknownTasksAreNotRemembered(t *testing.T) {
 		}
 		if len(w.s.declared.specs) == 0 {
 			t.Error("no spec is kept at all")
+		}
+	})
+}
+
+// A task that the network takes away pays nobody, and lets no cheat off that was found on it.
+func TestWhoIsSlashedOnATaskThatIsRemovedStaysSo(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, 5*time.Minute, "honest", "cheats")
+		busy(w, "honest", "cheats")
+		both := w.tasks
+		w.start(hardened(w))
+		w.until(17 * time.Minute)
+		w.store.mu.Lock()
+		w.store.checks = append(w.store.checks, outcome.Check{Sample: 1 << 40, Miner: key("cheats").ID(), Task: "embed", At: time.Now(), Failed: true, Convicted: true, Work: 1})
+		w.store.mu.Unlock()
+		w.until(22 * time.Minute)
+		w.stop()
+		chats, _ := both.Lookup(chat)
+		alone := *chats
+		alone.Weight = 1
+		one, err := task.NewCatalogue([]task.Task{alone})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, c := range []*task.Catalogue{both, one} {
+			g, err := gather(t.Context(), w.store, w.s.c.Mechanism, c, 0, false)
+			if err != nil {
+				t.Fatal(err)
+			}
+			out, err := w.s.c.Mechanism.Weights(g.tasks)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, of := range out.Weights {
+				if (of.Hotkey == key("cheats").ID()) != (of.Weight == 0) {
+					t.Errorf("of %d tasks: %s has a weight of %v", len(c.Tasks()), of.Hotkey.Short(), of.Weight)
+				}
+			}
+			if len(g.tasks) != 2 {
+				t.Errorf("of %d tasks: %d are weighed", len(c.Tasks()), len(g.tasks))
+			}
 		}
 	})
 }
