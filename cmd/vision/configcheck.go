@@ -14,19 +14,26 @@ import (
 	"vision/internal/node"
 )
 
-// checkable are the files that `vision config check` knows, by what they are.
-var checkable = map[string]func(file string) error{
-	"miner":     func(file string) error { c := node.MinerDefaults(); return config.Load(file, &c) },
-	"validator": func(file string) error { c := node.ValidatorDefaults(); return config.Load(file, &c) },
-	"checker":   func(file string) error { c := node.CheckerDefaults(); return config.Load(file, &c) },
-	"catalogue": func(file string) error { _, err := config.LoadCatalogue(file); return err },
-	"network": func(file string) error {
+// checkable are the files that `vision config check` knows, by what they are. An error is mistakes; warnings are
+// what is none and will hardly be meant.
+var checkable = map[string]func(file string) (warnings []string, err error){
+	"miner": func(file string) ([]string, error) { c := node.MinerDefaults(); return nil, config.Load(file, &c) },
+	"validator": func(file string) ([]string, error) {
+		c := node.ValidatorDefaults()
+		if err := config.Load(file, &c); err != nil {
+			return nil, err
+		}
+		return c.Warnings(), nil
+	},
+	"checker":   func(file string) ([]string, error) { c := node.CheckerDefaults(); return nil, config.Load(file, &c) },
+	"catalogue": func(file string) ([]string, error) { _, err := config.LoadCatalogue(file); return nil, err },
+	"network": func(file string) ([]string, error) {
 		text, err := os.ReadFile(file)
 		if err != nil {
-			return err
+			return nil, err
 		}
 		_, err = private.Parse(file, text)
-		return err
+		return nil, err
 	},
 }
 
@@ -39,8 +46,12 @@ func configCheck(_ context.Context, t terminal, flags *flag.FlagSet, args []stri
 	if !ok {
 		return usagef("%q is not a kind of file; the kinds are %s", rest[0], strings.Join(slices.Sorted(maps.Keys(checkable)), ", "))
 	}
-	if err := check(rest[1]); err != nil {
+	warnings, err := check(rest[1])
+	if err != nil {
 		return err
+	}
+	for _, w := range warnings {
+		fmt.Fprintf(t.err, "%s: warning: %s\n", rest[1], w)
 	}
 	fmt.Fprintf(t.out, "%s: no mistakes\n", rest[1])
 	return nil

@@ -131,3 +131,11 @@ func chance(every, tick time.Duration, rest uint64) float64 {
 	}
 	return high
 }
+
+// Gap is the time between two beacons on the average, of values that come once a tick: Every, or more if
+// there are too few values for that.
+func (r Rules) Gap(tick time.Duration) time.Duration {
+	rest := r.resting(tick)
+	p := chance(r.Every, tick, rest)
+	return max(r.Every, time.Duration(float64(tick)/(p*math.Pow(1-p, float64(rest)))))
+}

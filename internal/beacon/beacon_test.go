@@ -166,6 +166,9 @@ func TestShortPeriodsHaveTheirBeaconsToo(t *testing.T) {
 			n++
 		}
 	}
+	if gap := For(10*time.Second, 2).Gap(time.Second); math.Abs(float64(n)-float64(10000*time.Second/gap)) > 200 {
+		t.Errorf("%d beacons in 10000 s, where %v are said to lie between two", n, gap)
+	}
 	if n < 1350 || n > 2300 { // a rest of two values of five leaves 1.5 a period
 		t.Errorf("%d beacons in 1000 periods, want about 2000, or as many as the rest allows", n)
 	}
@@ -188,5 +191,8 @@ func TestRulesSayWhatIsWrong(t *testing.T) {
 	}
 	if For(10*time.Second, 60).Validate() == nil {
 		t.Error("60 beacons in 10 seconds pass")
+	}
+	if gap := For(time.Hour, 4).Gap(3 * time.Second); gap < 15*time.Minute || gap > 15*time.Minute+time.Second {
+		t.Errorf("beacons every 15m lie %v apart", gap)
 	}
 }
