@@ -113,21 +113,7 @@ func printMiner(out io.Writer, r scorer.Report) error {
 		for _, c := range m.Tasks {
 			fmt.Fprintf(out, "\n%s: contributes %.6f\n", c.Task, c.Contribution)
 			w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
-			fmt.Fprintf(w, "  capacity\t%d units a period count here, of %d declared\n", c.Capacity, c.Declared)
-			fmt.Fprintf(w, "  tested\t%.1f%% of it, %d probes planned\n", 100*c.ShareTested, c.Planned)
-			if c.Running != nil {
-				fmt.Fprintf(w, "  this period\t%s\n", counts(*c.Running))
-			}
-			fmt.Fprintf(w, "  last period\t%s\n", counts(c.Counts))
-			fmt.Fprintf(w, "  period score\t%.4f = mean %.4f over %d periods x history %.4f\n", c.PeriodScore, c.PeriodMean, len(c.Periods), c.HistoryFactor)
-			fmt.Fprintf(w, "  quality x speed\t%.4f over %d checks (mean quality %.4f, mean speed %.4f)\n", c.Quality.Combined, c.Quality.Checks, c.Quality.Mean, c.Quality.Speed)
-			if h := c.Hardened; h != nil {
-				fmt.Fprintf(w, "  credited\t%.1f +- %.1f of at most %.1f; %.1f are paid\n", h.Credited, h.StdErr, h.Ceiling, h.Paid)
-				fmt.Fprintf(w, "  last beacon\t%d of %d answered in time; %d beacons so far\n", h.Delivered, h.Asked, h.Beacons)
-				fmt.Fprintf(w, "  checks that fail\t%.4f, which leaves %.4f; evidence of cheating %.3g of %.3g\n", h.FailureRate, h.FailureFactor, h.Audit, h.AuditLimit)
-			}
-			fmt.Fprintf(w, "  effective volume\t%.2f = %.4f x %.4f x %d\n", c.Effective, c.Quality.Combined, c.PeriodScore, c.Capacity)
-			fmt.Fprintf(w, "  share\t%.4f of the task, cubed and scaled %.4f, times the task's weight %.4f\n", c.Share, c.CubedShare, c.PaidTaskWeight)
+			printFactors(w, c)
 			if err := w.Flush(); err != nil {
 				return err
 			}
@@ -138,6 +124,43 @@ func printMiner(out io.Writer, r scorer.Report) error {
 		}
 	}
 	return nil
+}
+
+// printFactors shows where a contender's part of the weight comes from, by the mechanism's own factors.
+func printFactors(w io.Writer, c scorer.ContenderReport) {
+	h := c.Hardened
+	if h == nil {
+		fmt.Fprintf(w, "  capacity\t%d units a period count here, of %d declared\n", c.Capacity, c.Declared)
+	} else {
+		fmt.Fprintf(w, "  capacity\t%d units a period are paid, of %d declared\n", c.Capacity, c.Declared)
+	}
+	fmt.Fprintf(w, "  tested\t%.1f%% of what counts here, %d probes planned\n", 100*c.ShareTested, c.Planned)
+	if c.Running != nil {
+		fmt.Fprintf(w, "  this period\t%s\n", counts(*c.Running))
+	}
+	fmt.Fprintf(w, "  last period\t%s\n", counts(c.Counts))
+	if h == nil {
+		fmt.Fprintf(w, "  period score\t%.4f = mean %.4f over %d periods x history %.4f\n", c.PeriodScore, c.PeriodMean, len(c.Periods), c.HistoryFactor)
+	} else {
+		fmt.Fprintf(w, "  period score\t%.4f = reliability %.4f (the last period's %.4f) x trust %.4f (%d checks passed)\n",
+			c.PeriodScore, h.Reliability, h.LastScore, h.Trust, h.TrustedChecks)
+	}
+	fmt.Fprintf(w, "  quality x speed\t%.4f over %d checks (mean quality %.4f, mean speed %.4f)\n", c.Quality.Combined, c.Quality.Checks, c.Quality.Mean, c.Quality.Speed)
+	if h == nil {
+		fmt.Fprintf(w, "  effective volume\t%.2f = %.4f x %.4f x %d\n", c.Effective, c.Quality.Combined, c.PeriodScore, c.Capacity)
+		fmt.Fprintf(w, "  share\t%.4f of the task, cubed and scaled %.4f, times the task's weight %.4f\n", c.Share, c.CubedShare, c.PaidTaskWeight)
+		return
+	}
+	fmt.Fprintf(w, "  credited\t%.1f, give or take %.1f, of at most %.1f; slowness leaves %.4f, shortness %.4f: %.1f are paid\n", h.Credited, h.StdErr, h.Ceiling, h.SlowFactor, h.Brevity, h.Paid)
+	fmt.Fprintf(w, "  last beacon\t%d of %d answered in time; %d beacons so far\n", h.Delivered, h.Asked, h.Beacons)
+	fmt.Fprintf(w, "  checks that fail\t%.4f, which leaves %.4f; evidence of cheating %.3g, slashed at %.0f\n", h.FailureRate, h.FailureFactor, h.Audit, h.AuditLimit)
+	if h.Slashed {
+		fmt.Fprintf(w, "  slashed\tuntil period %d is over: nothing is paid on any task\n", h.SlashedUntil)
+		fmt.Fprintf(w, "  effective volume\t%.2f, and else %.4f x %.4f x %.1f\n", c.Effective, c.Quality.Combined, c.PeriodScore, h.Paid)
+	} else {
+		fmt.Fprintf(w, "  effective volume\t%.2f = %.4f x %.4f x %.1f\n", c.Effective, c.Quality.Combined, c.PeriodScore, h.Paid)
+	}
+	fmt.Fprintf(w, "  share\t%.4f of the task, times the task's weight %.4f\n", c.Share, c.PaidTaskWeight)
 }
 
 func counts(c scorer.CountsReport) string {
@@ -173,9 +196,12 @@ func printEvidence(out io.Writer, c scorer.ContenderReport) {
 			again = "; again by " + k.Again
 		}
 		fmt.Fprintf(out, "    %s %s: quality %.3f, speed %.3f%s, %d units, E %.3g by %s: %s%s\n",
-			k.At.Local().Format(time.TimeOnly), k.Source, k.Quality, k.Speed, from, k.Work, k.E, k.Test, k.Detail, again)
+			when(k.At), k.Source, k.Quality, k.Speed, from, k.Work, k.E, k.Test, k.Detail, again)
 	}
 }
+
+// when writes an instant as explanations do.
+func when(t time.Time) string { return t.UTC().Format(time.DateTime) + " UTC" }
 
 // standing is what a miner is taken for; "-" of one that was never checked.
 func standing(c scorer.ContenderReport) string {
@@ -189,7 +215,7 @@ func standing(c scorer.ContenderReport) string {
 func printAccused(out io.Writer, a *scorer.AccusedReport) {
 	if a != nil {
 		fmt.Fprintf(out, "  validator %s showed an answer of it that is wanting here too (E %.3g by %s, %s): its next %d answers or so are all checked; else that counts for nothing\n",
-			a.Validator, a.E, a.Test, a.At.Local().Format(time.DateTime), a.Checks)
+			a.Validator, a.E, a.Test, when(a.At), a.Checks)
 	}
 }
 
@@ -207,7 +233,7 @@ func printAlike(out io.Writer, list []scorer.AlikeReport) {
 		}
 		exponent := math.Floor(a.Log10P) // a float64 would not hold it
 		fmt.Fprintf(out, "  answered word for word like %s under other seeds %s, last %s; the least likely (%d tokens, %s and %s) with probability %.1fe%.0f\n",
-			a.Other, times, a.Last.Local().Format(time.DateTime), a.Tokens, a.Request, a.To, math.Pow(10, a.Log10P-exponent), exponent)
+			a.Other, times, when(a.Last), a.Tokens, a.Request, a.To, math.Pow(10, a.Log10P-exponent), exponent)
 	}
 }
 
@@ -217,7 +243,7 @@ func printJudgement(out io.Writer, j *scorer.Judgement) {
 		return
 	}
 	fmt.Fprintf(out, "  standing: %s since %s; wealth %.3g of the bet against it (%.3g convicts), so quality at most %.3f\n",
-		j.Standing, j.Since.Local().Format(time.DateTime), j.Wealth, j.ConvictsAt, j.Quality)
+		j.Standing, when(j.Since), j.Wealth, j.ConvictsAt, j.Quality)
 	fmt.Fprintf(out, "  checked %d responses, %d of them suspicious; convicted %d times\n", j.Checked, j.Suspicious, j.Convictions)
 	if j.RecordNeeds > 0 {
 		fmt.Fprintf(out, "  clean record: %d of the %d responses that it takes\n", j.Record, j.RecordNeeds)
@@ -240,6 +266,6 @@ func printJudgement(out io.Writer, j *scorer.Judgement) {
 			again = "; again by " + e.Again
 		}
 		fmt.Fprintf(out, "    response %d, %s, %s (%s, %d bytes kept): E %.3g by %s, %s: %s%s\n",
-			e.Number, e.At.Local().Format(time.DateTime), what, e.Request, e.Bytes, e.E, e.By, e.Test, e.Detail, again)
+			e.Number, when(e.At), what, e.Request, e.Bytes, e.E, e.By, e.Test, e.Detail, again)
 	}
 }

@@ -68,8 +68,8 @@ func (s *state7) answer(a *Answer) error {
 	return nil
 }
 
-// check adds one check to what the period has brought. While the miner is slashed checks count for
-// nothing, but for a conviction: those still to come of what it was slashed for would count twice.
+// check adds one check to what the period has brought. While the miner is slashed none counts, nor does a
+// conviction: those still to come of what it was slashed for would count twice.
 func (s *state7) check(c *Check) error {
 	if err := c.validate(); err != nil {
 		return err
