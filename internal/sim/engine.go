@@ -184,7 +184,7 @@ func (s *Sim) populate() {
 
 // capacity is what GPUs do of a task in a period with all slots full, in the task's unit.
 func (s *Sim) capacity(task int, gpus, pace float64) float64 {
-	full := server{slots: gpuSlots * gpus, knee: gpuKnee * gpus}
+	full := server{slots: gpuSlots * gpus, knee: gpuKnee * gpus, gpus: gpus}
 	t := &s.world.Tasks[task]
 	return full.throughput() * pace * s.world.Period / t.Lone() * t.Units
 }
@@ -238,7 +238,7 @@ func (s *Sim) declare(id, task int, units float64, toEach bool) {
 	seat.declared = int64(max(units, 0))
 	seat.toEach = toEach
 	// As many slots as the declared work needs at the pace of full GPUs.
-	full := server{slots: gpuSlots, knee: gpuKnee}
+	full := server{slots: gpuSlots, knee: gpuKnee, gpus: 1}
 	perSlot := s.world.Period / (t.Lone() * full.slowdown(gpuSlots)) * t.Units
 	seat.slots = int32(max(math.Round(float64(seat.declared)/perSlot), 1))
 }

@@ -15,7 +15,7 @@ type server struct {
 	pace  float64 // service done in a second, in the usual GPU's
 	slots float64 // requests at once that fit in memory
 	loads bool    // its model is being loaded: nothing else runs
-	knee  float64 // running so many more makes each take twice as long
+	knee  float64 // running so many more than one on each GPU makes each take twice as long
 
 	virtual float64 // seconds of service that a request running since ever has had
 	at      float64 // when virtual was right
@@ -31,13 +31,14 @@ type job struct {
 	request int32
 }
 
-// slowdown is how much longer a request takes with n running than alone.
+// slowdown is how much longer a request takes with n running than alone on a GPU: they are spread evenly over the GPUs, so that
+// these do the same together as apart, and a part of a GPU its part.
 // Throughput n/slowdown(n) rises up to slots; beyond, requests only share it.
 func (s *server) slowdown(n float64) float64 {
 	if n <= s.slots {
-		return 1 + max(n-1, 0)/s.knee
+		return 1 + max(n-s.gpus, 0)/s.knee
 	}
-	return (1 + (s.slots-1)/s.knee) * n / s.slots
+	return (1 + max(s.slots-s.gpus, 0)/s.knee) * n / s.slots
 }
 
 // throughput is the seconds of service done in a second with all slots full.

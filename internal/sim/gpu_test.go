@@ -5,12 +5,14 @@ import (
 	"testing"
 
 	"pgregory.net/rapid"
+
+	"vision/internal/score"
 )
 
 // A server must end requests when stepping it in small steps would.
 func TestServerSharesEvenly(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		v := server{slots: 3, knee: 4, pace: 1}
+		v := server{slots: 3, knee: 4, gpus: 1, pace: 1}
 		arrivals := rapid.SliceOfN(rapid.Float64Range(0, 3), 1, 8).Draw(t, "gaps")
 		needs := rapid.SliceOfN(rapid.Float64Range(0.1, 5), len(arrivals), len(arrivals)).Draw(t, "needs")
 		at := 0.0
@@ -51,7 +53,7 @@ func TestServerSharesEvenly(t *testing.T) {
 }
 
 func TestThroughputRisesUpToTheSlots(t *testing.T) {
-	v := server{slots: 8, knee: 24}
+	v := server{slots: 8, knee: 24, gpus: 1}
 	for n := 1.0; n < 8; n++ {
 		if n/v.slowdown(n) >= (n+1)/v.slowdown(n+1) {
 			t.Errorf("%v at once do %v, one more %v", n, n/v.slowdown(n), (n+1)/v.slowdown(n+1))
@@ -62,8 +64,34 @@ func TestThroughputRisesUpToTheSlots(t *testing.T) {
 	}
 }
 
+// Else splitting or merging would pay by itself, whatever the mechanism does.
+func TestGPUsDoTheSameTogetherAsApart(t *testing.T) {
+	m, err := score.Named("vision7", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, err := New(Default(m))
+	if err != nil {
+		t.Fatal(err)
+	}
+	one := s.servers[s.addServer(1, 1)]
+	for _, gpus := range []float64{0.5, 2, 4} {
+		v := s.servers[s.addServer(gpus, 1)]
+		for n := 1.0; n <= 2*one.slots; n++ {
+			if got, want := v.slowdown(n*gpus), one.slowdown(n); math.Abs(got-want) > 1e-9 {
+				t.Errorf("%v GPUs that run %v are slowed %v times, one that runs %v is %v times", gpus, n*gpus, got, n, want)
+			}
+		}
+		for task := range s.world.Tasks {
+			if got, want := s.capacity(task, gpus, 1), gpus*s.capacity(task, 1, 1); math.Abs(got-want) > 1e-6*want {
+				t.Errorf("%v GPUs do %v, want %v", gpus, got, want)
+			}
+		}
+	}
+}
+
 func TestCancelledRequestsLeaveTheirTimeToOthers(t *testing.T) {
-	v := server{slots: 2, knee: 1, pace: 1}
+	v := server{slots: 2, knee: 1, gpus: 1, pace: 1}
 	v.start(1, 10)
 	v.start(2, 10)
 	v.advance(2) // one second of service each
