@@ -15,6 +15,7 @@ const (
 	LeverCapacity    Lever = "capacity"    // 10% more is shown, and paid, than is now
 	LeverCredit      Lever = "credit"      // vision7: all that can be credited is
 	LeverCertainty   Lever = "certainty"   // vision7: beacons show the same each time, so that the credit has no standard error
+	LeverDeclaring   Lever = "declaring"   // vision7: no more is declared than beacons show
 	LeverSlowdown    Lever = "slowdown"    // vision7: answers to beacons take no longer than others
 	LeverBrevity     Lever = "brevity"     // vision7: answers to beacons are as long as others'
 	LeverReliability Lever = "reliability" // no request is refused or fails
@@ -98,12 +99,17 @@ func (o Outcome) levers(f Factors) []Advice {
 				c.capacity /= h.SlowFactor
 			}
 		})
+		more(LeverDeclaring, h.ProofFactor, 1, func(c *worth) {
+			if h.ProofFactor > 0 {
+				c.capacity /= h.ProofFactor
+			}
+		})
 		more(LeverBrevity, h.Brevity, 1, func(c *worth) {
 			if h.Brevity > 0 {
 				c.capacity /= h.Brevity
 			}
 		})
-		certain := min(h.Ceiling, h.Credited) * h.SlowFactor * h.Part * h.Brevity
+		certain := min(h.Ceiling, h.Credited) * h.SlowFactor * h.ProofFactor * h.Part * h.Brevity
 		more(LeverCertainty, h.Paid, certain, func(c *worth) { c.capacity = certain })
 		all := h.Ceiling * h.SlowFactor * h.Part * h.Brevity
 		more(LeverCredit, h.Paid, all, func(c *worth) { c.capacity = all })

@@ -39,22 +39,23 @@ type Factors struct {
 // Hardened is where vision7's numbers come from. Work is in the task's unit per period, for all
 // validators together. They multiply up as printed:
 //
-//	min(Ceiling, Credited - caution x StdErr) x SlowFactor x Brevity = Paid
+//	min(Ceiling, Credited - caution x StdErr) x SlowFactor x ProofFactor x Brevity = Paid
 //	Passing x FailureFactor = Quality.Combined
 //	Quality.Combined x Reliability x Trust x Paid = EffectiveVolume, or 0 if Slashed
 type Hardened struct {
-	Part       float64 // of the period, for which it contended and is paid, in (0, 1]
-	Ceiling    float64 // the most that can be credited: declared, the task's maximum, what the slots can do
-	Credited   float64 // capacity that beacons have shown
-	StdErr     float64 // of Credited
-	Slowdown   float64 // mean natural logarithm of how much longer than usual answers to beacons took, at least 0
-	SlowFactor float64 // what that leaves, in [0, 1]
-	Answers    float64 // to beacons, older ones fading
-	Served     float64 // mean work of these
-	Brevity    float64 // what it leaves, being shorter than others' are, in [0, 1]
-	Paid       float64 // for that part of the period; all else is of a whole one
-	PerUnit    float64 // usual seconds per unit; the task's mean while none were timed
-	Newcomer   bool    // the credit still grows fast, for no beacon was missed and not all is shown
+	Part        float64 // of the period, for which it contended and is paid, in (0, 1]
+	Ceiling     float64 // the most that can be credited: declared, the task's maximum, what the slots can do
+	Credited    float64 // capacity that beacons have shown
+	StdErr      float64 // of Credited
+	Slowdown    float64 // mean natural logarithm of how much longer than usual answers to beacons took, at least 0
+	SlowFactor  float64 // what that leaves, in [0, 1]
+	ProofFactor float64 // what being credited less than Ceiling leaves, in [0, 1]
+	Answers     float64 // to beacons, older ones fading
+	Served      float64 // mean work of these
+	Brevity     float64 // what it leaves, being shorter than others' are, in [0, 1]
+	Paid        float64 // for that part of the period; all else is of a whole one
+	PerUnit     float64 // usual seconds per unit; the task's mean while none were timed
+	Newcomer    bool    // the credit still grows fast, for no beacon was missed and not all is shown
 
 	Beacons          int64   // that asked anything
 	Asked, Delivered int64   // requests, by the newest of them

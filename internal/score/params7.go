@@ -23,6 +23,8 @@ type Params7 struct {
 	Caution    float64 // standard errors of the credit that are not paid
 	Brevity    float64 // answers to beacons may be shorter than others' by this factor before they take from the pay
 	SlowPower  float64 // a beacon's answers that take twice the usual time leave 2^-SlowPower of the pay
+	Proof      float64 // part of what can be credited that must be, or the pay falls faster than the credit; 0: never
+	ProofPower float64 // half of that part leaves 2^-ProofPower of the pay, besides
 
 	// What is asked besides.
 	Trickle      float64 // single requests in a period where customers' do not measure
@@ -52,7 +54,7 @@ type Params7 struct {
 // Defaults7 are the parameters of the network unless its configuration names others.
 var Defaults7 = Params7{
 	Beacons: 4, Growth: 2, Learning: 0.2, RampGrowth: 2, RampLearn: 0.5, Penalty: 2,
-	Late: 1.6, Slack: 0.4, Caution: 2, Brevity: 1.1, SlowPower: 1.5,
+	Late: 1.6, Slack: 0.4, Caution: 2, Brevity: 1.1, SlowPower: 1.5, Proof: 0.7, ProofPower: 4,
 	Trickle: 1, TrickleShare: 0.01, PaceWindow: 50,
 	Fade:        0.8,
 	CheckWindow: 100, CheckPrior: 20, Kappa: 20, Tolerated: 0.01,
@@ -80,6 +82,8 @@ func (p *Params7) fields() []field {
 		{"caution", &p.Caution, 0, 3},
 		{"brevity", &p.Brevity, 1, 1e6},
 		{"slow_power", &p.SlowPower, 0, 10},
+		{"proof", &p.Proof, 0, 1},
+		{"proof_power", &p.ProofPower, 0, 10},
 		{"trickle", &p.Trickle, 0, 60},
 		{"trickle_share", &p.TrickleShare, 0, 1},
 		{"pace_window", &p.PaceWindow, 1, 10_000},

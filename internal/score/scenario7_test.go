@@ -195,7 +195,7 @@ var sentences7 = []sentence[*scenario7]{
 		}
 		return nil
 	}),
-	say(`=> NAME on NAME: (ceiling|credited|standard error|slowdown factor|brevity|paid|period score|reliability|passing|failure rate|failure factor|quality|audit|trust|checks|effective volume|share|task weight|contribution|slashed until|slashings) NUMBER`, func(s *scenario7, a []string) error {
+	say(`=> NAME on NAME: (ceiling|credited|standard error|slowdown factor|proof factor|brevity|paid|period score|reliability|passing|failure rate|failure factor|quality|audit|trust|checks|effective volume|share|task weight|contribution|slashed until|slashings) NUMBER`, func(s *scenario7, a []string) error {
 		s.checked++
 		f, err := s.factors(a[0], a[1])
 		if err != nil {
@@ -243,6 +243,7 @@ func factor7(f Factors, name string) float64 {
 		"credited":         h.Credited,
 		"standard error":   h.StdErr,
 		"slowdown factor":  h.SlowFactor,
+		"proof factor":     h.ProofFactor,
 		"paid":             h.Paid,
 		"brevity":          h.Brevity,
 		"period score":     h.LastScore,

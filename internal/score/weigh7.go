@@ -98,7 +98,20 @@ func (v Vision7) paid(s *state7, offer Offer) (stderr, paid float64) {
 	if offer.Declared == 0 {
 		return stderr, 0
 	}
-	return stderr, min(v.ceiling(s, offer), max(0, s.credit-float64(v.p.Caution*stderr))) * exp(-v.p.SlowPower*s.slowdown) * offer.part()
+	return stderr, min(v.ceiling(s, offer), max(0, s.credit-float64(v.p.Caution*stderr))) * exp(-v.p.SlowPower*s.slowdown) * v.proof(s, offer) * offer.part()
+}
+
+// proof is what is left to who is credited clearly less than could be by what it declares, in [0, 1]. Whoever still grows as a newcomer
+// has not had the time to show it.
+func (v Vision7) proof(s *state7, offer Offer) float64 {
+	enough := float64(v.p.Proof * v.ceiling(s, offer))
+	switch {
+	case !s.settled || s.credit >= enough:
+		return 1
+	case s.credit <= 0:
+		return 0
+	}
+	return exp(v.p.ProofPower * ln(s.credit/enough))
 }
 
 // trust grows from TrustStart to 1 with checks passed.
@@ -123,7 +136,7 @@ func (v Vision7) assess(task string, c Contender, s *state7) Factors {
 	stderr, paid := v.paid(s, c.Offer)
 	rate, left := v.failures(s)
 	h := &Hardened{
-		Part: c.Offer.part(), Credited: s.credit, StdErr: stderr, Slowdown: s.slowdown, SlowFactor: exp(-v.p.SlowPower * s.slowdown), Paid: paid,
+		Part: c.Offer.part(), Credited: s.credit, StdErr: stderr, Slowdown: s.slowdown, SlowFactor: exp(-v.p.SlowPower * s.slowdown), ProofFactor: 1, Paid: paid,
 		Beacons: s.beacons, Asked: s.last.asked, Delivered: s.last.delivered, Level: s.last.level, Evidence: s.last.evidence, Newcomer: !s.settled,
 		LastScore: s.score, Scored: s.scored,
 		FailureRate: rate, FailureFactor: left,
@@ -131,7 +144,7 @@ func (v Vision7) assess(task string, c Contender, s *state7) Factors {
 		Trust: v.trust(s), TrustedChecks: s.trusted, Closed: s.number,
 	}
 	if c.Offer.Declared > 0 {
-		h.Ceiling, h.PerUnit = v.ceiling(s, c.Offer), v.pace(s, c.Offer)
+		h.Ceiling, h.PerUnit, h.ProofFactor = v.ceiling(s, c.Offer), v.pace(s, c.Offer), v.proof(s, c.Offer)
 	}
 	if s.offered > 0 {
 		h.Reliability = min(1, s.kept/s.offered)

@@ -144,6 +144,9 @@ func explainTask(ctx context.Context, st Evidence, m score.Mechanism, r *report.
 			number(int(h.Asked), "request"), h.Delivered, h.Level, unit, h.Evidence)
 		say("Credited are %.0f, give or take %.0f, of which what is certain counts. Answers at beacons that take longer than usual leave %s of it, and being shorter than others' %s: %.0f are paid.",
 			h.Credited, h.StdErr, percent(h.SlowFactor), percent(h.Brevity), h.Paid)
+		if h.ProofFactor < 1 {
+			say("That is clearly less than the %.0f that could be credited by what it declares, which leaves %s: who declares no more than beacons show loses nothing by it.", h.Ceiling, percent(h.ProofFactor))
+		}
 		if h.Newcomer {
 			say("It is new: its credit grows fast until a beacon is not answered in full, or all is shown.")
 		}
@@ -291,6 +294,7 @@ func advise(a score.Advice, weight float64) string {
 		score.LeverCapacity:    "Show 10% more at beacons, and declare it",
 		score.LeverCredit:      "Answer every beacon in full until all is credited that can be",
 		score.LeverCertainty:   "Answer beacons alike each time: what varies is held back",
+		score.LeverDeclaring:   "Declare no more than beacons show",
 		score.LeverSlowdown:    "Answer as fast at beacons as at other times",
 		score.LeverBrevity:     "Answer at beacons at the length that others do",
 		score.LeverReliability: "Refuse and fail no requests",

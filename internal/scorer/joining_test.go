@@ -150,7 +150,7 @@ func (w *world) joined(f score.Factors, late time.Duration) {
 	if most, least := 1-late.Hours(), 1-(late+4*time.Minute).Hours(); h.Part > most || h.Part < least {
 		w.t.Errorf("it is paid for %.4f of the period, want %.4f to %.4f", h.Part, least, most)
 	}
-	whole := min(h.Ceiling, max(0, h.Credited-2*h.StdErr)) * h.SlowFactor * h.Brevity
+	whole := min(h.Ceiling, max(0, h.Credited-2*h.StdErr)) * h.SlowFactor * h.ProofFactor * h.Brevity
 	if got, want := h.Paid, whole*h.Part; math.Abs(got-want) > 1e-9*whole {
 		w.t.Errorf("paid are %.1f, want %.4f of %.1f", got, h.Part, whole)
 	}

@@ -101,15 +101,16 @@ type ContenderReport struct {
 // Hardened is every factor that vision7 has besides; see score.Hardened. Work is
 // per period, for all validators together.
 type Hardened struct {
-	Part       float64 `json:"part"`        // of the period, for which it is paid
-	Ceiling    float64 `json:"ceiling"`     // the most that can be credited
-	Credited   float64 `json:"credited"`    // what beacons have shown
-	StdErr     float64 `json:"std_err"`     // of it
-	SlowFactor float64 `json:"slow_factor"` // what slower answers at beacons leave
-	Paid       float64 `json:"paid"`        // what counts, for that part
-	PerUnit    float64 `json:"per_unit"`    // usual seconds per unit
-	Brevity    float64 `json:"brevity"`     // what answers at beacons leave that are shorter than others'
-	Newcomer   bool    `json:"newcomer"`    // the credit still grows fast
+	Part        float64 `json:"part"`         // of the period, for which it is paid
+	Ceiling     float64 `json:"ceiling"`      // the most that can be credited
+	Credited    float64 `json:"credited"`     // what beacons have shown
+	StdErr      float64 `json:"std_err"`      // of it
+	SlowFactor  float64 `json:"slow_factor"`  // what slower answers at beacons leave
+	ProofFactor float64 `json:"proof_factor"` // what being credited less than can be leaves
+	Paid        float64 `json:"paid"`         // what counts, for that part
+	PerUnit     float64 `json:"per_unit"`     // usual seconds per unit
+	Brevity     float64 `json:"brevity"`      // what answers at beacons leave that are shorter than others'
+	Newcomer    bool    `json:"newcomer"`     // the credit still grows fast
 
 	Beacons   int64   `json:"beacons"`   // that asked anything
 	Asked     int64   `json:"asked"`     // by the newest of them
@@ -131,7 +132,7 @@ type Hardened struct {
 
 func hardenedOf(h *score.Hardened) *Hardened {
 	return &Hardened{
-		Part: h.Part, Ceiling: h.Ceiling, Credited: h.Credited, StdErr: h.StdErr, SlowFactor: h.SlowFactor, Paid: h.Paid, PerUnit: h.PerUnit, Brevity: h.Brevity, Newcomer: h.Newcomer,
+		Part: h.Part, Ceiling: h.Ceiling, Credited: h.Credited, StdErr: h.StdErr, SlowFactor: h.SlowFactor, ProofFactor: h.ProofFactor, Paid: h.Paid, PerUnit: h.PerUnit, Brevity: h.Brevity, Newcomer: h.Newcomer,
 		Beacons: h.Beacons, Asked: h.Asked, Delivered: h.Delivered, Level: h.Level, Shown: h.Evidence,
 		Reliability: h.Reliability, LastScore: h.LastScore, FailureRate: h.FailureRate, FailureFactor: h.FailureFactor, Audit: h.Audit, AuditLimit: h.AuditLimit,
 		Slashed: h.Slashed, SlashedUntil: h.SlashedUntil, Trust: h.Trust, TrustedChecks: h.TrustedChecks,

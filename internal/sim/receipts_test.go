@@ -84,8 +84,8 @@ func TestReceiptsHaveMoreChecked(t *testing.T) {
 	checks := map[Pooling]int64{}
 	for _, p := range []Pooling{Receipts, Apart} {
 		w := small(t, "vision7")
-		w.Pooling, w.Miners, w.Periods = p, 8, 24
-		w.Cheats, w.Rogues = 0.4, []Strategy{Bait{16}} // newcomers are checked closely anyway
+		w.Pooling, w.Miners, w.Periods = p, 12, 24
+		w.Cheats, w.Rogues = 0.6, []Strategy{Bait{16}} // newcomers are checked closely anyway
 		r, err := Play(w)
 		if err != nil {
 			t.Fatal(err)
