@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 	"text/tabwriter"
@@ -110,8 +111,16 @@ func runCalculate(ctx context.Context, t terminal, flags *flag.FlagSet, args []s
 	if err != nil {
 		return err
 	}
+	rules, err := r.Rules()
+	if err != nil {
+		return err
+	}
+	asked := slices.Clone(tasks)
 	for i := range tasks {
 		tasks[i].Quality, tasks[i].Reliability = *quality, *reliability
+		if _, is := rules.(score.Vision4); is { // it counts this validator's part of what is declared
+			tasks[i].Capacity *= r.StakeShare
+		}
 	}
 	e, err := out.Estimate(id, tasks, *paid)
 	if err != nil {
@@ -119,8 +128,8 @@ func runCalculate(ctx context.Context, t terminal, flags *flag.FlagSet, args []s
 	}
 	c := calculation{Validator: r.Validator, Period: r.Period, At: r.At, Mechanism: r.Mechanism, Weight: e.Weight, Income: e.Income, Cost: *gpus * *cost}
 	c.Length = r.End.Sub(r.Start).Seconds()
-	for _, t := range e.Tasks {
-		c.Tasks = append(c.Tasks, calculatedTask{t.Task, unitIn(&r, t.Task), t.Capacity, t.Quality, t.Reliability, t.Trust, t.Share, t.Contribution, t.Income})
+	for i, t := range e.Tasks {
+		c.Tasks = append(c.Tasks, calculatedTask{t.Task, unitIn(&r, t.Task), asked[i].Capacity, t.Quality, t.Reliability, t.Trust, t.Share, t.Contribution, t.Income})
 	}
 	if given(flags, "paid") && given(flags, "gpu-cost") {
 		profit := c.Income - c.Cost

@@ -87,7 +87,11 @@ func (l *last) explain(ctx context.Context, st Evidence, id hotkey.ID) (Explanat
 	}
 	length := r.End.Sub(r.Start).Round(time.Millisecond)
 	if length > 0 {
-		e.say("A period lasts %v. Work is in units a period, for all validators together; times are UTC.", length)
+		whose := ""
+		if len(of.Tasks) > 0 && of.Tasks[0].Hardened != nil {
+			whose = ", for all validators together"
+		}
+		e.say("A period lasts %v. Work is in units a period%s; times are UTC.", length, whose)
 	}
 	for i := range of.Tasks {
 		f := &of.Tasks[i]
@@ -105,7 +109,7 @@ func (l *last) explain(ctx context.Context, st Evidence, id hotkey.ID) (Explanat
 	advice, _ := out.Advise(id)
 	for _, a := range advice {
 		if a.Gain > 0 || a.Now == 0 {
-			e.Advice = append(e.Advice, Advice{a.Task, string(a.Lever), a.Now, a.Then, a.Gain, advise(a, of.Weight)})
+			e.Advice = append(e.Advice, Advice{a.Task, string(a.Lever), a.Now, a.Then, a.Gain, advise(a, of.Weight, of.Tasks[0].Hardened != nil)})
 		}
 	}
 	return e, nil
@@ -288,8 +292,8 @@ func lasting(periods int64, length time.Duration) string {
 	return fmt.Sprintf(", %v", length*time.Duration(periods))
 }
 
-// advise says what changing one thing would do.
-func advise(a score.Advice, weight float64) string {
+// advise says what changing one thing would do; beacons, where there are any.
+func advise(a score.Advice, weight float64, beacons bool) string {
 	what := map[score.Lever]string{
 		score.LeverCapacity:    "Show 10% more at beacons, and declare it",
 		score.LeverCredit:      "Answer every beacon in full until all is credited that can be",
@@ -301,8 +305,14 @@ func advise(a score.Advice, weight float64) string {
 		score.LeverFailures:    "Let no check fail: serve the task's model as it is specified",
 		score.LeverQuality:     "Serve the task's model as it is specified: quality 1",
 		score.LeverSpeed:       "Be as fast as the fastest on the task",
-		score.LeverHistory:     "Stay: trust comes with checked answers, and history with periods",
+		score.LeverHistory:     "Stay: trust comes with checked answers",
 	}[a.Lever]
+	switch {
+	case !beacons && a.Lever == score.LeverCapacity:
+		what = "Declare 10% more, if you can do it"
+	case !beacons && a.Lever == score.LeverHistory:
+		what = "Stay: a history of eight periods ends the deduction for newcomers"
+	}
 	if what == "" {
 		what = "Raise " + string(a.Lever)
 	}

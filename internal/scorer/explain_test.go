@@ -106,3 +106,32 @@ func TestExplainSaysWhatWasLostAndWhatToDo(t *testing.T) {
 		}
 	})
 }
+
+// Under vision4 nobody is told of beacons, of which it has none.
+func TestExplainSpeaksOfTheMechanismThereIs(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, 10*time.Minute, "a", "b")
+		w.start()
+		w.until(32 * time.Minute)
+		w.stop()
+		e, err := Explain(t.Context(), w.store, key("a").ID())
+		if err != nil {
+			t.Fatal(err)
+		}
+		text := strings.Join(e.Sentences, "\n")
+		for _, task := range e.Tasks {
+			text += "\n" + strings.Join(task.Sentences, "\n")
+		}
+		for _, a := range e.Advice {
+			text += "\n" + a.Sentence
+		}
+		if e.Mechanism != "vision4" || len(e.Advice) == 0 || strings.Contains(text, "beacon") || strings.Contains(text, "trust") || strings.Contains(text, "all validators together") {
+			t.Errorf("%s:\n%s", e.Mechanism, text)
+		}
+		for _, want := range []string{"Declare 10% more, if you can do it", "Stay: a history of eight periods", "A period lasts 10m0s."} {
+			if !strings.Contains(text, want) {
+				t.Errorf("%q is missing:\n%s", want, text)
+			}
+		}
+	})
+}
