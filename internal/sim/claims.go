@@ -29,6 +29,9 @@ var Exceptions = map[string]Exception{
 	"overflow-api":   {12, "an outside API that serves the task's own model is capacity at a beacon"},
 	"predict-loaded": {4, "who foresees beacons rents GPUs for minutes that others have all day"},
 	"predict":        {9, "who foresees beacons has GPUs for minutes where others have them all day"},
+	"queue-honest":   {1.3, "it is honest, and refuses fewer: a refused request costs reliability"},
+	"dribble-honest": {1.4, "the same"},
+	"searched":       {1.5, "it refuses next to nothing, as dribble-honest, and cheapens so seldom that checks hardly find it"},
 	"rent-bursts":    {10, "GPUs that are there within no time are capacity, whatever else they do between"},
 }
 

@@ -107,7 +107,7 @@ func TestEveryPartTurnsOff(t *testing.T) {
 
 func TestSweepsTurnDialsAndParameters(t *testing.T) {
 	w := tiny(t)
-	for _, dial := range []string{"declare", "power", "penalty"} {
+	for _, dial := range []string{"declare", "favour", "power", "reveal", "pooling", "load", "penalty"} {
 		entries, _ := Find("declare-5")
 		g, err := Sweep(context.Background(), w, "vision7", nil, dial, []float64{0.5, 1}, entries, 1, Runner{Parallel: 2})
 		if err != nil {

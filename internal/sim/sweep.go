@@ -62,6 +62,10 @@ func Turn(base World, mechanism string, named map[string]float64, dial string, x
 		if !(x > 0 && x <= 1000) {
 			return w, fmt.Errorf("declare is %v, want above 0 and up to 1000 times what a miner can do", x)
 		}
+	case dial == "favour":
+		if !(x > 0 && x <= 1e12) {
+			return w, fmt.Errorf("favour is %v, want above 0 and up to 1e12 times a miner's weight", x)
+		}
 	default:
 		Dials()[i].Turn(&w, x)
 	}
@@ -73,11 +77,27 @@ func Turn(base World, mechanism string, named map[string]float64, dial string, x
 	return w, w.Validate()
 }
 
+// ownEntries are the strategies of a dial that turns them and not the world; nil for others.
+func ownEntries(dial string, x float64) []Entry {
+	switch dial {
+	case "declare":
+		return []Entry{
+			{Name: "declare", Make: Declare{x}}, {Name: "declare and queue", Make: Queue{x, 1 << 20}}, {Name: "declare and dribble", Make: Dribble{x, math.Inf(1)}},
+		}
+	case "favour":
+		return []Entry{
+			{Name: "8% of stake", Make: bribed(x, 4), Bribes: true}, {Name: "25% of stake", Make: bribed(x, 1), Bribes: true},
+			{Name: "45% of stake", Make: bribed(x, 1, 3, 4), Bribes: true}, {Name: "55% of stake", Make: bribed(x, 0, 2), Bribes: true},
+		}
+	}
+	return nil
+}
+
 // Sweep plays entries with one dial or parameter of the mechanism at each of several values.
 func Sweep(ctx context.Context, base World, mechanism string, named map[string]float64, dial string, values []float64, entries []Entry, seeds int, runner Runner) (Grid, error) {
 	g := Grid{Title: fmt.Sprintf("Profit ratios under %s by %s", mechanism, dial), Corner: "STRATEGY", World: base.describe(seeds) + " But for " + dial + ", which is as each column says."}
-	if dial == "declare" {
-		entries = []Entry{{Name: "declare"}, {Name: "declare and queue"}, {Name: "declare and dribble"}}
+	if own := ownEntries(dial, 1); own != nil {
+		entries = own
 	}
 	for _, e := range entries {
 		g.Rows = append(g.Rows, e.Name)
@@ -92,8 +112,8 @@ func Sweep(ctx context.Context, base World, mechanism string, named map[string]f
 	}
 	for i, x := range values {
 		list := entries
-		if dial == "declare" {
-			list = []Entry{{Name: "declare", Make: Declare{x}}, {Name: "queue", Make: Queue{x, 1 << 20}}, {Name: "dribble", Make: Dribble{x, math.Inf(1)}}}
+		if own := ownEntries(dial, x); own != nil {
+			list = own
 		}
 		found, err := Compare(ctx, worlds[i], list, seeds, runner)
 		if err != nil {
