@@ -83,7 +83,7 @@ func runInit(_ context.Context, t terminal, flags *flag.FlagSet, args []string) 
 		return usagef("--miners is %d, want 1 to 200", *miners)
 	}
 	w := &writing{t: t, folder: *folder, values: values{
-		NetworkFile: "network.yaml", Period: *period,
+		Network: "private", NetworkFile: "network.yaml", Period: *period,
 		Data: "data", ServerURL: "http://127.0.0.1:8000", Engine: "vllm",
 	}}
 	switch {
@@ -154,7 +154,7 @@ func (w *writing) network(miners int) error {
 	if _, err := os.Stat(file); err == nil {
 		return fmt.Errorf("%s exists already and is not replaced", file)
 	}
-	w.values.Network, w.values.NetworkFile = "private", "network.yaml"
+	w.values.NetworkFile = "network.yaml"
 	w.values.Catalogue, w.values.Engine = "catalogue.yaml", "vision-ref"
 	if err := w.put("catalogue.yaml", config.DevnetCatalogue()); err != nil {
 		return err

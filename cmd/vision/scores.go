@@ -91,9 +91,11 @@ func printPeriod(out io.Writer, r scorer.Report) {
 		fmt.Fprintf(out, "Scores are of period %d and those before it.\n", r.Scored)
 	}
 	for _, p := range r.Peers {
+		says := "scores by the same rules"
 		if p.Differs != "" {
-			fmt.Fprintf(out, "Validator %s disagrees: %s.\n", p.Validator, p.Differs)
+			says = "disagrees: " + p.Differs
 		}
+		fmt.Fprintf(out, "Validator %s, by its report of %s, %s.\n", p.Validator, p.At.UTC().Format(time.DateTime), says)
 	}
 	for _, t := range r.Tasks {
 		if t.Load != nil && t.Load.Share() > 0.02 {

@@ -179,6 +179,7 @@ func (v *Validator) addReports() {
 // followReports fetches other validators' reports until ctx ends.
 func (v *Validator) followReports(ctx context.Context) error {
 	told := map[hotkey.ID]string{}
+	seen := map[hotkey.ID]bool{}
 	for {
 		for _, p := range v.config.Reports.Peers {
 			within, cancel := context.WithTimeout(ctx, 30*time.Second)
@@ -189,11 +190,11 @@ func (v *Validator) followReports(ctx context.Context) error {
 				return nil
 			case err != nil:
 				v.Log.Info("another validator's report is not to be had", "validator", p.Hotkey.String(), "err", err)
-			case differs != told[p.Hotkey]:
-				if told[p.Hotkey] = differs; differs != "" {
+			case differs != told[p.Hotkey] || !seen[p.Hotkey]:
+				if told[p.Hotkey], seen[p.Hotkey] = differs, true; differs != "" {
 					v.Log.Warn("another validator scores by other rules, so its weights and this one's will disagree", "validator", p.Hotkey.String(), "how", differs)
 				} else {
-					v.Log.Info("another validator scores by the same rules again", "validator", p.Hotkey.String())
+					v.Log.Info("another validator scores by the same rules", "validator", p.Hotkey.String())
 				}
 			}
 		}
@@ -244,6 +245,14 @@ func (v *Validator) fetchReport(ctx context.Context, p ReportPeer) (differs stri
 	if err != nil {
 		return "", err
 	}
-	ours := report.Report{Mechanism: m.Name(), Parameters: report.ParametersOf(m)}
+	ours := report.Report{}
+	if own, err := v.store.OwnReport(ctx, true); err == nil { // else it has none yet
+		if ours, err = report.Read(own.Body); err != nil {
+			return "", fmt.Errorf("read the last report: %w", err)
+		}
+	}
+	// It may be from before a restart with other settings.
+	ours.Mechanism, ours.Parameters = m.Name(), report.ParametersOf(m)
+	ours.Start, ours.End = time.Time{}, time.Time{}.Add(v.config.Period)
 	return ours.Differs(&theirs), nil
 }

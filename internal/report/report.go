@@ -168,39 +168,9 @@ func (c *Contender) Remembered(m score.Mechanism) (score.State, error) {
 	return m.Decode(b)
 }
 
-// mostDiffering is how many parameters Differs names.
-const mostDiffering = 8
-
-// Differs says how the rules of two reports differ; "" if they don't. The other's author chose its names, which are shown as
-// what they are, and not at any length.
-func (r *Report) Differs(other *Report) string {
-	if r.Mechanism != other.Mechanism {
-		return fmt.Sprintf("it scores by %s, not %s", plain(other.Mechanism), r.Mechanism)
-	}
-	var differ []string
-	more := 0
-	for _, name := range sorted(r.Parameters, other.Parameters) {
-		switch a, b := r.Parameters[name], other.Parameters[name]; {
-		case a == b:
-		case len(differ) == mostDiffering:
-			more++
-		default:
-			differ = append(differ, fmt.Sprintf("%s is %v, not %v", plain(name), b, a))
-		}
-	}
-	if len(differ) == 0 {
-		return ""
-	}
-	text := "its parameters differ: " + strings.Join(differ, "; ")
-	if more > 0 {
-		text += fmt.Sprintf("; and %d more", more)
-	}
-	return text
-}
-
 // plain is a name as it is, if it is one.
 func plain(name string) string {
-	if len(name) <= 40 && strings.Trim(name, "abcdefghijklmnopqrstuvwxyz0123456789_-") == "" {
+	if len(name) <= 40 && strings.Trim(name, "abcdefghijklmnopqrstuvwxyz0123456789_.-") == "" {
 		return name
 	}
 	return fmt.Sprintf("%.40q", name)

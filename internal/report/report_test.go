@@ -105,6 +105,27 @@ func TestOtherRulesAreNamed(t *testing.T) {
 	if d := a.Differs(&b); d != "its parameters differ: beacons is 2, not 4" {
 		t.Errorf("%q", d)
 	}
+	b, _ = made(t, nil)
+	start := time.Date(2026, 11, 1, 0, 0, 0, 0, time.UTC)
+	a.Network, a.Netuid, b.Network, b.Netuid = "finney", 18, "finney", 19
+	a.Start, a.End, b.Start, b.End = start, start.Add(time.Hour), start, start.Add(30*time.Minute)
+	a.Beacons, b.Beacons = []Beacon{{Source: "drand-quicknet"}}, []Beacon{{Source: "finney"}, {Source: "finney"}}
+	a.Tasks = []Task{{Task: "chat", Weight: 0.75}, {Task: "embed", Weight: 0.25}}
+	b.Tasks = []Task{{Task: "chat", Weight: 1}}
+	want := "it scores the network finney 19, not finney 18; its tasks differ: chat pays 1, not 0.75; it has no embed; its periods last 30m0s, not 1h0m0s; " +
+		"its beacons are called by finney, not drand-quicknet, so they are not at the same time"
+	if d := a.Differs(&b); d != want {
+		t.Errorf("%q, want %q", d, want)
+	}
+	b.Beacons = append(b.Beacons, Beacon{Source: "drand-quicknet"}) // some of them are
+	b.Netuid, b.Tasks, b.End = 18, a.Tasks, start.Add(time.Hour-10*time.Second)
+	if d := a.Differs(&b); d != "" {
+		t.Errorf("%q, though they hardly differ", d)
+	}
+	// What either does not say is no difference.
+	if d := a.Differs(&Report{Mechanism: a.Mechanism, Parameters: a.Parameters}); d != "" {
+		t.Errorf("%q", d)
+	}
 	b.Mechanism = "vision4"
 	if d := a.Differs(&b); !strings.Contains(d, "vision4") {
 		t.Errorf("%q", d)
@@ -115,6 +136,7 @@ func TestOtherRulesAreNamed(t *testing.T) {
 		t.Errorf("%d bytes: %.300q", len(d), d)
 	}
 	b.Mechanism, b.Parameters = a.Mechanism, map[string]float64{}
+	b.Tasks = a.Tasks
 	for i := range 1000 {
 		b.Parameters[strings.Repeat("\n", 1000)+strconv.Itoa(i)] = 1
 	}
