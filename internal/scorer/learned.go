@@ -7,7 +7,6 @@ import (
 	"slices"
 	"sync"
 
-	"vision/internal/dispatch"
 	"vision/internal/hotkey"
 	"vision/internal/outcome"
 	"vision/internal/task"
@@ -245,6 +244,7 @@ func (l *learned) forget(may func(key int64) bool) {
 func (s *Scorer) Forget() {
 	if s.c.Learn != nil {
 		s.learned.forget(s.c.Learn)
+		s.mixing.forget(s.c.Learn)
 	}
 }
 
@@ -290,13 +290,13 @@ func (s *Scorer) makeUp(r *rand.Rand, kind task.Kind, t *task.Task, miners ...ho
 	return kind.Synthesise(r, s.shape.Load(), t)
 }
 
-// makeLike makes up a request that sets out with a customer's to another miner: out of it, if
+// makeLike makes up a request that is like a customer's to another miner: out of it, if
 // that may be, or else of its lengths and parameters.
-func (s *Scorer) makeLike(r *rand.Rand, with dispatch.Asked, kind task.Kind, t *task.Task, miners ...hotkey.ID) task.Request {
-	if with.Request.Features().Task != t.Name { // the catalogue changed
+func (s *Scorer) makeLike(r *rand.Rand, one like, kind task.Kind, t *task.Task, miners ...hotkey.ID) task.Request {
+	if one.features.Task != t.Name { // the catalogue changed
 		return s.makeUp(r, kind, t, miners...)
 	}
-	if s.c.Learn == nil || !s.c.Learn(with.Key) {
+	if s.c.Learn == nil || !s.c.Learn(one.key) {
 		if s.c.Learn != nil { // others agreed
 			if body, others := s.learned.draw(r, t.Name, miners...); len(others) > 0 {
 				if request, err := kind.Parse(task.Mutated(r, body, others), t); err == nil {
@@ -304,21 +304,17 @@ func (s *Scorer) makeLike(r *rand.Rand, with dispatch.Asked, kind task.Kind, t *
 				}
 			}
 		}
-		return kind.Synthesise(r, &fixed{s.shape.Load(), with.Request.Features()}, t)
+		return kind.Synthesise(r, &fixed{s.shape.Load(), one.features}, t)
 	}
-	body := s.c.Relay.Payload(with.ID, with.Request, t)
-	if _, chosen := with.Request.Seed(); !chosen {
-		body, _ = task.Unseeded(body)
+	if one.body == nil { // or it agreed since
+		return kind.Synthesise(r, &fixed{s.shape.Load(), one.features}, t)
 	}
-	if !learnable(body) {
-		return kind.Synthesise(r, &fixed{s.shape.Load(), with.Request.Features()}, t)
-	}
-	others := s.learned.likes(r, t.Name, task.Likeness(body), miners...)
-	if len(others) == 0 && with.Request.Features().PromptBytes > learnedWhole {
+	others := s.learned.likes(r, t.Name, task.Likeness(one.body), miners...)
+	if len(others) == 0 && one.features.PromptBytes > learnedWhole {
 		return s.makeUp(r, kind, t, miners...)
 	}
-	if request, err := kind.Parse(task.Mutated(r, body, others), t); err == nil {
-		s.learned.lend(t.Name, body, miners)
+	if request, err := kind.Parse(task.Mutated(r, one.body, others), t); err == nil {
+		s.learned.lend(t.Name, one.body, miners)
 		return request
 	}
 	return s.makeUp(r, kind, t, miners...)

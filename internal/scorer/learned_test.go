@@ -125,7 +125,7 @@ func TestProbesAreLikeWhatTheySetOutWith(t *testing.T) {
 					if err != nil {
 						t.Fatal(err)
 					}
-					made := w.s.makeLike(r, dispatch.Asked{Request: request, Key: 1, Miner: key("b").ID()}, task.Chat{}, tk, key("a").ID())
+					made := w.s.makeLike(r, w.s.likeOf(dispatch.Asked{Request: request, Key: 1, Miner: key("b").ID()}, tk), task.Chat{}, tk, key("a").ID())
 					text := string(made.Payload(1))
 					if strings.Contains(text, "zeppelin") != c.words || !strings.Contains(text, `"temperature":0.37`) || !strings.Contains(text, fmt.Sprintf(`"top_k":%d`, 20+i)) {
 						t.Fatal(text)
@@ -195,7 +195,7 @@ func TestWhatProbesSetOutWithIsLent(t *testing.T) {
 			}
 			id := fmt.Sprint("req-", i)
 			if with(i) {
-				w.s.makeLike(r, dispatch.Asked{Request: request, Key: 1, ID: id, Miner: key("b").ID()}, task.Chat{}, tk, key("a").ID())
+				w.s.makeLike(r, w.s.likeOf(dispatch.Asked{Request: request, Key: 1, ID: id, Miner: key("b").ID()}, tk), task.Chat{}, tk, key("a").ID())
 			}
 			return &outcome.Sample{ID: int64(i), Outcome: outcome.Outcome{Request: id, Source: outcome.Organic, Key: 1, Task: chat, Miner: key("b").ID()},
 				Request: w.s.c.Relay.Payload(id, request, tk)}

@@ -81,15 +81,20 @@ func (s *Scorer) ask(ctx context.Context, b *book, t turn, with dispatch.Escorte
 	}
 	r := rand.New(rand.NewChaCha8(b.seed("probe", t.Miner, t.Task, t.Number)))
 	peer := relay.Peer{Miner: t.Miner, Addr: s.addrOf(t.Contender)}
+	var one like
+	mixed := false
+	if with.With.Request != nil {
+		one, mixed = s.mixing.swap(r, t.Task, t.Miner, s.likeOf(with.With, tk))
+	}
 	made := func(also ...hotkey.ID) relay.Call { // new to the miner, and to others who will be asked too
 		miners := append(also, peer.Miner)
-		if with.With.Request != nil {
-			return s.callOf(outcome.Synthetic, s.makeLike(r, with.With, kind, tk, miners...), tk, kind, peer)
+		if mixed {
+			return s.callOf(outcome.Synthetic, s.makeLike(r, one, kind, tk, miners...), tk, kind, peer)
 		}
 		return s.callOf(outcome.Synthetic, s.makeUp(r, kind, tk, miners...), tk, kind, peer)
 	}
 	var call relay.Call
-	if c, also := s.companion(b, t, kind); also && c.Miner != with.With.Miner {
+	if c, also := s.companion(b, t, kind); also && c.Miner != with.With.Miner && c.Miner != one.miner {
 		call = made(c.Miner)
 		if other, ok := s.paired(b, c, &call); ok {
 			s.probes.Go(func() {

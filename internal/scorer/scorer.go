@@ -36,6 +36,7 @@ type Scorer struct {
 	unjudged  atomic.Int64 // samples dropped, for nobody can judge them
 	unchecked atomic.Int64 // or for they waited too long
 	partners  partners
+	mixing    mixing       // what probes are like that set out with customers' requests
 	receipts  receiptStats // others'
 
 	asked     chan struct{} // closed when capacities were first fetched

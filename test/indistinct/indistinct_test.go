@@ -62,6 +62,17 @@ func report(t *testing.T, seen []seen, must func(g group) bool) {
 		}
 	}
 	t.Logf("%d requests, of them %d probes", len(seen), probes)
+	for _, c := range []struct {
+		what  string
+		same  bool
+		owned []int
+	}{{"twins at the same miner", true, []int{0, 1, 2, 3}}, {"twins, to an owner of two", false, []int{0, 1}}, {"twins, to an owner of all", false, []int{0, 1, 2, 3}}} {
+		auc, n := ownerAUC(seen, c.same, c.owned...)
+		t.Logf("%-32s AUC %.3f, %d requests, chance ±%.3f", c.what, auc, n, 2*deviation(n/2))
+		if most := pairing + sure*deviation(n/2); must(group{timed: true}) && !(auc <= most) {
+			t.Errorf("%s: AUC %.3f, want at most %.2f, %.3f with chance", c.what, auc, pairing, most)
+		}
+	}
 	for _, g := range groups {
 		auc, n := aucOf(seen, g)
 		t.Logf("%-32s AUC %.3f, %d requests, chance ±%.3f", g.name, auc, n, 2*deviation(n/2))
