@@ -153,7 +153,8 @@ func printFactors(w io.Writer, c scorer.ContenderReport) {
 		fmt.Fprintf(w, "  share\t%.4f of the task, cubed and scaled %.4f, times the task's weight %.4f\n", c.Share, c.CubedShare, c.PaidTaskWeight)
 		return
 	}
-	fmt.Fprintf(w, "  credited\t%.1f, give or take %.1f, of at most %.1f; slowness leaves %.4f, shortness %.4f: %.1f are paid\n", h.Credited, h.StdErr, h.Ceiling, h.SlowFactor, h.Brevity, h.Paid)
+	fmt.Fprintf(w, "  credited\t%.1f, give or take %.1f, of at most %.1f; slowness leaves %.4f, shortness %.4f, declaring more than is shown %.4f, coming late %.4f: %.1f are paid\n",
+		h.Credited, h.StdErr, h.Ceiling, h.SlowFactor, h.Brevity, h.ProofFactor, h.Part, h.Paid)
 	fmt.Fprintf(w, "  last beacon\t%d of %d answered in time; %d beacons so far\n", h.Delivered, h.Asked, h.Beacons)
 	fmt.Fprintf(w, "  checks that fail\t%.4f, which leaves %.4f; evidence of cheating %.3g, slashed at %.0f\n", h.FailureRate, h.FailureFactor, h.Audit, h.AuditLimit)
 	if h.Slashed {

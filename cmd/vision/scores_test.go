@@ -49,7 +49,7 @@ func TestFactorsAreThoseOfTheMechanism(t *testing.T) {
 		return out.String()
 	}
 	four := print()
-	c.Hardened = &scorer.Hardened{Ceiling: 7200, Credited: 5281, StdErr: 990, SlowFactor: 0.95, Brevity: 1, Paid: 3044.3, Reliability: 1, LastScore: 0.5, Trust: 0.7, TrustedChecks: 60, Audit: 1, AuditLimit: 1e5}
+	c.Hardened = &scorer.Hardened{Ceiling: 7200, Credited: 5281, StdErr: 990, SlowFactor: 0.95, Brevity: 1, ProofFactor: 0.9, Part: 0.75, Paid: 3044.3, Reliability: 1, LastScore: 0.5, Trust: 0.7, TrustedChecks: 60, Audit: 1, AuditLimit: 1e5}
 	seven := print()
 	c.Hardened.Slashed, c.Hardened.SlashedUntil, c.Effective = true, 36, 0
 	for _, want := range []string{"mean 1.0000 over 0 periods x history 0.7000", "cubed and scaled 0.1250", "count here, of 7200"} {
@@ -57,7 +57,7 @@ func TestFactorsAreThoseOfTheMechanism(t *testing.T) {
 			t.Errorf("%q is vision4's:\n%s\n%s", want, four, seven)
 		}
 	}
-	for _, want := range []string{"reliability 1.0000 (the last period's 0.5000) x trust 0.7000 (60 checks passed)", "1917.91 = 0.9000 x 0.7000 x 3044.3\n", "0.5000 of the task, times", "slashed at 100000"} {
+	for _, want := range []string{"reliability 1.0000 (the last period's 0.5000) x trust 0.7000 (60 checks passed)", "1917.91 = 0.9000 x 0.7000 x 3044.3\n", "declaring more than is shown 0.9000, coming late 0.7500: 3044.3 are paid", "0.5000 of the task, times", "slashed at 100000"} {
 		if !strings.Contains(seven, want) || strings.Contains(four, want) {
 			t.Errorf("%q is vision7's:\n%s\n%s", want, seven, four)
 		}
