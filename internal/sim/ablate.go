@@ -31,12 +31,13 @@ type Part struct {
 func Parts() []Part {
 	return []Part{
 		{Name: "all on", About: "vision7 as it is"},
-		{Name: "no proof", About: "what is declared is credited, without a beacon", Set: map[string]float64{"beacons": 0}, Wrap: func(m score.Mechanism) score.Mechanism { return believing{m} }},
+		{Name: "no beacons", About: "what is declared is credited, without a beacon", Set: map[string]float64{"beacons": 0}, Wrap: func(m score.Mechanism) score.Mechanism { return believing{m} }},
 		{Name: "beacons apart", About: "each validator and task at instants of its own", World: func(w *World) { w.Apart = true }},
 		{Name: "one beacon", About: "one a period instead of four", Set: map[string]float64{"beacons": 1}},
 		{Name: "no penalty", About: "what is not answered at a beacon costs no more than itself", Set: map[string]float64{"penalty": 0}},
 		{Name: "no slowness", About: "slowness at beacons costs nothing", Set: map[string]float64{"slow_power": 0}},
 		{Name: "no caution", About: "the mean of what was shown is paid, not a lower bound", Set: map[string]float64{"caution": 0}},
+		{Name: "boasting free", About: "what is declared and not shown costs nothing besides", Set: map[string]float64{"proof": 0}},
 		{Name: "short memory", About: "only the newest period's reliability counts", Set: map[string]float64{"fade": 0}},
 		{Name: "no kappa", About: "failed checks lower quality no more than themselves", Set: map[string]float64{"kappa": 0}},
 		{Name: "no audit", About: "nobody is slashed", Set: map[string]float64{"audit_limit": 1e12, "audit_low": 0.997, "audit_middle": 0.998, "audit_high": 0.999}},
