@@ -1,5 +1,5 @@
 // Package score decides what the network pays for. It holds the mechanisms, one
-// file each and a line in the table of mechanism.go: "vision4", the original.
+// file each and a line in the table of mechanism.go: "vision4", the original, and "vision7", the default.
 // A contender is one miner on one task, as seen by one validator.
 // docs/mechanism.md states the same formulas for miners.
 //

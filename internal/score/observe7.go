@@ -107,7 +107,7 @@ func (v Vision7) beacon(s *state7, b *Beacon) error {
 	if err := b.validate(); err != nil {
 		return err
 	}
-	level := v.level(s, b.Offer)
+	level, ceiling := v.level(s, b.Offer), v.ceiling(s, b.Offer) // as they were when it asked: what it shows may change both
 	asked, slots := b.Asked+b.InFlight, b.slots()+b.InFlight
 	if s.slashed() || asked == 0 || level == 0 || b.Offer.StakeShare == 0 {
 		return nil
@@ -147,7 +147,7 @@ func (v Vision7) beacon(s *state7, b *Beacon) error {
 	}
 	s.beacons++
 	s.last = shown{asked: int64(asked), delivered: int64(delivered), level: level, evidence: evidence}
-	s.settle(evidence < level, level == v.ceiling(s, b.Offer))
+	s.settle(evidence < level, level == ceiling)
 	return nil
 }
 

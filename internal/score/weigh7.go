@@ -40,21 +40,20 @@ func (v Vision7) Weights(tasks []Task) (Outcome, error) {
 		return Outcome{}, err
 	}
 	for i := range shapes {
-		v.heedBrevity(shapes[i].contenders)
 		for j := range shapes[i].contenders {
 			f := &shapes[i].contenders[j]
 			if until, is := slashed[f.Hotkey]; is {
 				f.Hardened.Slashed, f.Hardened.SlashedUntil = true, until
-				f.EffectiveVolume = 0
 			}
 		}
+		v.heedBrevity(shapes[i].contenders)
 	}
 	return distribute(shapes, 1), nil
 }
 
 // heedBrevity takes from the pay of those whose answers to beacons are shorter than what is usual on the
 // task: who cuts them can give more at once than it could otherwise. All contenders are asked for the same sorts of answers. Usual is the
-// median by paid capacity.
+// median by paid capacity of those that are worth anything: whose answers nobody has found good has no say, however much of them it gave at once.
 func (v Vision7) heedBrevity(contenders []Factors) {
 	sorted := make([]*Hardened, 0, len(contenders))
 	var total sum
@@ -62,16 +61,17 @@ func (v Vision7) heedBrevity(contenders []Factors) {
 		return cmp.Or(cmp.Compare(a.Hardened.Served, b.Hardened.Served), a.Hotkey.Compare(b.Hotkey))
 	})
 	for i := range contenders {
-		h := contenders[i].Hardened
-		if h.Answers > 0 { // else customers' requests in flight showed all of its credit
-			total.add(h.Paid)
-			sorted = append(sorted, h)
+		f := &contenders[i]
+		f.earns()
+		if f.Hardened.Answers > 0 && f.EffectiveVolume > 0 { // without answers, customers' requests in flight showed all of its credit
+			total.add(f.Hardened.Paid)
+			sorted = append(sorted, f.Hardened)
 		}
 	}
 	median := 0.0
 	var below sum
 	for _, h := range sorted {
-		if below.add(h.Paid); h.Paid > 0 && below.value() >= total.value()/2 {
+		if below.add(h.Paid); below.value() >= total.value()/2 {
 			median = h.Served
 			break
 		}
@@ -84,7 +84,14 @@ func (v Vision7) heedBrevity(contenders []Factors) {
 		}
 		h.Paid *= h.Brevity
 		f.Capacity = int64(min(h.Paid, 1<<62))
-		f.EffectiveVolume = EffectiveVolume(f.Quality.Combined, f.History.Score, h.Paid)
+		f.earns()
+	}
+}
+
+// earns sets what the contender is worth by what it is paid for: nothing if the miner is slashed.
+func (f *Factors) earns() {
+	if f.EffectiveVolume = 0; !f.Hardened.Slashed {
+		f.EffectiveVolume = EffectiveVolume(f.Quality.Combined, f.History.Score, f.Hardened.Paid)
 	}
 }
 

@@ -32,6 +32,7 @@ type burst struct {
 	slots []slot
 	ended int           // customers' requests of the instant that have ended
 	well  int           // of them, well
+	badly int           // of them, refused or failed by the miner
 	all   chan struct{} // closed when as many as customers have ended; made by watched.add
 }
 
@@ -99,6 +100,9 @@ func (t *burst) result(boarded bool) period.Burst {
 		r.Asked -= r.Slots - could // none of these answered even once
 		r.Slots = could
 	}
+	// Each of these held a slot and left it unanswered: else who has too few could drop customers to answer a beacon in full.
+	r.Asked += t.badly
+	r.Slots += t.badly
 	return r
 }
 
@@ -291,8 +295,11 @@ func (w *watched) see(o *outcome.Outcome) {
 		}
 		t.mu.Lock()
 		t.ended++
-		if o.Status == outcome.OK || o.Status == outcome.Canceled && o.Work > 0 {
+		switch {
+		case o.Status == outcome.OK, o.Status == outcome.Canceled && o.Work > 0:
 			t.well++
+		case o.Status == outcome.Failed, o.Status == outcome.RateLimited:
+			t.badly++
 		}
 		if t.ended == t.customers {
 			close(t.all)

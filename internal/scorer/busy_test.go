@@ -116,6 +116,24 @@ func TestSlotsBoundTheVolume(t *testing.T) {
 	}
 }
 
+// Who offers less than one unit in a period is as much away as who offers nothing: beacons that it could not be asked at are missed.
+func TestLessThanOneUnitIsNoOffer(t *testing.T) {
+	c, err := task.NewCatalogue([]task.Task{{
+		Name: chat, Kind: "chat", Weight: 1, Capacity: 18e6, Typical: 500, Speed: task.Speed{Mean: 0.01, Steepness: 50},
+		Timeouts: task.Timeouts{First: time.Second, Gap: time.Second, Total: time.Minute}, Limits: task.Limits{Output: 1024},
+	}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for units, want := range map[int64]int{0: 0, 23: 0, 24: 1} { // in a day
+		said := proto.Capacities{Secs: 86400, Tasks: []proto.Capacity{{Task: chat, Units: units, Slots: 1}}}
+		b := newBook(period.Period{Start: dawn, End: dawn.Add(time.Hour)}, [32]byte{1}, score.Vision4{})
+		if got := b.contend(chain.Neuron{}, said, c, 1, b.Start); len(got) != want {
+			t.Errorf("%d units a day make %+v, want %d contenders", units, got, want)
+		}
+	}
+}
+
 // TestAMinerThatMoved is asked where it is now, before the period is over.
 func TestAMinerThatMoved(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

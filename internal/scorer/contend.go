@@ -28,6 +28,9 @@ func (b *book) contend(n chain.Neuron, declared proto.Capacities, c *task.Catalo
 			Declared: rescale(d.Units, declared.Secs, length), Maximum: t.CapacityIn(length), StakeShare: stake, PerRequest: t.Typical,
 			Slots: d.Slots, PerSlot: score.PerSlot(length, t.Speed.Mean), Length: length, Speed: speedOf(t),
 		}
+		if offer.Declared == 0 {
+			continue // rounded down, that is nothing: it is away as if it had not said so
+		}
 		plan := b.mechanism.Plan(b.remembered(n.Hotkey, t.Name), offer, b.draw(n.Hotkey, t.Name)) // of all of the period
 		if left < length {
 			offer.Part = max(left, 1).Seconds() / length.Seconds()

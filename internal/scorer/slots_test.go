@@ -149,3 +149,32 @@ func TestSlotsThatCustomersTookAreLeftOut(t *testing.T) {
 		t.Errorf("with the gateway here, %+v", r)
 	}
 }
+
+// Customers' requests of the instant are part of what a beacon asks: who refuses or breaks them off to answer the rest of it in
+// full has not shown that it can do both. Those that are nobody's fault are left out.
+func TestCustomersThatAreDroppedForABeaconCount(t *testing.T) {
+	at := time.Now()
+	b := &burst{contender: period.Contender{Miner: key("a").ID(), Task: chat}, at: at, customers: 6, slots: []slot{{2, make([]score.Arrived, 2)}}}
+	var w watched
+	w.add(b)
+	for _, o := range []outcome.Outcome{
+		{Status: outcome.OK, Work: 60},
+		{Status: outcome.Failed, Work: 5},
+		{Status: outcome.RateLimited},
+		{Status: outcome.Canceled, Work: 5, Reason: outcome.CallerGone},
+		{Status: outcome.Canceled, Reason: outcome.CallerGone},
+		{Status: outcome.Ours},
+	} {
+		o.Miner, o.Task, o.Start, o.Total = key("a").ID(), chat, at.Add(-time.Second), 2*time.Second
+		w.see(&o)
+	}
+	select {
+	case <-b.all:
+	default:
+		t.Error("all customers' requests have ended, and they are waited for")
+	}
+	r := b.result(true)
+	if r.InFlight != 2 || r.Asked != 4 || r.Slots != 3 || len(r.Answers) != 2 {
+		t.Errorf("%+v, want 2 in flight, and 4 asked in 3 slots, of which one answered twice", r)
+	}
+}
