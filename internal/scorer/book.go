@@ -20,23 +20,25 @@ import (
 type book struct {
 	period.Period // ID is 0 until the store has it; only the loop of periods reads and writes ID and Phase
 	secret        [32]byte
+	apart         bool // the gateway is another process, which does not know of beacons
 	mechanism     score.Mechanism
 	wake          chan struct{} // holds a token when the queue has a new first entry
 	fetched       chan struct{} // closed when all miners were asked; nil for a resumed period
 	recent        *known        // what was remembered when the period began, for plans
 	kept          chan struct{} // closed when the store has it: ID does not change any more
 
-	mu         sync.Mutex // guards the rest
-	contenders []contender
-	index      map[outcome.Pair]int32
-	queue      queue
-	again      putOff
-	underWay   map[string]int32                   // contenders whose turns were asked and are not counted yet, by the request's id
-	refusals   map[int32][]refusal                // of probes, by contender
-	early      map[outcome.Pair][]outcome.Outcome // of pairs that are no contenders, or not yet
-	base       known                              // what was remembered when the period before had closed; nil until it has
-	load       map[string]*load                   // by task
-	stats      Stats
+	mu               sync.Mutex // guards the rest
+	contenders       []contender
+	index            map[outcome.Pair]int32
+	queue            queue
+	again            putOff
+	underWay         map[string]int32                   // contenders whose turns were asked and are not counted yet, by the request's id
+	refusals         map[int32][]refusal                // of probes, by contender
+	customerRefusals map[int32][]refusal                // of customers' requests, by contender; only if apart
+	early            map[outcome.Pair][]outcome.Outcome // of pairs that are no contenders, or not yet
+	base             known                              // what was remembered when the period before had closed; nil until it has
+	load             map[string]*load                   // by task
+	stats            Stats
 }
 
 // counted is what was seen of a contender so far.
@@ -60,7 +62,7 @@ func newBook(p period.Period, secret [32]byte, m score.Mechanism) *book {
 	return &book{
 		Period: p, secret: secret, mechanism: m, wake: make(chan struct{}, 1), kept: make(chan struct{}),
 		index: map[outcome.Pair]int32{}, early: map[outcome.Pair][]outcome.Outcome{}, load: map[string]*load{}, underWay: map[string]int32{},
-		again: putOff{turns: map[uint32]postponed{}, each: map[int32]int{}}, refusals: map[int32][]refusal{},
+		again: putOff{turns: map[uint32]postponed{}, each: map[int32]int{}}, refusals: map[int32][]refusal{}, customerRefusals: map[int32][]refusal{},
 	}
 }
 
@@ -275,14 +277,19 @@ func (b *book) observe(i int32, o *outcome.Outcome) error {
 	if o.Source == outcome.Burst {
 		return nil
 	}
-	n := &b.contenders[i]
-	a, ok := answerSeen(o, n.Offer)
-	if !ok {
+	a, ok := answerSeen(o, b.contenders[i].Offer)
+	if n := &b.contenders[i]; !ok {
 		if o.Status == outcome.Canceled && o.Work > 0 { // no request of any score, but its work was served
 			n.counts.Consumed += min(o.Work, math.MaxInt64-n.counts.Consumed)
 		}
 		return nil
 	}
+	return b.take(i, a)
+}
+
+// take counts an answer of contender i. It is called with mu held.
+func (b *book) take(i int32, a score.Answer) error {
+	n := &b.contenders[i]
 	if err := n.counts.Add(a); err != nil {
 		return err
 	}

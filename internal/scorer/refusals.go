@@ -8,25 +8,34 @@ import (
 	"vision/internal/score"
 )
 
-// mostRefusals bounds what is kept of one contender.
-const mostRefusals = 1024
+// What is kept of one contender: the first so many 429s to probes, and the newest so many to customers' requests, for a
+// beacon is soon over.
+const (
+	mostRefusals         = 1024
+	mostCustomerRefusals = 64
+)
 
-// refusal is a 429 to a probe, of which only what else ended in the period can
+// refusal is a 429 of which only what else ended in the period can
 // tell whether it was our doing: the gateway may be in another process, so that
-// nobody knew which slots customers' requests took when the probe was sent.
-// Requests are written down when they end, which is after the probe.
+// nobody knew which slots customers' requests, or a beacon's, took when it was sent.
+// Requests are written down when they end, which may be after it.
 type refusal struct {
-	from, to  time.Time // the probe's
+	from, to  time.Time // of the request that was refused
 	asked     int64     // the volume that it counts for
-	customers int       // customers' requests that were under way with the probe
-	own       int       // the validator's own that were
+	organic   bool      // a customer's; else a probe
+	customers int       // customers' requests that were under way with it
+	bursts    int       // a beacon's that were
+	probes    int       // probes that were
 }
 
-// ours says whether the probe should not have been sent, as it is not where
-// probes and customers' requests are on one Board: the slots that the miner
-// declared were taken, and not by probes alone.
+// ours says whether the request should not have been sent, as it is not where all are on one Board: the slots that the miner
+// declared were taken, and not by probes alone. With a customer's request it is ours if a beacon's took some: of customers' the gateway knows.
 func (d *refusal) ours(slots int) bool {
-	return d.customers > 0 && d.own < slots && d.own+d.customers >= slots
+	if d.organic {
+		return d.bursts > 0 && d.bursts+d.customers+d.probes >= slots
+	}
+	others := d.customers + d.bursts
+	return others > 0 && d.probes < slots && d.probes+others >= slots
 }
 
 // refused takes note of an outcome of contender i as far as it matters for
@@ -34,11 +43,31 @@ func (d *refusal) ours(slots int) bool {
 // with mu held.
 func (b *book) refused(i int32, o *outcome.Outcome) bool {
 	b.overlap(i, o)
-	if o.Source != outcome.Synthetic || o.Status != outcome.RateLimited || b.contenders[i].Slots <= 0 || len(b.refusals[i]) >= mostRefusals {
+	if o.Status != outcome.RateLimited || b.contenders[i].Slots <= 0 {
 		return false
 	}
-	b.refusals[i] = append(b.refusals[i], refusal{from: o.Start, to: o.End(), asked: volumeAsked(o, b.contenders[i].Offer)})
+	d := refusal{from: o.Start, to: o.End(), asked: volumeAsked(o, b.contenders[i].Offer), organic: o.Source == outcome.Organic}
+	switch {
+	case o.Source == outcome.Synthetic && len(b.refusals[i]) < mostRefusals:
+		b.refusals[i] = append(b.refusals[i], d)
+	case d.organic && b.apart:
+		list := b.customerRefusals[i]
+		if len(list) == mostCustomerRefusals {
+			if first := list[0]; !first.ours(b.contenders[i].Slots) {
+				_ = b.take(i, first.answer()) // it fails at counts that no period comes near
+			}
+			list = list[:copy(list, list[1:])]
+		}
+		b.customerRefusals[i] = append(list, d)
+	default:
+		return false
+	}
 	return true
+}
+
+// answer is the refusal as a mechanism sees it.
+func (d *refusal) answer() score.Answer {
+	return score.Answer{Kind: score.RateLimited, Asked: d.asked, Organic: d.organic}
 }
 
 // see takes note of an attempt that ended in another period.
@@ -52,17 +81,23 @@ func (b *book) see(o *outcome.Outcome) {
 
 // overlap tells contender i's refusals of another request that has ended.
 func (b *book) overlap(i int32, o *outcome.Outcome) {
-	list := b.refusals[i]
-	if len(list) == 0 || o.Status == outcome.RateLimited || o.Status == outcome.Ours {
+	if o.Status == outcome.RateLimited || o.Status == outcome.Ours {
 		return // it took no slot, or nobody knows
 	}
 	end := o.End()
-	for j := range list {
-		if d := &list[j]; o.Start.Before(d.to) && !end.Before(d.from) {
-			if o.Source == outcome.Organic {
+	for _, list := range [][]refusal{b.refusals[i], b.customerRefusals[i]} {
+		for j := range list {
+			d := &list[j]
+			if !o.Start.Before(d.to) || end.Before(d.from) {
+				continue
+			}
+			switch o.Source {
+			case outcome.Organic:
 				d.customers++
-			} else {
-				d.own++
+			case outcome.Burst:
+				d.bursts++
+			default:
+				d.probes++
 			}
 		}
 	}
@@ -72,8 +107,8 @@ func (b *book) overlap(i int32, o *outcome.Outcome) {
 // doing of ours. It is called with mu held.
 func (b *book) judged(i int32) score.Counts {
 	counts := b.contenders[i].counts
-	for asked := range b.refusedByMiner(i) {
-		_ = counts.Add(score.Answer{Kind: score.RateLimited, Asked: asked}) // it fails at counts that no period comes near
+	for a := range b.refusedByMiner(i) {
+		_ = counts.Add(a) // it fails at counts that no period comes near
 	}
 	return counts
 }
@@ -82,18 +117,20 @@ func (b *book) judged(i int32) score.Counts {
 // held, when the period before has closed.
 func (b *book) judgedState(i int32) score.State {
 	state := b.contenders[i].state
-	for asked := range b.refusedByMiner(i) {
-		state, _ = b.mechanism.Observe(state, score.Observation{Answer: &score.Answer{Kind: score.RateLimited, Asked: asked}})
+	for a := range b.refusedByMiner(i) {
+		state, _ = b.mechanism.Observe(state, score.Observation{Answer: &a})
 	}
 	return state
 }
 
-// refusedByMiner gives the volume of each of contender i's refusals that are no doing of ours.
-func (b *book) refusedByMiner(i int32) iter.Seq[int64] {
-	return func(yield func(int64) bool) {
-		for j := range b.refusals[i] {
-			if d := &b.refusals[i][j]; !d.ours(b.contenders[i].Slots) && !yield(d.asked) {
-				return
+// refusedByMiner gives each of contender i's refusals that are no doing of ours.
+func (b *book) refusedByMiner(i int32) iter.Seq[score.Answer] {
+	return func(yield func(score.Answer) bool) {
+		for _, list := range [][]refusal{b.refusals[i], b.customerRefusals[i]} {
+			for j := range list {
+				if d := &list[j]; !d.ours(b.contenders[i].Slots) && !yield(d.answer()) {
+					return
+				}
 			}
 		}
 	}

@@ -18,6 +18,7 @@ func TestRefusalsOfProbesThatCustomersLeftNoSlot(t *testing.T) {
 		return outcome.Outcome{Miner: c.Miner, Task: c.Task, Source: source, Status: status, Start: dawn.Add(from), Total: to - from}
 	}
 	customer := func(from, to time.Duration) outcome.Outcome { return at(from, to, outcome.Organic, outcome.OK) }
+	burst := func(from, to time.Duration) outcome.Outcome { return at(from, to, outcome.Burst, outcome.OK) }
 	probe := func(from, to time.Duration) outcome.Outcome { return at(from, to, outcome.Synthetic, outcome.OK) }
 	for name, c := range map[string]struct {
 		others []outcome.Outcome
@@ -31,6 +32,9 @@ func TestRefusalsOfProbesThatCustomersLeftNoSlot(t *testing.T) {
 		"a customer's that ends next hour":   {[]outcome.Outcome{customer(50*second, 70*second), customer(60*second, 3700*second)}, true},
 		"ours in both":                       {others: []outcome.Outcome{probe(50*second, 70*second), probe(60*second, 80*second)}},
 		"ours in both, a customer's besides": {others: []outcome.Outcome{probe(50*second, 70*second), probe(60*second, 80*second), customer(50*second, 80*second)}},
+		"a beacon's in both":                 {[]outcome.Outcome{burst(50*second, 70*second), burst(60*second, 80*second)}, true},
+		"a beacon's in one of two":           {others: []outcome.Outcome{burst(50*second, 70*second)}},
+		"ours in both, and a beacon's":       {others: []outcome.Outcome{probe(50*second, 70*second), probe(60*second, 80*second), burst(50*second, 80*second)}},
 		"refused ones take no slot": {others: []outcome.Outcome{
 			at(50*second, 70*second, outcome.Organic, outcome.RateLimited), at(60*second, 80*second, outcome.Organic, outcome.RateLimited)}},
 	} {
@@ -69,5 +73,59 @@ func TestRefusalsOfProbesThatCustomersLeftNoSlot(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// A gateway in another process knows nothing of beacons: what they leave no slot for is sent all the same, and its refusal is our doing.
+func TestRefusalsOfCustomersThatABeaconLeftNoSlot(t *testing.T) {
+	const second = time.Second
+	at := func(from, to time.Duration, source outcome.Source, status outcome.Status) outcome.Outcome {
+		c := entrant(0, 9)
+		return outcome.Outcome{Miner: c.Miner, Task: c.Task, Source: source, Status: status, Start: dawn.Add(from), Total: to - from}
+	}
+	burst := func(from, to time.Duration) outcome.Outcome { return at(from, to, outcome.Burst, outcome.OK) }
+	customer := func(from, to time.Duration) outcome.Outcome { return at(from, to, outcome.Organic, outcome.OK) }
+	for name, c := range map[string]struct {
+		others   []outcome.Outcome
+		together bool // gateway and scorer are one process, where the Board knows
+		ours     bool
+	}{
+		"nothing else":                        {},
+		"a beacon's in both slots":            {others: []outcome.Outcome{burst(50*second, 70*second), burst(60*second, 80*second)}, ours: true},
+		"a beacon's in one, a customer's":     {others: []outcome.Outcome{burst(50*second, 70*second), customer(60*second, 80*second)}, ours: true},
+		"a beacon's in one":                   {others: []outcome.Outcome{burst(50*second, 70*second)}},
+		"a beacon's that was over":            {others: []outcome.Outcome{burst(50*second, 59*second), burst(50*second, 59*second)}},
+		"customers' in both":                  {others: []outcome.Outcome{customer(50*second, 70*second), customer(60*second, 80*second)}},
+		"a beacon's in both, in one process":  {others: []outcome.Outcome{burst(50*second, 70*second), burst(60*second, 80*second)}, together: true},
+		"refused ones of a beacon's, no slot": {others: []outcome.Outcome{at(60*second, 61*second, outcome.Burst, outcome.RateLimited), burst(50*second, 70*second)}},
+	} {
+		for refusals := range map[int]bool{1: true, mostCustomerRefusals: true, 3 * mostCustomerRefusals: true} {
+			two := entrant(0, 9)
+			two.Slots = 2
+			b := bookOf(time.Hour, two)
+			b.apart = !c.together
+			see := func(o outcome.Outcome) {
+				if err := b.count(&o); err != nil {
+					t.Fatal(err)
+				}
+			}
+			// Earlier ones, of which those that are kept no longer count.
+			for i := range refusals - 1 {
+				see(at(time.Duration(i)*time.Millisecond, time.Duration(i+1)*time.Millisecond, outcome.Organic, outcome.RateLimited))
+			}
+			see(at(60*second, 61*second, outcome.Organic, outcome.RateLimited))
+			for _, o := range c.others {
+				see(o)
+			}
+			want := refusals
+			if c.ours {
+				want--
+			}
+			for range 2 {
+				if got := b.results()[0].Counts; got.RateLimited != want || got.Requests != got.OK+want {
+					t.Errorf("%s: of %d refusals counts are %+v, want %d", name, refusals, got, want)
+				}
+			}
+		}
 	}
 }
