@@ -39,7 +39,7 @@ type Factors struct {
 // Hardened is where vision7's numbers come from. Work is in the task's unit per period, for all
 // validators together. They multiply up as printed:
 //
-//	min(Ceiling, Credited - caution x StdErr) x SlowFactor x ProofFactor x Brevity = Paid
+//	min(Ceiling, max(0, Credited - caution x StdErr)) x SlowFactor x ProofFactor x Brevity x Part = Paid
 //	Passing x FailureFactor = Quality.Combined
 //	Quality.Combined x Reliability x Trust x Paid = EffectiveVolume, or 0 if Slashed
 type Hardened struct {
