@@ -32,7 +32,8 @@ type burst struct {
 	slots []slot
 	ended int           // customers' requests of the instant that have ended
 	well  int           // of them, well
-	badly int           // of them, refused or failed by the miner
+	badly int           // of them, failed by the miner
+	none  int           // of them, refused for want of capacity
 	all   chan struct{} // closed when as many as customers have ended; made by watched.add
 }
 
@@ -101,8 +102,13 @@ func (t *burst) result(boarded bool) period.Burst {
 		r.Slots = could
 	}
 	// Each of these held a slot and left it unanswered: else who has too few could drop customers to answer a beacon in full.
-	r.Asked += t.badly
-	r.Slots += t.badly
+	// Where nobody knew of them, it may have been the beacon that took the slots of those that were refused.
+	dropped := t.badly
+	if boarded {
+		dropped += t.none
+	}
+	r.Asked += dropped
+	r.Slots += dropped
 	return r
 }
 
@@ -298,8 +304,10 @@ func (w *watched) see(o *outcome.Outcome) {
 		switch {
 		case o.Status == outcome.OK, o.Status == outcome.Canceled && o.Work > 0:
 			t.well++
-		case o.Status == outcome.Failed, o.Status == outcome.RateLimited:
+		case o.Status == outcome.Failed:
 			t.badly++
+		case o.Status == outcome.RateLimited:
+			t.none++
 		}
 		if t.ended == t.customers {
 			close(t.all)

@@ -177,4 +177,7 @@ func TestCustomersThatAreDroppedForABeaconCount(t *testing.T) {
 	if r.InFlight != 2 || r.Asked != 4 || r.Slots != 3 || len(r.Answers) != 2 {
 		t.Errorf("%+v, want 2 in flight, and 4 asked in 3 slots, of which one answered twice", r)
 	}
+	if r = b.result(false); r.InFlight != 2 || r.Asked != 3 || r.Slots != 2 {
+		t.Errorf("with the gateway elsewhere, where the beacon may have caused the refusal, %+v, want 3 asked in 2 slots", r)
+	}
 }
