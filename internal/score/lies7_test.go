@@ -85,3 +85,66 @@ func TestNoTacticsAtBeaconsPayMoreThanHonesty(t *testing.T) {
 		}
 	})
 }
+
+// Several validators ask at once, each for its share of stake. Whoever declares more than it can do and chooses whom of them it
+// answers, and how many at once, is credited no more by all of them together than it can do.
+func TestChoosingAmongValidatorsDoesNotPay(t *testing.T) {
+	v := seven(t)
+	rapid.Check(t, func(t *rapid.T) {
+		slots := rapid.SampledFrom([]float64{1, 2, 4, 16}).Draw(t, "slots")
+		declares := rapid.OneOf(rapid.Just(1.0), rapid.Float64Range(0.8, 3)).Draw(t, "declares")
+		atOnce := math.Floor(slots * rapid.OneOf(rapid.Just(1.0), rapid.Float64Range(1, 1.6)).Draw(t, "at once"))
+		first := rapid.IntRange(-1, 4).Draw(t, "first") // the validator that is answered before others, in turn; -1: none is favoured
+		r := rand.New(rand.NewPCG(rapid.Uint64().Draw(t, "beacons"), 1))
+		stakes := [5]float64{0.4, 0.25, 0.15, 0.12, 0.08}
+		const periods, work, alone = 60, 400, 6.5
+		can := slots * 3600 / alone * work
+		var offers [5]Offer
+		before := 0.0
+		for i, share := range stakes {
+			offers[i] = Offer{Declared: int64(declares * can), Maximum: math.MaxInt64, StakeShare: share, StakeBefore: min(before, 1-share), PerRequest: work,
+				Length: time.Hour, Speed: Speed{Overhead: time.Second, Mean: 0.02}}
+			before += share
+		}
+		var states [5]State
+		total := 0.0
+		for n := range periods {
+			for range 2 + r.IntN(5) {
+				from, uniform, left, answered := first, r.Float64(), int(atOnce), 0
+				if first < 0 {
+					from = r.IntN(5)
+				}
+				var beacons [5]Beacon
+				for i := range stakes {
+					of := (from + i) % 5
+					beacons[of] = Beacon{Offer: offers[of], Asked: v.Burst(states[of], offers[of], uniform)}
+					given := min(left, beacons[of].Asked)
+					beacons[of].Answers = make([]Arrived, given)
+					left, answered = left-given, answered+given
+				}
+				for i, b := range beacons {
+					for j := range b.Answers {
+						b.Answers[j] = Arrived{Served: work, Elapsed: duration(alone * max(1, float64(answered)/slots))}
+					}
+					if b.Asked > 0 {
+						states[i] = observeAll(t, v, states[i], Observation{Beacon: &b})
+					}
+				}
+			}
+			for i, share := range stakes {
+				states[i] = observeAll(t, v, states[i], Observation{Answer: &Answer{Kind: OK, Asked: work, Served: work, Took: offers[i].Speed.Beyond(duration(alone))}},
+					Observation{Closed: &Closed{Number: int64(n + 1), Offer: offers[i]}})
+				st, err := v.Standing(states[i], offers[i])
+				if err != nil {
+					t.Fatal(err)
+				}
+				if n >= periods/6 {
+					total += float64(st.Credited * share)
+				}
+			}
+		}
+		if got := total / (periods - periods/6) / can; got > 1.01 {
+			t.Fatalf("it is paid for %v times what it can do", got)
+		}
+	})
+}
