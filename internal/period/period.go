@@ -55,6 +55,13 @@ type Result struct {
 	Valid  bool    // false: no request, or no capacity, so nothing to score
 }
 
+// Past is what one contender was asked outside beacons in a period that is over.
+type Past struct {
+	Period int64
+	End    time.Time
+	Counts score.Counts // requests, by how they ended, and the work of those that were OK
+}
+
 // Weights is one vector of weights that followed from the periods.
 type Weights struct {
 	Period int64

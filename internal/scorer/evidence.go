@@ -19,6 +19,7 @@ type Evidence interface {
 	LastPeriod(ctx context.Context) (period.Period, error)
 	Contenders(ctx context.Context, id int64) ([]period.Contender, error)
 	Results(ctx context.Context, n int) ([]period.Result, error)
+	LastResults(ctx context.Context, miner hotkey.ID, task string, n int) ([]period.Past, error)
 	States(ctx context.Context, mechanism string) ([]period.State, error)
 	UnfoldedChecks(ctx context.Context, limit int) ([]outcome.Check, error)
 	Beacons(ctx context.Context, period int64) ([]period.Beacon, error)

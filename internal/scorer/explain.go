@@ -32,6 +32,17 @@ type TaskExplanation struct {
 	Task      string         `json:"task"`
 	Sentences []string       `json:"sentences"`
 	Beacons   []BeaconRecord `json:"beacons"` // that asked anything, newest first
+	Periods   []PeriodRecord `json:"periods"` // in which it contended, newest first
+}
+
+// PeriodRecord is what a miner was asked in one period, beacons aside.
+type PeriodRecord struct {
+	Period      int64     `json:"period"`
+	End         time.Time `json:"end"`
+	Requests    int       `json:"requests"`     // customers' and the validator's own that count
+	RateLimited int       `json:"rate_limited"` // of them, refused for want of capacity
+	Failed      int       `json:"failed"`       // of them, otherwise
+	Consumed    int64     `json:"consumed"`     // work of the others, in the task's unit
 }
 
 // BeaconRecord is what came of a miner at one beacon.
@@ -53,8 +64,11 @@ type Advice struct {
 	Sentence string  `json:"sentence"`
 }
 
-// mostBeacons is how many of a contender's are looked back on.
-const mostBeacons = 20
+// mostBeacons and mostPeriods are how many of a contender's are looked back on.
+const (
+	mostBeacons = 20
+	mostPeriods = 24
+)
 
 // Explain turns a miner's state into sentences. A miner that the last report
 // does not know is a fault of kind NotFound, as is there being no report.
@@ -121,7 +135,7 @@ func (e *Explanation) say(format string, args ...any) {
 
 // explainTask explains one task: what was asked, delivered, credited, and why.
 func explainTask(ctx context.Context, st Evidence, m score.Mechanism, r *report.Report, f *score.Factors) (TaskExplanation, error) {
-	t := TaskExplanation{Task: f.Task, Beacons: []BeaconRecord{}}
+	t := TaskExplanation{Task: f.Task, Beacons: []BeaconRecord{}, Periods: []PeriodRecord{}}
 	say := func(format string, args ...any) { t.Sentences = append(t.Sentences, fmt.Sprintf(format, args...)) }
 	unit := unitOf(r, f.Task)
 	say("It brings %s of the weight: %s of the task, which pays %s of all.", percent(f.Contribution), percent(f.CubedShare), percent(f.PaidTaskWeight))
@@ -131,7 +145,7 @@ func explainTask(ctx context.Context, st Evidence, m score.Mechanism, r *report.
 		say("%d scored periods average to %.3f, of which %s counts for their number.", len(f.Periods), f.History.Mean, percent(f.History.Factor))
 		say("%d checks found a quality of %.3f, and a speed factor of %.3f.", f.Quality.Checks, f.Quality.Mean, f.Quality.Speed)
 		say("Effective volume: quality x speed %.4f x periods %.4f x capacity %d = %.1f.", f.Quality.Combined, f.History.Score, f.Capacity, f.EffectiveVolume)
-		return t, nil
+		return t, t.lookBack(ctx, st, f)
 	}
 	if f.Declared == 0 {
 		say("It declares nothing now, and is paid nothing here: each beacon that it misses so takes from its credit.")
@@ -225,7 +239,31 @@ func explainTask(ctx context.Context, st Evidence, m score.Mechanism, r *report.
 	if lost > 3 {
 		say("It lost credit so at %d of the last %d beacons that asked it.", lost, len(bursts))
 	}
-	return t, nil
+	return t, t.lookBack(ctx, st, f)
+}
+
+// lookBack tells of periods in which requests were refused or failed, beacons aside.
+func (t *TaskExplanation) lookBack(ctx context.Context, st Evidence, f *score.Factors) error {
+	past, err := st.LastResults(ctx, f.Hotkey, f.Task, mostPeriods)
+	if err != nil {
+		return fmt.Errorf("read what past periods asked: %w", err)
+	}
+	lost := 0
+	for i := range past {
+		p, n := &past[i], &past[i].Counts
+		t.Periods = append(t.Periods, PeriodRecord{Period: p.Period, End: p.End, Requests: n.Requests, RateLimited: n.RateLimited, Failed: n.Failed, Consumed: n.Consumed})
+		if n.RateLimited+n.Failed == 0 {
+			continue
+		}
+		if lost++; lost <= 3 {
+			t.Sentences = append(t.Sentences, fmt.Sprintf("It lost reliability in the period that ended at %s UTC: of %s, %d %s refused and %d failed.",
+				p.End.UTC().Format(time.DateTime), number(n.Requests, "request"), n.RateLimited, verb(n.RateLimited, "was", "were"), n.Failed))
+		}
+	}
+	if lost > 3 {
+		t.Sentences = append(t.Sentences, fmt.Sprintf("It lost reliability so in %d of the last %s in which it contended.", lost, number(len(past), "period")))
+	}
+	return nil
 }
 
 // deadliner is a mechanism that says when an answer to a beacon is late.

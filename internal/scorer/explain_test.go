@@ -21,11 +21,15 @@ func TestExplainSaysWhatWasLostAndWhatToDo(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, 10*time.Minute, "good", "half")
 		busy(w, "good", "half")
-		n := 0
+		n, singles := 0, 0
 		w.miners[key("half").ID()].answer = func(ctx context.Context, call relay.Call) outcome.Outcome {
 			w.mu.Lock()
 			n++
 			refuse := call.Source == outcome.Burst && n%2 == 0
+			if call.Source != outcome.Burst {
+				singles++
+				refuse = singles == 2
+			}
 			w.mu.Unlock()
 			if refuse {
 				return outcome.Outcome{Status: outcome.RateLimited}
@@ -60,7 +64,24 @@ func TestExplainSaysWhatWasLostAndWhatToDo(t *testing.T) {
 		if !slices.Contains(half.Sentences, "A period lasts 10m0s. Work is in units a period, for all validators together; times are UTC.") {
 			t.Errorf("it does not say how long a period is: %q", half.Sentences)
 		}
-		if strings.Contains(strings.Join(good.Tasks[0].Sentences, "\n"), "It lost credit") {
+		lost := 0
+		said := slices.Concat(half.Tasks[0].Sentences, half.Tasks[1].Sentences)
+		if !slices.ContainsFunc(said, func(s string) bool {
+			return strings.HasPrefix(s, "It lost reliability in the period that ended at 2000-01-01 00:")
+		}) {
+			t.Errorf("it does not say when a single request was refused: %q", said)
+		}
+		for i := range half.Tasks {
+			for _, p := range half.Tasks[i].Periods {
+				if lost += p.RateLimited; p.End.IsZero() || p.Requests < p.RateLimited+p.Failed {
+					t.Errorf("a period of %+v", p)
+				}
+			}
+		}
+		if lost != 1 || len(half.Tasks[0].Periods) != 6 || half.Tasks[0].Periods[0].Period != 6 {
+			t.Errorf("%d single requests were refused in %d periods, want 1 in 6: %+v", lost, len(half.Tasks[0].Periods), half.Tasks[0].Periods)
+		}
+		if strings.Contains(strings.Join(good.Tasks[0].Sentences, "\n"), "It lost ") {
 			t.Errorf("the good miner lost credit:\n%s", strings.Join(good.Tasks[0].Sentences, "\n"))
 		}
 		if newest := func(a, b BeaconRecord) int { return b.At.Compare(a.At) }; !slices.IsSortedFunc(half.Tasks[0].Beacons, newest) {

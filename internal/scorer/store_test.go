@@ -440,6 +440,24 @@ func (m *memory) Results(_ context.Context, n int) (list []period.Result, err er
 	return list, err
 }
 
+func (m *memory) LastResults(_ context.Context, miner hotkey.ID, task string, n int) (list []period.Past, err error) {
+	err = m.do("LastResults", func() error {
+		for _, p := range slices.Backward(m.periods) {
+			if p.Phase == period.Running || n == 0 {
+				continue
+			}
+			n--
+			for _, r := range m.results[p.ID] {
+				if r.Miner == miner && r.Task == task {
+					list = append(list, period.Past{Period: p.ID, End: p.End, Counts: r.Counts})
+				}
+			}
+		}
+		return nil
+	})
+	return list, err
+}
+
 func (m *memory) SaveWeights(_ context.Context, w period.Weights) error {
 	return m.do("SaveWeights", func() error {
 		if m.periods[w.Period-1].Phase == period.Running {

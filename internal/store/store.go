@@ -175,6 +175,9 @@ type Store interface {
 	// Results lists the results of the last n scored periods, newest first,
 	// and within a period by UID and task.
 	Results(ctx context.Context, n int) ([]period.Result, error)
+	// LastResults lists what one contender was asked in those of the last n scored periods in which
+	// it contended, newest first.
+	LastResults(ctx context.Context, miner hotkey.ID, task string, n int) ([]period.Past, error)
 	// SaveWeights writes weights and moves their period to Weighted;
 	// ErrNotFound if no such period is scored. A period may have several
 	// vectors: the ledger refused one and took the next.

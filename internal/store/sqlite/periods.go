@@ -7,7 +7,9 @@ import (
 	"fmt"
 	"math"
 
+	"vision/internal/hotkey"
 	"vision/internal/period"
+	"vision/internal/score"
 )
 
 const (
@@ -18,6 +20,9 @@ const (
 	periodContenders = `SELECT ` + contenderColumns + ` FROM contenders c WHERE c.period = ? ORDER BY c.uid, c.task`
 	periodResults    = `SELECT ` + contenderColumns + `, r.requests, r.ok, r.rate_limited, r.failed, r.consumed, r.declared, r.score, r.valid
 		FROM results r JOIN contenders c USING (period, uid, task) WHERE r.period = ? ORDER BY r.uid, r.task`
+	scoredPeriods = `SELECT id, end FROM periods WHERE phase >= ? ORDER BY id DESC LIMIT ?`
+	pairResult    = `SELECT r.requests, r.ok, r.rate_limited, r.failed, r.consumed, r.declared
+		FROM contenders c JOIN results r USING (period, uid, task) WHERE c.period = ? AND c.miner = ? AND c.task = ?`
 )
 
 // StartPeriod implements store.Store.
@@ -206,6 +211,38 @@ func (s *Store) Results(ctx context.Context, n int) ([]period.Result, error) {
 		all = append(all, list...)
 	}
 	return all, nil
+}
+
+// LastResults implements store.Store.
+func (s *Store) LastResults(ctx context.Context, miner hotkey.ID, task string, n int) ([]period.Past, error) {
+	done, err := s.reading()
+	if err != nil {
+		return nil, err
+	}
+	defer done()
+	periods, err := query(ctx, s.reads, func(rows *sql.Rows) (p period.Past, err error) {
+		var end int64
+		err = rows.Scan(&p.Period, &end)
+		p.End = timeAt(end)
+		return p, err
+	}, scoredPeriods, int64(period.Scored), n)
+	if err != nil {
+		return nil, fmt.Errorf("list scored periods: %w", err)
+	}
+	list := []period.Past{}
+	for _, p := range periods {
+		counts, err := query(ctx, s.reads, func(rows *sql.Rows) (c score.Counts, err error) {
+			return c, rows.Scan(&c.Requests, &c.OK, &c.RateLimited, &c.Failed, &c.Consumed, &c.Declared)
+		}, pairResult, p.Period, miner[:], task)
+		if err != nil {
+			return nil, fmt.Errorf("read what a miner was asked in period %d: %w", p.Period, err)
+		}
+		if len(counts) > 0 {
+			p.Counts = counts[0]
+			list = append(list, p)
+		}
+	}
+	return list, nil
 }
 
 // SaveWeights implements store.Store.

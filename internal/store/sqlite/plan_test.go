@@ -31,6 +31,7 @@ func TestQueryPlans(t *testing.T) {
 		"LastPeriod":          {lastPeriod, nil, "SCAN periods"}, // from its end, LIMIT 1
 		"Contenders":          {periodContenders, []any{1}, "SEARCH c USING PRIMARY KEY (period=?)"},
 		"Results":             {periodResults, []any{1}, "SEARCH r USING PRIMARY KEY (period=?)"},
+		"LastResults":         {pairResult, []any{1, []byte{1}, "a"}, "SEARCH c USING PRIMARY KEY (period=?)"},
 		"a judgement":         {oneJudgement, []any{[]byte{1}, "a"}, "SEARCH judgements USING PRIMARY KEY (miner=? AND task=?)"},
 		"places":              {movePlaces, []any{[]byte{1}, "a", 5}, "SEARCH samples USING INDEX samples_pair (miner=? AND task=?)"},
 		"Evidence":            {pairEvidence, []any{[]byte{1}, "a", 1, 5}, "SEARCH evidence USING INDEX evidence_pair (miner=? AND task=? AND proves=?)"},

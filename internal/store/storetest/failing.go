@@ -231,6 +231,11 @@ func (f *Failing) Results(ctx context.Context, n int) ([]period.Result, error) {
 	return call(f, "Results", func() ([]period.Result, error) { return f.next.Results(ctx, n) })
 }
 
+// LastResults implements store.Store.
+func (f *Failing) LastResults(ctx context.Context, miner hotkey.ID, task string, n int) ([]period.Past, error) {
+	return call(f, "LastResults", func() ([]period.Past, error) { return f.next.LastResults(ctx, miner, task, n) })
+}
+
 func (f *Failing) SaveWeights(ctx context.Context, w period.Weights) error {
 	return do(f, "SaveWeights", func() error { return f.next.SaveWeights(ctx, w) })
 }

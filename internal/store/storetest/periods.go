@@ -81,6 +81,24 @@ func testPeriods(t *testing.T, db Database) {
 	start(s, 3, contenders(2))
 	same(t, "results of the newest", must(s.Results(ctx, 1))(t), two)
 	same(t, "results of all", must(s.Results(ctx, 9))(t), append(two, one...))
+	past := []period.Past{}
+	for _, r := range append(two, one...) {
+		if r.Miner != one[0].Miner || r.Task != one[0].Task {
+			continue
+		}
+		end := first.End
+		if r.Period == second.ID {
+			end = second.End
+		}
+		counts := r.Counts
+		counts.Asked, counts.AskedRateLimited, counts.AskedFailed = 0, 0, 0 // only as long as the period runs
+		past = append(past, period.Past{Period: r.Period, End: end, Counts: counts})
+	}
+	same(t, "results of one contender", must(s.LastResults(ctx, one[0].Miner, one[0].Task, 9))(t), past)
+	if got := must(s.LastResults(ctx, two[0].Miner, two[0].Task, 1))(t); len(got) != 1 || got[0].Period != second.ID {
+		t.Errorf("of the newest period: %+v", got)
+	}
+	same(t, "results of none that contended", must(s.LastResults(ctx, one[0].Miner, "another", 9))(t), []period.Past{})
 
 	if _, err := s.StartPeriod(ctx, period.Period{Start: t0, End: t0}, append(contenders(2), contenders(1)...)); err == nil {
 		t.Error("one contender twice was accepted")
