@@ -1,6 +1,7 @@
 package score
 
 import (
+	"math"
 	"testing"
 	"time"
 
@@ -45,4 +46,27 @@ func TestShortAnswersTellLittleOfThePace(t *testing.T) {
 			t.Fatalf("a usual pace of %v, want 5/8 of %v to all of it", pace, most)
 		}
 	})
+}
+
+// Where all answers lie within the overhead that their task grants, taking twice as long at beacons counts as twice as long.
+func TestSlownessIsSeenWithinTheOverhead(t *testing.T) {
+	v := seven(t)
+	o := chatOffer(1)
+	o.StakeShare, o.Speed.Overhead = 1, 4*time.Second
+	factor := func(atBeacons time.Duration) float64 {
+		s := observeAll(t, v, nil,
+			Observation{Answer: &Answer{Kind: OK, Asked: 400, Served: 400, Took: o.Speed.Beyond(2 * time.Second)}},
+			Observation{Closed: &Closed{Number: 1, Offer: o}},
+			Observation{Beacon: &Beacon{Offer: o, Asked: 1, Answers: []Arrived{{Served: 400, Elapsed: atBeacons}}}})
+		seven, err := asState7(s)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return exp(seven.slowdown)
+	}
+	for takes, want := range map[time.Duration]float64{2 * time.Second: 1, 3 * time.Second: 1.5, 4 * time.Second: 2} {
+		if got := factor(takes); math.Abs(got-want) > 1e-6 {
+			t.Errorf("answers of usually 2 s take %v at beacons: %v times as long, want %v", takes, got, want)
+		}
+	}
 }

@@ -29,6 +29,23 @@ func TestDeclaringMoreThanIsShownIsPaidNoMore(t *testing.T) {
 	})
 }
 
+// Credit below 0.7 of what could be credited pays less than in proportion, by the fourth power; but newcomers grow unpunished.
+func TestProof(t *testing.T) {
+	v := seven(t)
+	o := chatOffer(1)
+	o.Slots = 0
+	for part, want := range map[float64]float64{1: 1, 0.7: 1, 0.35: 1.0 / 16, 0.1: math.Pow(1.0/7, 4), 0: 0} {
+		s := newState7()
+		s.credit, s.settled = part*v.ceiling(s, o), true
+		if got := v.proof(s, o); math.Abs(got-want) > 1e-9 {
+			t.Errorf("credited %v of what can be: %v is left, want %v", part, got, want)
+		}
+		if s.settled = false; v.proof(s, o) != 1 {
+			t.Errorf("a newcomer credited %v of what can be: %v is left, want all", part, v.proof(s, o))
+		}
+	}
+}
+
 // Newcomers are not held to what they declare. Whoever declares too much gains nothing by refusing beacons now and then to be taken for
 // one again: it is paid less, on average, than if it declared what it can do.
 func TestActingTheNewcomerDoesNotPay(t *testing.T) {

@@ -41,7 +41,7 @@ func (s Speed) PerUnit(elapsed time.Duration, units int64) float64 {
 
 // Beyond is the part of an answer's time that its work took: what is beyond the overhead, but at least 5/8 of
 // the whole. The overhead is what a task grants, not what a miner has; of answers hardly longer than that it would leave nothing, which
-// says nothing of a pace. 1.6 times 5/8 is the whole again: by its own pace, whatever answers it comes from, no answer is late.
+// says nothing of a pace. 1.6 (Params7.Late) times 5/8 is the whole again: by its own pace, whatever answers it comes from, no answer is late.
 func (s Speed) Beyond(elapsed time.Duration) time.Duration {
 	return max(elapsed-s.Overhead, elapsed/8*5, 0)
 }
