@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
+	"math"
 	"net/http"
 	"net/url"
 	"reflect"
@@ -143,4 +144,13 @@ func whole(values url.Values, name string, standard, least, most int64) (int64, 
 		return 0, fault.BadParam(name, "%s is %.20q, want a whole number from %d to %d.", name, text, least, most)
 	}
 	return n, nil
+}
+
+// pageAsked reads which page of a list a query asks for: what comes after a number, and how much of it.
+func pageAsked(values url.Values) (after, limit int64, err error) {
+	if after, err = whole(values, "after", 0, 0, math.MaxInt64); err != nil {
+		return 0, 0, err
+	}
+	limit, err = whole(values, "limit", DefaultLimit, 1, MaxLimit)
+	return after, limit, err
 }

@@ -1,7 +1,6 @@
 package admin
 
 import (
-	"math"
 	"net/http"
 	"strconv"
 	"time"
@@ -15,11 +14,7 @@ func (s *Server) listKeys(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	after, err := whole(q, "after", 0, 0, math.MaxInt64)
-	if err != nil {
-		return err
-	}
-	limit, err := whole(q, "limit", DefaultLimit, 1, MaxLimit)
+	after, limit, err := pageAsked(q)
 	if err != nil {
 		return err
 	}

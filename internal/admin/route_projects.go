@@ -3,7 +3,6 @@ package admin
 import (
 	"bytes"
 	"io"
-	"math"
 	"net/http"
 
 	"vision/internal/apikey"
@@ -17,11 +16,7 @@ func (s *Server) listProjects(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	after, err := whole(q, "after", 0, 0, math.MaxInt64)
-	if err != nil {
-		return err
-	}
-	limit, err := whole(q, "limit", DefaultLimit, 1, MaxLimit)
+	after, limit, err := pageAsked(q)
 	if err != nil {
 		return err
 	}
