@@ -61,6 +61,7 @@ const folds = 5
 // crossValidated is the AUC of a learner: the mean of that within each fold. Each
 // cell is in one fold whole: of its probes and customers' requests there are as many, so
 // if one were left out, what is learned from the rest near it would be wrong about it.
+// It is NaN where no fold has requests of both sorts.
 func crossValidated(r *rand.Rand, rows []row, learn learner) float64 {
 	var cells []int64
 	for _, x := range rows {

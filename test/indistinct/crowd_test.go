@@ -69,11 +69,11 @@ func (c *crowd) generator() *generator {
 	return &generator{mathrand.New(mathrand.NewPCG(7, c.asked.Add(1)))}
 }
 
-// until has customers ask until done says so, a minute at most: many who know
+// until has customers ask until done says so, two minutes at most: many who know
 // nothing of one another, and, if bursts are wanted, a few programs besides that ask
 // several times in a row.
 func (c *crowd) until(ctx context.Context, bursts bool, done func() bool) {
-	ctx, stop := context.WithTimeout(ctx, time.Minute)
+	ctx, stop := context.WithTimeout(ctx, 2*time.Minute)
 	defer stop()
 	var all sync.WaitGroup
 	all.Go(func() {

@@ -46,15 +46,39 @@ var groups = []group{
 // miners, and in how many requests. A classifier that is wrong more often than
 // guessing would be right if it were turned around.
 func aucOf(run []seen, g group) (mean float64, n int) {
+	return meanAUC(g.learn, func(miner int) []row { return rowsOf(run, miner, g) }, everyMiner()...)
+}
+
+// meanAUC is how well a learner does on what each of some miners saw, the mean over
+// requests, and how many there were of those of whom something can be said.
+func meanAUC(learn learner, rowsOf func(miner int) []row, of ...int) (mean float64, n int) {
 	r := rand.New(rand.NewPCG(1, 2))
-	for m := range miners {
-		rows := rowsOf(run, m, g)
-		a := crossValidated(r, rows, g.learn)
+	for _, m := range of {
+		rows := rowsOf(m)
+		a := crossValidated(r, rows, learn)
+		if math.IsNaN(a) {
+			continue // it saw next to nothing
+		}
 		mean += a * float64(len(rows))
 		n += len(rows)
 	}
-	mean /= float64(n)
-	return mean, n
+	return mean / float64(n), n
+}
+
+func everyMiner() (all []int) {
+	for m := range miners {
+		all = append(all, m)
+	}
+	return all
+}
+
+// paired is in how many of the requests of a run sorts can be compared.
+func paired(run []seen) (n int) {
+	nothing := group{values: func(_, _, _ *seen) []float64 { return nil }}
+	for m := range miners {
+		n += len(rowsOf(run, m, nothing))
+	}
+	return n
 }
 
 // rowsOf is what a miner saw as a group's classifier sees it.

@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"math"
-	"math/rand/v2"
 	"slices"
 	"time"
 )
@@ -65,11 +64,5 @@ func ownerAUC(run []seen, same bool, owned ...int) (mean float64, n int) {
 		}
 	}
 	g := group{name: fmt.Sprint("owner of ", owned), learn: stumps(80), values: func(x, _, _ *seen) []float64 { return twinned(x, twins[setting(x)], same) }}
-	r := rand.New(rand.NewPCG(1, 2))
-	for _, m := range owned {
-		rows := rowsOf(run, m, g)
-		mean += crossValidated(r, rows, g.learn) * float64(len(rows))
-		n += len(rows)
-	}
-	return mean / float64(n), n
+	return meanAUC(g.learn, func(miner int) []row { return rowsOf(run, miner, g) }, owned...)
 }

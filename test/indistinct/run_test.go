@@ -162,36 +162,33 @@ func run(t *testing.T, how traffic) []seen {
 	}
 	// A rhythm is known from some time on only.
 	begin := time.Now().Add(leadIn)
-	enough := func() bool {
-		n, probes := 0, 0
-		_, outcomes := whoAsked(ctx, t, v, seeds[:])
+	// Of what has just come it is not known yet who asked, which counts as nothing.
+	counted := func() (all []seen) {
+		known, probe := whoAsked(ctx, t, v, seeds[:])
 		for _, s := range spies {
 			s.mu.Lock()
 			for _, x := range s.seen {
-				if x.at.After(begin) {
-					n++
-					if outcomes[x.id] {
-						probes++
-					}
+				if x.probe = probe[x.id]; known[x.id] && x.at.After(begin) {
+					all = append(all, x)
 				}
 			}
 			s.mu.Unlock()
 		}
-		return probes >= how.want && n-probes >= how.want
+		return all
+	}
+	enough := func() bool {
+		all := counted()
+		probes := 0
+		for _, x := range all {
+			if x.probe {
+				probes++
+			}
+		}
+		return probes >= how.want && len(all)-probes >= how.want && paired(all) >= how.want
 	}
 	crowd.until(ctx, how.bursts, enough)
 
-	known, probe := whoAsked(ctx, t, v, seeds[:])
-	var all []seen
-	for _, s := range spies {
-		s.mu.Lock()
-		for _, x := range s.seen {
-			if x.probe = probe[x.id]; known[x.id] && x.at.After(begin) {
-				all = append(all, x)
-			}
-		}
-		s.mu.Unlock()
-	}
+	all := counted()
 	stop()
 	if err := <-ended; err != nil {
 		t.Errorf("the validator ended with %v", err)
