@@ -1,7 +1,7 @@
 // Package score decides what the network pays for. It holds the mechanisms, one
 // file each and a line in the table of mechanism.go: "vision4", the original, and "vision7", the default.
 // A contender is one miner on one task, as seen by one validator.
-// docs/mechanism.md states the same formulas for miners.
+// docs/mechanism.md and docs/mechanism-vision4.md state the same formulas for miners.
 //
 // A [Mechanism] answers these questions:
 //

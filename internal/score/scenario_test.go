@@ -315,18 +315,20 @@ func TestScenarios(t *testing.T) {
 	}
 }
 
-// The numbers of the page that miners read are checked like any scenario.
-func TestMechanismPage(t *testing.T) {
-	page, err := os.ReadFile("../../docs/mechanism.md")
-	if err != nil {
-		t.Fatal(err)
-	}
-	blocks := regexp.MustCompile("(?s)```scenario\n(.*?)```").FindAllStringSubmatch(string(page), -1)
-	if len(blocks) == 0 {
-		t.Fatal("the page has no worked example")
-	}
-	for _, b := range blocks {
-		checkScenario(t, b[1])
+// The numbers of the pages that miners read are checked like any scenario.
+func TestMechanismPages(t *testing.T) {
+	for _, name := range []string{"mechanism.md", "mechanism-vision4.md"} {
+		page, err := os.ReadFile("../../docs/" + name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		blocks := regexp.MustCompile("(?s)```scenario\n(.*?)```").FindAllStringSubmatch(string(page), -1)
+		if len(blocks) == 0 {
+			t.Errorf("%s has no worked example", name)
+		}
+		for _, b := range blocks {
+			checkScenario(t, b[1])
+		}
 	}
 }
 

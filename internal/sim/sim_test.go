@@ -95,7 +95,7 @@ func TestHonestNetworkServesItsCustomers(t *testing.T) {
 	}
 }
 
-// What docs/mechanism.md says of the original: lies about capacity pay, and so does absence.
+// What docs/mechanism-vision4.md says of the original: lies about capacity pay, and so does absence.
 func TestVision4PaysForLies(t *testing.T) {
 	w := small(t, "vision4")
 	for _, name := range []string{"declare-5", "shared-tasks-2"} {
