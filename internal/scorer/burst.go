@@ -41,6 +41,7 @@ type burst struct {
 type slot struct {
 	asked   int // requests that count
 	answers []score.Arrived
+	waits   []time.Duration // of each answer, see waits.go
 }
 
 // open begins another slot.
@@ -59,8 +60,8 @@ func (t *burst) next() uint64 {
 	return t.sent
 }
 
-// note takes how a request of ours to a slot ended.
-func (t *burst) note(i int, o *outcome.Outcome) {
+// note takes how a request of ours to a slot ended, and when that slot was asked.
+func (t *burst) note(i int, o *outcome.Outcome, asked time.Time) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	of := &t.slots[i]
@@ -68,13 +69,14 @@ func (t *burst) note(i int, o *outcome.Outcome) {
 	case outcome.OK:
 		of.asked++
 		of.answers = append(of.answers, score.Arrived{Served: o.Work, Elapsed: o.Total + o.Blocked})
+		of.waits = append(of.waits, max(0, o.Start.Sub(asked)))
 	case outcome.RateLimited, outcome.Failed:
 		of.asked++
 	}
 }
 
-// result is what came of it.
-func (t *burst) result(boarded bool) period.Burst {
+// result is what came of it; see allowance.
+func (t *burst) result(boarded bool, allowance time.Duration) period.Burst {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	r := period.Burst{Miner: t.contender.Miner, Task: t.contender.Task, InFlight: t.well}
@@ -89,8 +91,11 @@ func (t *burst) result(boarded bool) period.Burst {
 	}
 	r.Slots = score.Divide(asked, answered)
 	for i := range t.slots {
-		for _, a := range t.slots[i].answers {
+		for j, a := range t.slots[i].answers {
 			a.Of = asked[i]
+			if wait := t.slots[i].waits[j]; wait > allowance {
+				a.Elapsed += wait
+			}
 			r.Answers = append(r.Answers, a)
 		}
 	}
@@ -118,9 +123,10 @@ func (t *burst) result(boarded bool) period.Burst {
 func (s *Scorer) askAtOnce(ctx context.Context, b *book, t *burst) {
 	slot := t.open()
 	for n := 1; ; n++ {
-		o := s.askOnce(ctx, b, t, slot, s.makeUp)
+		asked := s.c.Now()
+		o := s.askOnce(ctx, b, t, slot, asked, s.makeUp)
 		if o.Status == outcome.Canceled && o.Reason == outcome.Refused && ctx.Err() == nil {
-			o = s.askOnce(ctx, b, t, slot, s.makeUpPlain)
+			o = s.askOnce(ctx, b, t, slot, asked, s.makeUpPlain)
 		}
 		if o.Status != outcome.OK || n == t.most || !s.c.Now().Before(t.until) || ctx.Err() != nil {
 			return
@@ -128,8 +134,8 @@ func (s *Scorer) askAtOnce(ctx context.Context, b *book, t *burst) {
 	}
 }
 
-// askOnce sends one request to a slot and says how it ended.
-func (s *Scorer) askOnce(ctx context.Context, b *book, t *burst, slot int, maker maker) outcome.Outcome {
+// askOnce sends one request to a slot and says how it ended. asked is when the slot began to be asked for it.
+func (s *Scorer) askOnce(ctx context.Context, b *book, t *burst, slot int, asked time.Time, maker maker) outcome.Outcome {
 	within, stop := context.WithCancel(ctx)
 	defer stop()
 	var begun *dispatch.Burst
@@ -163,7 +169,7 @@ func (s *Scorer) askOnce(ctx context.Context, b *book, t *burst, slot int, maker
 	if s.c.Board != nil {
 		s.c.Board.EndedBurst(begun, *o)
 	}
-	t.note(slot, o)
+	t.note(slot, o, asked)
 	keep, cancel := context.WithTimeout(context.WithoutCancel(ctx), 2*time.Second)
 	defer cancel()
 	if err := s.c.Store.Record(keep, relay.Entry(&call, &answer, true)); err != nil {
@@ -192,8 +198,9 @@ func (s *Scorer) settle(ctx context.Context, call beacon.Call, asked []*burst) {
 		}
 	}
 	var results []period.Burst
+	allowed := allowance(asked)
 	for _, t := range asked {
-		if r := t.result(s.c.Board != nil); r.Asked+r.InFlight > 0 {
+		if r := t.result(s.c.Board != nil, allowed); r.Asked+r.InFlight > 0 {
 			results = append(results, r)
 		}
 	}

@@ -35,7 +35,7 @@ func slotsOf(t *testing.T, n, most int, window time.Duration, answer func(w *wor
 		one.under.Go(func() { s.askAtOnce(t.Context(), b, one) })
 	}
 	one.under.Wait()
-	return w, b, one.result(true)
+	return w, b, one.result(true, time.Second)
 }
 
 // Two slots of four are there. However often those answer, the others weigh as much.
@@ -139,13 +139,13 @@ func TestWasteEndsNobodysBeacons(t *testing.T) {
 // Without the gateway in this process slots that customers took are seen afterwards, and as many that refused are
 // left out: of slots, however often the others answered.
 func TestSlotsThatCustomersTookAreLeftOut(t *testing.T) {
-	answers := make([]score.Arrived, 5)
-	one := burst{contender: period.Contender{Slots: 4}, slots: []slot{{5, answers}, {1, nil}, {6, answers}, {1, nil}}, ended: 1, well: 1}
-	r := one.result(false)
+	answers, waits := make([]score.Arrived, 5), make([]time.Duration, 5)
+	one := burst{contender: period.Contender{Slots: 4}, slots: []slot{{5, answers, waits}, {1, nil, nil}, {6, answers, waits}, {1, nil, nil}}, ended: 1, well: 1}
+	r := one.result(false, time.Second)
 	if r.Slots != 3 || r.Asked != 12 || len(r.Answers) != 10 || r.Answers[0].Of != 5 || r.Answers[9].Of != 6 || r.InFlight != 1 {
 		t.Errorf("%+v", r)
 	}
-	if r = one.result(true); r.Slots != 4 || r.Asked != 13 {
+	if r = one.result(true, time.Second); r.Slots != 4 || r.Asked != 13 {
 		t.Errorf("with the gateway here, %+v", r)
 	}
 }
@@ -154,7 +154,7 @@ func TestSlotsThatCustomersTookAreLeftOut(t *testing.T) {
 // full has not shown that it can do both. Those that are nobody's fault are left out.
 func TestCustomersThatAreDroppedForABeaconCount(t *testing.T) {
 	at := time.Now()
-	b := &burst{contender: period.Contender{Miner: key("a").ID(), Task: chat}, at: at, customers: 6, slots: []slot{{2, make([]score.Arrived, 2)}}}
+	b := &burst{contender: period.Contender{Miner: key("a").ID(), Task: chat}, at: at, customers: 6, slots: []slot{{2, make([]score.Arrived, 2), make([]time.Duration, 2)}}}
 	var w watched
 	w.add(b)
 	for _, o := range []outcome.Outcome{
@@ -173,11 +173,11 @@ func TestCustomersThatAreDroppedForABeaconCount(t *testing.T) {
 	default:
 		t.Error("all customers' requests have ended, and they are waited for")
 	}
-	r := b.result(true)
+	r := b.result(true, time.Second)
 	if r.InFlight != 2 || r.Asked != 4 || r.Slots != 3 || len(r.Answers) != 2 {
 		t.Errorf("%+v, want 2 in flight, and 4 asked in 3 slots, of which one answered twice", r)
 	}
-	if r = b.result(false); r.InFlight != 2 || r.Asked != 3 || r.Slots != 2 {
+	if r = b.result(false, time.Second); r.InFlight != 2 || r.Asked != 3 || r.Slots != 2 {
 		t.Errorf("with the gateway elsewhere, where the beacon may have caused the refusal, %+v, want 3 asked in 2 slots", r)
 	}
 }

@@ -48,6 +48,7 @@ type behaviour struct {
 	declares map[string]int64 // units an hour
 	declare  func(ctx context.Context) error
 	answer   func(ctx context.Context, call relay.Call) outcome.Outcome // nil: good, after a second
+	connects func(call relay.Call) time.Duration                        // how long it takes to be reached; nil: no time
 }
 
 // world is everything around a scorer. Time is the bubble's.
@@ -174,6 +175,9 @@ func (w *world) Do(ctx context.Context, call relay.Call, _ relay.Sink) relay.Ans
 	w.mu.Lock()
 	w.calls, w.callTime = append(w.calls, call), append(w.callTime, time.Now())
 	w.mu.Unlock()
+	if f := w.behaviour(call.Peer.Miner).connects; f != nil {
+		sleep(ctx, f(call))
+	}
 	o := outcome.Outcome{Request: call.ID, Last: call.Last, Source: call.Source, Task: call.Task.Name, Miner: call.Peer.Miner,
 		Stream: call.Request.Stream(), Start: time.Now()}
 	if f := w.behaviour(call.Peer.Miner).answer; f != nil {
