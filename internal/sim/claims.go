@@ -3,6 +3,7 @@ package sim
 import (
 	"errors"
 	"fmt"
+	"math"
 	"slices"
 )
 
@@ -59,7 +60,10 @@ func (r Report) Check() error {
 		if x, ok := Exceptions[row.Strategy]; ok {
 			most = x.Most
 		}
-		if row.Family != "honest" && (p.Mean > most+unsure || len(p.Values) > 1 && p.Mean-p.Radius > most) {
+		if math.IsNaN(p.Mean) {
+			fail("%s has no profit ratio: the honest twin earned nothing on any seed", row.Strategy)
+		}
+		if row.Family != "honest" && (p.Mean > most+unsure || p.Radius > 0 && p.Mean-p.Radius > most) {
 			fail("%s has a profit ratio of %s, want at most %.2f", row.Strategy, p, most)
 		}
 	}
@@ -80,7 +84,7 @@ func (r Report) Check() error {
 				fail("cheats take %.1f%% of the income for %.1f%% of the useful work, want at most %g of that", 100*c.Take.Mean, 100*c.Value.Mean, cheatsTake)
 			}
 		}
-		if c.Rank.Mean+c.Rank.Radius < least {
+		if !(c.Rank.Mean+c.Rank.Radius >= least) {
 			fail("the rank correlation of useful work and income is %.3f, want %.2f (%s cheat)", c.Rank.Mean, least, percent(c.Cheats))
 		}
 	}

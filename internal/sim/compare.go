@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"math"
+	"slices"
 	"sync"
 	"sync/atomic"
 )
@@ -21,9 +22,9 @@ type Comparison struct {
 
 // Estimate is a mean over seeds and how far off it may be.
 type Estimate struct {
-	Mean   float64
-	Radius float64 // half of the 95% confidence interval; infinite for a single seed
-	Values []float64
+	Mean   float64   // NaN if no seed has a value
+	Radius float64   // half of the 95% confidence interval; infinite for a single seed
+	Values []float64 // by seed; NaN where nothing can be compared
 }
 
 // Compare plays every entry against its honest twin on seeds first to
@@ -128,13 +129,18 @@ func (w World) signature() string {
 }
 
 // judge computes the ratios. The price of emission lets the honest twin, of
-// which there are two in its world, earn the margin on its cost.
+// which there are two in its world, earn the margin on its cost. Where the twin earned nothing, as it may in a few periods,
+// there is no such price, and the seed has no ratio.
 func (c *Comparison) judge(margin float64) {
 	ratio, income := make([]float64, len(c.Runs)), make([]float64, len(c.Runs))
 	for n := range c.Runs {
 		twin, run := c.Honest[n].Operators, c.Runs[n].Operators
 		twins := twin[0].Income + twin[1].Income
 		costs := twin[0].Cost + twin[1].Cost
+		if !(twins > 0) {
+			ratio[n], income[n] = math.NaN(), math.NaN()
+			continue
+		}
 		price := (1 + margin) * costs / twins
 		owners := 2.0 // the twins have the GPUs of two owners
 		if c.Entry.Alone {
@@ -150,7 +156,9 @@ func (c *Comparison) judge(margin float64) {
 			income[n] = (run[0].Income - bribe) / (twins / owners)
 		}
 		if c.Entry.Votes {
-			ratio[n] = mine / honest
+			if ratio[n] = math.NaN(); honest > 0 {
+				ratio[n] = mine / honest
+			}
 		}
 	}
 	c.Ratio, c.Income = estimate(ratio), estimate(income)
@@ -171,22 +179,32 @@ func (c *Comparison) dividends(r Result) float64 {
 	return total
 }
 
-// estimate is the mean of values and the radius of Student's 95% interval.
+// estimate is the mean of values and the radius of Student's 95% interval, of those seeds that have a value.
 func estimate(values []float64) Estimate {
-	n := float64(len(values))
-	e := Estimate{Values: values, Radius: math.Inf(1)}
-	for _, x := range values {
+	e := Estimate{Mean: math.NaN(), Values: values, Radius: math.Inf(1)}
+	known := knownOf(values)
+	if len(known) == 0 {
+		return e
+	}
+	n := float64(len(known))
+	e.Mean = 0
+	for _, x := range known {
 		e.Mean += x / n
 	}
 	if n < 2 {
 		return e
 	}
 	squares := 0.0
-	for _, x := range values {
+	for _, x := range known {
 		squares += (x - e.Mean) * (x - e.Mean)
 	}
-	e.Radius = student(len(values)-1) * math.Sqrt(squares/(n-1)/n)
+	e.Radius = student(len(known)-1) * math.Sqrt(squares/(n-1)/n)
 	return e
+}
+
+// knownOf leaves out the seeds without a value.
+func knownOf(values []float64) []float64 {
+	return slices.DeleteFunc(slices.Clone(values), math.IsNaN)
 }
 
 // student is the two-sided 95% quantile of Student's distribution.

@@ -25,14 +25,14 @@ var page = template.Must(template.New("page").Funcs(template.FuncMap{
 // one page that loads nothing else. Every chart is followed by its numbers. A report of no
 // strategies is left out.
 func HTML(out io.Writer, r Report, grids ...Grid) error {
-	type drawn struct {
+	type drawnGrid struct {
 		Grid
-		Charts []template.HTML // by row
+		Figures []figure
 	}
 	type view struct {
 		Report
 		Charts []template.HTML
-		Grids  []drawn
+		Grids  []drawnGrid
 	}
 	v := view{Report: r}
 	for m, name := range r.Mechanisms {
@@ -43,17 +43,46 @@ func HTML(out io.Writer, r Report, grids ...Grid) error {
 		v.Charts = append(v.Charts, chart(fmt.Sprint(m), fmt.Sprintf("Profit of each strategy under %s, in an honest twin's", name), bars))
 	}
 	for n, g := range grids {
-		d := drawn{Grid: g}
-		for i, row := range g.Rows {
-			bars := make([]bar, g.ratios())
-			for j, column := range g.Columns[:len(bars)] {
-				bars[j] = bar{name: column, about: row + ", " + column, ratio: g.Cells[i][j]}
-			}
-			d.Charts = append(d.Charts, chart(fmt.Sprintf("g%d-%d", n, i), g.Title+": "+row, bars))
-		}
-		v.Grids = append(v.Grids, d)
+		v.Grids = append(v.Grids, drawnGrid{g, g.figures(n)})
 	}
 	return page.Execute(out, v)
+}
+
+// figures are a grid's charts: one for each row or for each column, whichever are fewer.
+func (g Grid) figures(n int) []figure {
+	var out []figure
+	columns := g.Columns[:g.ratios()]
+	draw := func(name, about string, bars []bar) {
+		out = append(out, figure{name, about, chart(fmt.Sprintf("g%d-%d", n, len(out)), g.Title+": "+name, bars)})
+	}
+	if len(g.Rows) > len(columns) {
+		for j, column := range columns {
+			bars := make([]bar, len(g.Rows))
+			for i, row := range g.Rows {
+				bars[i] = bar{name: row, about: row + ", " + column, ratio: g.Cells[i][j]}
+			}
+			draw(column, "", bars)
+		}
+		return out
+	}
+	for i, row := range g.Rows {
+		bars := make([]bar, len(columns))
+		for j, column := range columns {
+			bars[j] = bar{name: column, about: row + ", " + column, ratio: g.Cells[i][j]}
+		}
+		about := ""
+		if g.About != nil {
+			about = g.About[i]
+		}
+		draw(row, about, bars)
+	}
+	return out
+}
+
+// figure is a chart with its heading.
+type figure struct {
+	Name, About string
+	Chart       template.HTML
 }
 
 // ratios is how many columns are profit ratios, which alone are drawn.
@@ -78,13 +107,15 @@ func place(x float64) float64 {
 }
 
 // class says how a ratio compares with honesty's: above if all of its interval is, or, of a single seed, the number by
-// more than 0.02; unsure if the mean is by that, but not all of the interval; below else.
+// more than 0.02; unsure if the mean is by that, but not all of the interval; unknown if nothing could be compared; below else.
 func (i Interval) class() string {
 	switch {
 	case i.Radius == 0 && i.Mean > 1.02, i.Radius > 0 && i.Mean-i.Radius > 1:
 		return "above"
 	case i.Mean > 1.02:
 		return "unsure"
+	case math.IsNaN(i.Mean):
+		return "unknown"
 	}
 	return "below"
 }
@@ -109,6 +140,7 @@ func chart(id, title string, bars []bar) template.HTML {
 	fmt.Fprintf(&b, `<svg viewBox="0 0 %d %d" role="img" aria-labelledby="t%s d%s">`, chartLeft+chartWidth+70, height, id, id)
 	fmt.Fprintf(&b, `<title id="t%s">%s</title>`, id, template.HTMLEscapeString(title))
 	fmt.Fprintf(&b, `<desc id="d%s">%d of %d are above 1. The table below has all numbers.</desc>`, id, above, len(bars))
+	fmt.Fprintf(&b, `<text class="axis unit" x="%d" y="20">profit ratio</text>`, chartLeft-10)
 	for _, tick := range []float64{-2, -1, 0, 1, 2, 10, 100} {
 		class := "tick"
 		if tick == 1 {
@@ -125,6 +157,10 @@ func chart(id, title string, bars []bar) template.HTML {
 			class = "same"
 		}
 		fmt.Fprintf(&b, `<g class="%s"><title>%s: %s</title><text class="name" x="%d" y="%.1f">%s</text>`, class, template.HTMLEscapeString(line.about), p, chartLeft-10, y+4, template.HTMLEscapeString(line.name))
+		if math.IsNaN(p.Mean) {
+			fmt.Fprintf(&b, `<text class="value" x="%d" y="%.1f">%s</text></g>`, chartLeft+chartWidth+12, y+4, p)
+			continue
+		}
 		if p.Radius > 0 {
 			fmt.Fprintf(&b, `<line x1="%.1f" x2="%.1f" y1="%.1f" y2="%.1f"/>`, place(p.Mean-p.Radius), place(p.Mean+p.Radius), y, y)
 		}

@@ -57,6 +57,11 @@ func searchedBefore() Genome {
 	return g
 }
 
+// above says whether the mean is larger; any is than none.
+func (i Interval) above(other Interval) bool {
+	return i.Mean > other.Mean || math.IsNaN(other.Mean) && !math.IsNaN(i.Mean)
+}
+
 // Search climbs from several starts to the strategy with the largest profit
 // that it finds in so many tries, on seeds from the world's on, and then plays
 // the best on as many seeds that it has not seen. One gene changes at a time,
@@ -83,7 +88,7 @@ func Search(ctx context.Context, w World, tries, seeds int, runner Runner, say f
 	}
 	best, value := 0, got
 	for i := range batch {
-		if value[i].Mean > value[best].Mean {
+		if value[i].above(value[best]) {
 			best = i
 		}
 	}
@@ -112,7 +117,7 @@ func Search(ctx context.Context, w World, tries, seeds int, runner Runner, say f
 		found.Tries += len(batch)
 		better := false
 		for i := range got {
-			if got[i].Mean > found.Trained.Mean {
+			if got[i].above(found.Trained) {
 				found.Strategy, found.Trained, better = batch[i], got[i], true
 			}
 		}

@@ -38,7 +38,7 @@ func TestSensitivityHalvesAndDoubles(t *testing.T) {
 	if err := errors.Join(HTML(&page, Report{}, g), g.Text(&text)); err != nil {
 		t.Fatal(err)
 	}
-	if strings.Contains(page.String(), ">own requests, %</text>") || !strings.Contains(page.String(), ">declare-5</text>") || !strings.Contains(page.String(), `<td class="n">3.00`) {
+	if strings.Contains(page.String(), ">own requests, %</text>") || !strings.Contains(page.String(), ">penalty 6</text>") || !strings.Contains(page.String(), `<td class="n">3.00`) {
 		t.Errorf("validators' own requests are drawn or judged as a profit ratio:\n%s", page.String())
 	}
 	if !strings.Contains(html.UnescapeString(page.String()), w.describe(1)) || !strings.Contains(text.String(), w.describe(1)) {

@@ -2,6 +2,8 @@ package sim
 
 import (
 	"context"
+	"encoding/json"
+	"math"
 	"slices"
 
 	"vision/internal/score"
@@ -43,14 +45,33 @@ type Row struct {
 
 // Interval is a mean over seeds with its 95% confidence interval.
 type Interval struct {
-	Mean   float64   `json:"mean"`
+	Mean   float64   `json:"mean"`   // NaN if no seed has a value, null in JSON
 	Radius float64   `json:"radius"` // half of the interval's width; 0 with a single seed: unknown
-	Values []float64 `json:"values"` // by seed
+	Values []float64 `json:"values"` // by seed; NaN, and null in JSON, where nothing could be compared
+}
+
+// MarshalJSON writes null for what is not a number.
+func (i Interval) MarshalJSON() ([]byte, error) {
+	orNull := func(x float64) *float64 {
+		if math.IsNaN(x) {
+			return nil
+		}
+		return &x
+	}
+	out := struct {
+		Mean   *float64   `json:"mean"`
+		Radius float64    `json:"radius"`
+		Values []*float64 `json:"values"`
+	}{Mean: orNull(i.Mean), Radius: i.Radius, Values: []*float64{}}
+	for _, x := range i.Values {
+		out.Values = append(out.Values, orNull(x))
+	}
+	return json.Marshal(out)
 }
 
 func (e Estimate) interval() Interval {
 	i := Interval(e)
-	if len(e.Values) < 2 {
+	if len(knownOf(e.Values)) < 2 {
 		i.Radius = 0
 	}
 	return i

@@ -3,8 +3,11 @@ package sim
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"encoding/xml"
+	"fmt"
 	"io"
+	"math"
 	"strings"
 	"testing"
 
@@ -80,6 +83,53 @@ func TestThePageTellsWhatIsSure(t *testing.T) {
 	err := HTML(&page, Report{Mechanisms: []string{"vision7"}, Rows: []Row{{Strategy: "x", Family: "y", Profit: []Interval{{Mean: 1.5, Radius: 0.6}}}}})
 	if err != nil || !strings.Contains(page.String(), `<g class="unsure">`) || !strings.Contains(page.String(), `class="n unsure"`) {
 		t.Errorf("error %v, a page that does not say that 1.5 ± 0.6 may be chance", err)
+	}
+}
+
+// In few periods an honest twin may earn nothing, and then there is nothing to compare with.
+func TestSeedsInWhichTheTwinEarnsNothingHaveNoRatio(t *testing.T) {
+	result := func(income float64) Result {
+		return Result{Operators: []Account{{Income: income, Cost: 1}, {Income: income, Cost: 1}}}
+	}
+	c := Comparison{Honest: []Result{result(0), result(1)}, Runs: []Result{result(1), result(1)}}
+	c.judge(0.5)
+	some := c.Ratio.interval()
+	c = Comparison{Honest: []Result{result(0)}, Runs: []Result{result(1)}}
+	c.judge(0.5)
+	none := c.Ratio.interval()
+	if !math.IsNaN(some.Values[0]) || some.Mean != some.Values[1] || some.Radius != 0 || !math.IsNaN(none.Mean) {
+		t.Errorf("ratios %+v and %+v, want one seed's and none", some, none)
+	}
+	if none.String() != "-" || some.String() != fmt.Sprintf("%.2f", some.Mean) {
+		t.Errorf("in words %s and %s", none, some)
+	}
+	if !some.above(none) || none.above(some) || none.above(none) {
+		t.Error("no ratio is as good as one")
+	}
+	text, err := json.Marshal([]Interval{none, some})
+	var back []Interval
+	if err != nil || !strings.HasPrefix(string(text), `[{"mean":null,"radius":0,"values":[null]},`) || json.Unmarshal(text, &back) != nil || back[1].Mean != some.Mean {
+		t.Errorf("in JSON %s, error %v", text, err)
+	}
+	r := Report{Mechanisms: []string{"vision7"}, Rows: []Row{{Strategy: "x", Profit: []Interval{none}}}}
+	if err := r.Check(); err == nil || !strings.Contains(err.Error(), "x has no profit ratio") {
+		t.Errorf("error %v of a strategy that was not compared", err)
+	}
+	var page bytes.Buffer
+	if err := HTML(&page, r); err != nil || strings.Contains(page.String(), "NaN") {
+		t.Errorf("error %v, a page with NaN in it", err)
+	}
+}
+
+// A chart compares what is many: the parameters of one strategy, not one parameter of all.
+func TestGridsAreDrawnAlongTheirLongerSide(t *testing.T) {
+	cells := [][]Interval{{{Mean: 1}}, {{Mean: 2}}, {{Mean: 3}}}
+	tall := Grid{Columns: []string{"a"}, Rows: []string{"p", "q", "r"}, Cells: cells}
+	wide := Grid{Columns: []string{"p", "q", "r"}, Rows: []string{"a"}, About: []string{"it is a"}, Cells: [][]Interval{{{Mean: 1}, {Mean: 2}, {Mean: 3}}}}
+	for about, g := range map[string]Grid{"": tall, "it is a": wide} {
+		if f := g.figures(0); len(f) != 1 || f[0].Name != "a" || f[0].About != about || strings.Count(string(f[0].Chart), "<circle")+strings.Count(string(f[0].Chart), "<path") != 3 {
+			t.Errorf("%d rows, %d columns: %+v, want one chart of 3 marks", len(g.Rows), len(g.Columns), f)
+		}
 	}
 }
 

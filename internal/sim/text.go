@@ -3,6 +3,7 @@ package sim
 import (
 	"fmt"
 	"io"
+	"math"
 	"text/tabwriter"
 )
 
@@ -56,9 +57,12 @@ func percentOr(c Community, i Interval) string {
 	return fmt.Sprintf("%.1f%%", 100*i.Mean)
 }
 
-// String is the mean and, if there is one, the interval.
+// String is the mean and, if there is one, the interval; a dash if nothing could be compared.
 func (i Interval) String() string {
-	if len(i.Values) < 2 {
+	if math.IsNaN(i.Mean) {
+		return "-"
+	}
+	if len(knownOf(i.Values)) < 2 {
 		return fmt.Sprintf("%.2f", i.Mean)
 	}
 	return fmt.Sprintf("%.2f ± %.2f", i.Mean, i.Radius)
