@@ -7,7 +7,6 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
 	"pgregory.net/rapid"
 )
@@ -341,12 +340,12 @@ func TestBadRequestsSayWhatIsWrong(t *testing.T) {
 	}
 }
 
-func TestLoadingIsFast(t *testing.T) {
+// Every program and every test that uses the model builds its weights first.
+func BenchmarkBuild(b *testing.B) {
 	vocab()
-	start := time.Now()
-	build(weightsKey{})
-	if d := time.Since(start); d > 10*time.Second { // about 0.05 s; generous for a busy machine and -race
-		t.Errorf("building the weights took %v", d)
+	b.ReportAllocs()
+	for b.Loop() {
+		build(weightsKey{})
 	}
 }
 
