@@ -19,7 +19,7 @@ func TestDevnetStoppedWhileItStarts(t *testing.T) {
 		}()
 		select {
 		case <-ended:
-		case <-time.After(slowed(15 * time.Second)):
+		case <-time.After(patience):
 			t.Errorf("a devnet stopped after %v still runs", after)
 		}
 		cancel()

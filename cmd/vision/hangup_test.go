@@ -6,7 +6,6 @@ import (
 	"strings"
 	"syscall"
 	"testing"
-	"time"
 )
 
 // No SIGHUP ends a node, not even one that comes while it starts: that one is
@@ -67,26 +66,22 @@ func TestHangups(t *testing.T) {
 				t.Fatal(err)
 			}
 			w.Close()
-			within := 20 * time.Second
-			if racing {
-				within = 2 * time.Minute
-			}
-			p.says(t, within, x.role+" is ready", 0)
-			_, next := p.says(t, within, x.heeded, 0)
+			p.says(t, x.role+" is ready", 0)
+			_, next := p.says(t, x.heeded, 0)
 
 			edit(t, file, x.edited, x.to) // what takes a restart
 			hang()
-			_, next = p.says(t, within, "restart", next)
+			_, next = p.says(t, "restart", next)
 			if err := os.WriteFile(file, []byte(strings.Repeat("nonsense: [\n", 2)), 0o600); err != nil {
 				t.Fatal(err)
 			}
 			hang()
-			_, next = p.says(t, within, "not taken", next)
+			_, next = p.says(t, "not taken", next)
 			if err := os.WriteFile(file, text, 0o600); err != nil {
 				t.Fatal(err)
 			}
 			hang()
-			p.says(t, within, x.heeded, next)
+			p.says(t, x.heeded, next)
 			p.terminate(t)
 		})
 	}

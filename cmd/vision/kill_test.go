@@ -8,7 +8,6 @@ import (
 	"math/rand/v2"
 	"net/http"
 	"os"
-	"path/filepath"
 	"strconv"
 	"strings"
 	"sync"
@@ -47,7 +46,7 @@ func TestNothingAcknowledgedIsLostByKilling(t *testing.T) {
 		}
 		rounds = n
 	}
-	data := filepath.Join(t.TempDir(), "data")
+	data := patientDevnet(t)
 	var acknowledged answers
 	var keys [2]string // free and prepaid
 	for round := range rounds {
@@ -62,10 +61,10 @@ func TestNothingAcknowledgedIsLostByKilling(t *testing.T) {
 			<-p.ended
 			continue
 		}
-		line, from := p.says(t, 30*time.Second, "API base URL", 0)
+		line, from := p.says(t, "API base URL", 0)
 		api := "http" + strings.SplitN(line, "http", 2)[1]
 		for i, name := range []string{"API key", "Prepaid key"} {
-			line, from = p.says(t, time.Second, name, from)
+			line, from = p.says(t, name, from)
 			now := line[strings.Index(line, "sk-"):]
 			if keys[i] != "" && now != keys[i] {
 				t.Errorf("round %d: the %s changed", round, name)
@@ -75,19 +74,20 @@ func TestNothingAcknowledgedIsLostByKilling(t *testing.T) {
 		vision(t, "ledger", "verify", "--data", data) // fails if the books are not in order
 		acknowledged.load(t, api, keys, rand.N(1400*time.Millisecond), func() { p.Process.Kill(); <-p.ended })
 	}
-	t.Logf("%d requests were answered complete in %d lives", acknowledged.count(), rounds)
+	answered, _ := acknowledged.count()
+	t.Logf("%d requests were answered complete in %d lives", answered, rounds)
 	least := 5 * rounds
 	if racing {
 		least = rounds
 	}
-	if acknowledged.count() < least {
-		t.Errorf("only %d requests were answered in %d rounds: that proves little", acknowledged.count(), rounds)
+	if answered < least {
+		t.Errorf("only %d requests were answered in %d rounds: that proves little", answered, rounds)
 	}
 	acknowledged.verify(t, data)
 
 	// A life that ends in order neither loses nor repeats anything.
 	p := start(t, "the last devnet", "devnet", "--data", data, "--period", "5s", "--miners", "2", "--prepaid", paidIn)
-	p.says(t, 30*time.Second, "API base URL", 0)
+	p.says(t, "API base URL", 0)
 	p.terminate(t)
 	acknowledged.verify(t, data)
 }
@@ -99,10 +99,16 @@ type answers struct {
 	paid map[string]bool // by id: its key is the prepaid project's
 }
 
-func (a *answers) count() int {
+// count is how many there are, and how many of them the prepaid project paid for.
+func (a *answers) count() (all, paid int) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	return len(a.ids)
+	for _, pays := range a.paid {
+		if pays {
+			paid++
+		}
+	}
+	return len(a.ids), paid
 }
 
 // bodies are what customers ask for, by path.
@@ -114,7 +120,7 @@ var bodies = []struct{ path, body string }{
 	{"/embeddings", `{"model":"vision-ref-embed","input":["rivers","hills %d"]}`},
 }
 
-// enough is how many answers a life that comes up gives before it is killed, so
+// enough is how many answers, one of them paid for, a life that comes up gives before it is killed, so
 // that all together prove something though every fifth does not come up, and
 // however busy the machine.
 const enough = 7
@@ -125,7 +131,7 @@ func (a *answers) load(t *testing.T, api string, keys [2]string, after time.Dura
 	ctx, cancel := context.WithCancel(t.Context())
 	client := &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 16}}
 	var customers sync.WaitGroup
-	before := a.count()
+	before, paidBefore := a.count()
 	for i := range 8 {
 		customers.Go(func() {
 			for ctx.Err() == nil {
@@ -139,7 +145,7 @@ func (a *answers) load(t *testing.T, api string, keys [2]string, after time.Dura
 		customers.Wait()
 		client.CloseIdleConnections()
 	}()
-	until(t, time.Minute, "enough requests are answered", func() bool { return a.count() >= before+enough })
+	until(t, "enough requests are answered", func() bool { n, paid := a.count(); return n >= before+enough && paid > paidBefore })
 	<-time.After(after)
 }
 

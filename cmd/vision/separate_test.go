@@ -2,17 +2,19 @@ package main
 
 import (
 	"bufio"
+	"bytes"
+	"context"
 	"encoding/json"
 	"fmt"
 	"io"
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"path/filepath"
 	"strings"
 	"syscall"
 	"testing"
-	"time"
 
 	"vision/internal/config"
 	"vision/internal/modelserver"
@@ -30,6 +32,7 @@ type separate struct {
 	remote                   *process          // a checking server of its own hotkey
 	ops                      map[string]string // by role
 	api, key                 string
+	goOn                     chan struct{} // see pauses
 }
 
 // The whole network from the files that `vision init network` writes, one
@@ -46,7 +49,7 @@ func TestSeparateProcesses(t *testing.T) {
 }
 
 func startSeparate(t *testing.T) *separate {
-	n := &separate{folder: t.TempDir(), ops: map[string]string{}}
+	n := &separate{folder: t.TempDir(), ops: map[string]string{}, goOn: make(chan struct{})}
 	at := func(name string) string { return filepath.Join(n.folder, name) }
 	vision(t, "init", "network", "--dir", n.folder, "--miners", "2")
 	id := strings.TrimSpace(vision(t, "hotkey", "show", at("hotkeys/validator")))
@@ -57,6 +60,13 @@ func startSeparate(t *testing.T) *separate {
 	n.ops["remote"] = freePort(t)
 	edit(t, at("checker.yaml"), "listen: :8092", "listen: "+elsewhere, "ops: 127.0.0.1:9099", "ops: "+n.ops["remote"])
 	edit(t, at("catalogue.yaml"), "typical: 60", "typical: 20")
+	raw, err := os.ReadFile(at("catalogue.yaml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(at("catalogue.yaml"), patientCatalogue(raw), 0o600); err != nil {
+		t.Fatal(err)
+	}
 	edit(t, at("validator.yaml"),
 		"listen: 127.0.0.1:8080", "listen: 127.0.0.1:0",
 		"period: 1m0s", "period: 5s", "name: vision7", "name: vision4",
@@ -67,7 +77,7 @@ func startSeparate(t *testing.T) *separate {
 		t.Fatal(err)
 	}
 	for i := range n.miners {
-		models := httptest.NewServer(modelserver.New(modelserver.For(catalogue, 100)))
+		models := httptest.NewServer(n.pauses(modelserver.New(modelserver.For(catalogue, 100))))
 		t.Cleanup(models.Close)
 		address := freePort(t)
 		n.minerOps[i] = freePort(t)
@@ -87,20 +97,20 @@ func startSeparate(t *testing.T) *separate {
 	}
 	vision(t, "config", "check", "validator", at("validator.yaml"))
 	for _, m := range n.miners {
-		m.says(t, 20*time.Second, "miner is ready", 0)
+		m.says(t, "miner is ready", 0)
 	}
 	n.remote = start(t, "the checking server", "checker", "--config", at("checker.yaml"))
-	n.remote.says(t, 20*time.Second, "checker is ready", 0)
+	n.remote.says(t, "checker is ready", 0)
 	role := func(name string) *process {
 		n.ops[name] = freePort(t)
 		return start(t, name, "validator", "--config", at("validator.yaml"), "--roles", name, "--ops", n.ops[name])
 	}
 	n.checker = role("checker")
-	n.checker.says(t, 20*time.Second, "validator is ready", 0)
+	n.checker.says(t, "validator is ready", 0)
 	n.scorer = role("scorer")
-	n.scorer.says(t, 20*time.Second, "validator is ready", 0)
+	n.scorer.says(t, "validator is ready", 0)
 	n.gateway = role("gateway")
-	line, _ := n.gateway.says(t, 20*time.Second, "validator is ready", 0)
+	line, _ := n.gateway.says(t, "validator is ready", 0)
 	n.api = "http://" + value(line, "api") + "/v1"
 	n.second = start(t, "the second gateway", "validator", "--config", at("validator.yaml"), "--roles", "gateway", "--ops", "")
 
@@ -112,11 +122,66 @@ func startSeparate(t *testing.T) *separate {
 	return n
 }
 
-// ask has a text continued by so many tokens, of which the model servers write
-// 100 a second; the answer's body is still to be read.
-func (n *separate) ask(t *testing.T, tokens int) *http.Response {
+// What streams whose prompts say so wait for, after a few writes, besides their
+// askers' going: so it does not take time to be in the middle of one.
+const (
+	pausing = "The river pauses on its way."   // goes on once separate.goOn is closed
+	endless = "The river never ends anywhere." // does not
+)
+
+// pauses stands before a model server.
+func (n *separate) pauses(server http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		body, _ := io.ReadAll(r.Body)
+		r.Body = io.NopCloser(bytes.NewReader(body))
+		switch {
+		case bytes.Contains(body, []byte(pausing)):
+			w = &paused{w, r.Context(), n.goOn, 0}
+		case bytes.Contains(body, []byte(endless)):
+			w = &paused{w, r.Context(), nil, 0}
+		}
+		server.ServeHTTP(w, r)
+	})
+}
+
+// paused is an answer that stops after its first writes.
+type paused struct {
+	http.ResponseWriter
+	asked context.Context
+	goOn  <-chan struct{}
+	wrote int
+}
+
+func (w *paused) Write(p []byte) (int, error) {
+	if w.wrote++; w.wrote == 3 {
+		select {
+		case <-w.goOn:
+		case <-w.asked.Done():
+		}
+	}
+	return w.ResponseWriter.Write(p)
+}
+
+func (w *paused) Flush() { w.ResponseWriter.(http.Flusher).Flush() }
+
+// ask has a text continued by at most so many tokens, of which the model servers
+// write 100 a second; the answer's body is still to be read. It asks again when all
+// miners are busy, as when the gateway knows of none yet.
+func (n *separate) ask(t *testing.T, text string, tokens int) (answer *http.Response) {
 	t.Helper()
-	body := fmt.Sprintf(`{"model":"vision-ref-completion","stream":true,"max_tokens":%d,"temperature":1,"prompt":"The river rises in the hills."}`, tokens)
+	until(t, "a miner is free", func() bool {
+		if answer = n.askOnce(t, text, tokens); answer.StatusCode == http.StatusServiceUnavailable {
+			answer.Body.Close()
+			return false
+		}
+		return true
+	})
+	return answer
+}
+
+func (n *separate) askOnce(t *testing.T, text string, tokens int) *http.Response {
+	t.Helper()
+	body := fmt.Sprintf(`{"model":"vision-ref-completion","stream":true,"max_tokens":%d,"temperature":1,"prompt":%q}`, tokens, text)
 	r, err := http.NewRequestWithContext(t.Context(), "POST", n.api+"/completions", strings.NewReader(body))
 	if err != nil {
 		t.Fatal(err)
@@ -131,8 +196,8 @@ func (n *separate) ask(t *testing.T, tokens int) *http.Response {
 
 func (n *separate) serves(t *testing.T) {
 	// The gateway learns of miners when a period begins, of keys within a second.
-	until(t, 15*time.Second, "the gateway serves", func() bool {
-		answer := n.ask(t, 20)
+	until(t, "the gateway serves", func() bool {
+		answer := n.askOnce(t, "The river rises in the hills.", 20)
 		defer answer.Body.Close()
 		body, err := io.ReadAll(answer.Body)
 		return err == nil && answer.StatusCode == 200 && strings.HasSuffix(string(body), "data: [DONE]\n\n")
@@ -153,7 +218,7 @@ func (n *separate) observed(t *testing.T) {
 				t.Errorf("%s%s: %d %s", name, page, code, body)
 			}
 		}
-		until(t, 10*time.Second, name+" counts "+want.metric, func() bool {
+		until(t, name+" counts "+want.metric, func() bool {
 			code, body := get(t, "http://"+want.at+"/metrics")
 			return code == 200 && strings.Contains(body, want.metric)
 		})
@@ -162,7 +227,7 @@ func (n *separate) observed(t *testing.T) {
 
 // reloads takes a task from the miner that is just streaming.
 func (n *separate) reloads(t *testing.T) {
-	answer := n.ask(t, 250) // 2.5 s
+	answer := n.ask(t, pausing, 100)
 	defer answer.Body.Close()
 	lines := bufio.NewScanner(answer.Body)
 	for range 3 {
@@ -181,12 +246,13 @@ func (n *separate) reloads(t *testing.T) {
 		from := m.written()
 		edit(t, file, "units: 6000", "unitz: 6000")
 		m.Process.Signal(syscall.SIGHUP)
-		m.says(t, 10*time.Second, "the changed configuration is not taken", from)
+		m.says(t, "the changed configuration is not taken", from)
 		from = m.written()
 		edit(t, file, "unitz: 6000", "units: 1500")
 		m.Process.Signal(syscall.SIGHUP)
-		m.says(t, 10*time.Second, "configuration reloaded", from)
+		m.says(t, "configuration reloaded", from)
 
+		close(n.goOn)
 		last := ""
 		for lines.Scan() {
 			if lines.Text() != "" {
@@ -196,7 +262,7 @@ func (n *separate) reloads(t *testing.T) {
 		if lines.Err() != nil || last != "data: [DONE]" {
 			t.Errorf("the stream ended with %q, %v", last, lines.Err())
 		}
-		until(t, 15*time.Second, "the next period knows the new capacity", func() bool {
+		until(t, "the next period knows the new capacity", func() bool {
 			for _, miner := range n.report(t).Miners {
 				for _, c := range miner.Tasks {
 					if miner.Hotkey.String() == serving && c.Task == "vision-ref-chat" && c.Declared == 1500*5/60 {
@@ -223,7 +289,7 @@ func (n *separate) report(t *testing.T) scorer.Report {
 // scored waits for periods whose samples the checker in its own process judged.
 func (n *separate) scored(t *testing.T) {
 	var r scorer.Report
-	until(t, 40*time.Second, "both miners are scored, checked and given weight", func() bool {
+	until(t, "both miners are scored, checked and given weight", func() bool {
 		r = n.report(t)
 		good := 0
 		for _, m := range r.Miners {
@@ -237,7 +303,7 @@ func (n *separate) scored(t *testing.T) {
 		return r.Scored >= 2 && good == 2
 	})
 	// The ledger takes the first weights at once, and later ones at its pace.
-	n.scorer.says(t, 10*time.Second, "weights set", 0)
+	n.scorer.says(t, "weights set", 0)
 	if files, err := filepath.Glob(filepath.Join(n.folder, "network.weights", "*")); err != nil || len(files) == 0 {
 		t.Errorf("no weights are recorded beside the network's file: %v", err)
 	}
@@ -258,8 +324,8 @@ func (n *separate) scored(t *testing.T) {
 // stops ends every process, the gateway in the middle of streams.
 func (n *separate) stops(t *testing.T) {
 	var streams []*http.Response
-	for range 4 { // the model may end one by itself
-		answer := n.ask(t, 1000) // 10 s: longer than a stop may take
+	for range 4 { // longer than a stop may take
+		answer := n.ask(t, endless, 100)
 		defer answer.Body.Close()
 		bufio.NewReader(answer.Body).ReadString('\n')
 		streams = append(streams, answer)
@@ -268,7 +334,7 @@ func (n *separate) stops(t *testing.T) {
 	cutOff := 0
 	for _, answer := range streams {
 		rest, _ := io.ReadAll(answer.Body)
-		if strings.HasSuffix(string(rest), "data: [DONE]\n\n") {
+		if strings.HasSuffix(string(rest), "data: [DONE]\n\n") { // a text of one token is rare, but the model may end it so
 			continue
 		}
 		cutOff++

@@ -54,6 +54,8 @@ type Options struct {
 	Mechanism string
 	// Log is told what all nodes log.
 	Log *slog.Logger
+	// serving stands before every built-in model server, for tests; nil is nothing.
+	serving func(http.Handler) http.Handler
 
 	// Server, if not empty, is a real OpenAI-compatible server (its base URL,
 	// without /v1) that all miners and the checker use in place of the built-in

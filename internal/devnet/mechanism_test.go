@@ -41,7 +41,7 @@ func TestEveryCheatEarnsLessThanEveryHonestMiner(t *testing.T) {
 	names := n.Names()
 	seen := int64(0)
 	var wrong []string
-	until(t, (periods+2)*period, "every cheat is below every honest miner", func() bool {
+	untilWithin(t, 2*(periods+2)*period, "every cheat is below every honest miner", func() bool {
 		r, err := scorer.Compose(t.Context(), n.Store(), n.Catalogue(), scorer.ReportOptions{Now: time.Now()})
 		if err != nil {
 			t.Fatal(err)

@@ -188,6 +188,9 @@ func (d *Devnet) addModelServer(name string, c cheat) (string, error) {
 			return "", err
 		}
 	}
+	if d.options.serving != nil {
+		handler = d.options.serving(handler)
+	}
 	if c.crooked != nil {
 		handler = c.crooked(handler)
 	}

@@ -18,7 +18,6 @@ import (
 	"time"
 
 	"github.com/openai/openai-go/v3"
-	"github.com/openai/openai-go/v3/option"
 
 	"vision/internal/picture"
 	"vision/internal/prompt"
@@ -36,9 +35,6 @@ func TestPictures(t *testing.T) {
 	catalogueOf(t, data, map[string]int64{"image-to-image": 12, "inpaint": 60, "upscale": 3000, "avatar": 60, "embedding": 20})
 	n := begin(t, Options{Data: data, Period: 5 * time.Second, Mechanism: "vision4", Miners: 1, Cheats: []string{"hurried"}, Listen: "127.0.0.1:0", PrivateLinks: true})
 	defer func() { n.cancel(); n.log.tail(t) }()
-	// So few miners are busy or on trial now and then; that is not what is tested.
-	n.Client = openai.NewClient(option.WithBaseURL(n.URL()), option.WithAPIKey(n.Key()), option.WithMaxRetries(20),
-		option.WithHTTPClient(&http.Client{Transport: n.http}))
 	files := photographs()
 	t.Run("edit", func(t *testing.T) { edits(t, n, files) })
 	t.Run("variation", func(t *testing.T) { enlargements(t, n, files) })
@@ -212,7 +208,7 @@ func hurriedLoses(t *testing.T, n *running) {
 		}
 		return mean / max(1, float64(checks)), checks
 	}
-	until(t, 60*time.Second, "the cheat's pictures are found to be worthless", func() bool {
+	until(t, "the cheat's pictures are found to be worthless", func() bool {
 		r = n.report(t)
 		_, honest := quality(false, "vision-ref-edit")
 		mean, cheat := quality(true, "vision-ref-edit")

@@ -14,26 +14,35 @@ import (
 	"vision/internal/scorer"
 )
 
-// cheatsLose waits for two scored periods and compares.
+// cheatsLose waits for two scored periods, and until the cheats are below the honest
+// miners: while the machine is so busy that honest miners fail, they need not be.
 func cheatsLose(t *testing.T, n *running) {
 	var r scorer.Report
-	until(t, 90*time.Second, "two periods are scored", func() bool { r = n.report(t); return r.Scored >= 2 })
 	names := n.Names()
-	least, worst := 2.0, -1.0
+	least, worst := 0.0, 0.0
+	until(t, "two periods are scored, and no cheat has an honest miner's weight", func() bool {
+		r = n.report(t)
+		least, worst = 2, -1
+		for _, m := range r.Miners {
+			if strings.HasPrefix(names[m.Hotkey], "honest") {
+				least = min(least, m.Weight)
+			} else {
+				worst = max(worst, m.Weight)
+			}
+		}
+		return r.Scored >= 2 && (worst < least || racing) // so slow, honest miners fail too
+	})
 	sum := 0.0
 	for _, m := range r.Miners {
 		name := names[m.Hotkey]
 		t.Logf("%-12s weight %.4f%s", name, m.Weight, factors(m))
 		sum += m.Weight
 		if strings.HasPrefix(name, "honest") {
-			least = min(least, m.Weight)
 			for _, c := range m.Tasks {
 				if c.Quality.Checks > 0 && c.Quality.Mean < 0.9 { // whatever the machine's speed
 					t.Errorf("%s, %s: quality %.3f of %d checks, an honest miner's is above 0.9", name, c.Task, c.Quality.Mean, c.Quality.Checks)
 				}
 			}
-		} else {
-			worst = max(worst, m.Weight)
 		}
 	}
 	if len(r.Miners) != 5 || worst < 0 {
@@ -41,9 +50,6 @@ func cheatsLose(t *testing.T, n *running) {
 	}
 	if sum < 0.999 || sum > 1.001 {
 		t.Errorf("weights sum to %v", sum)
-	}
-	if worst >= least && !racing { // so slow, honest miners fail too
-		t.Errorf("the best cheat has weight %.4f, the worst honest miner %.4f", worst, least)
 	}
 
 	// One miner's report carries the evidence.
@@ -80,7 +86,7 @@ func factors(m scorer.MinerReport) string {
 // weightsArePaid waits until the ledger has the weights and its consensus has
 // paid the miners by them.
 func weightsArePaid(t *testing.T, n *running) {
-	until(t, 90*time.Second, "the ledger pays incentive by the validator's weights", func() bool {
+	until(t, "the ledger pays incentive by the validator's weights", func() bool {
 		s, err := n.ledger.Snapshot(t.Context())
 		if err != nil {
 			t.Fatal(err)
@@ -103,7 +109,7 @@ func weightsArePaid(t *testing.T, n *running) {
 func cheatIsConvicted(t *testing.T, n *running) {
 	const chat = "vision-ref-chat"
 	names := n.Names()
-	until(t, 90*time.Second, "the quantised miner is convicted", func() bool { return standing(n.report(t), names, "quantised", chat) == judgement.Convicted })
+	until(t, "the quantised miner is convicted", func() bool { return standing(n.report(t), names, "quantised", chat) == judgement.Convicted })
 	r := n.report(t)
 	for _, m := range r.Miners {
 		name := names[m.Hotkey]
