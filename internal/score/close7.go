@@ -47,10 +47,10 @@ func (c *Closed) validate() error {
 }
 
 // reliability adds the period's score, weighing what the period asked. One without
-// requests has none; but who did not contend kept nothing of what is usually asked, even if requests that it was sent before
+// requests has none; but who did not contend where others did kept nothing of what is usually asked, even if requests that it was sent before
 // ended meanwhile.
 func (v Vision7) reliability(s *state7, c *Closed) {
-	if c.Offer.Declared == 0 {
+	if c.Offer.Declared == 0 && !c.Void {
 		s.kept *= v.p.Fade
 		s.score = 0 // but for what began before it went
 	}

@@ -98,6 +98,7 @@ type Closed struct {
 	Counts Counts // of all requests that ended in it, but for those of beacons
 	Offer  Offer  // what the contender offered in it; zero if it did not contend, though it could have
 	Missed int    // beacons of the period that asked others on the task, and could not ask it for having offered nothing
+	Void   bool   // nobody contended on the task, which the network may have taken away for a while: so not contending speaks against nobody
 }
 
 // Task is one task, and all who contend on it.

@@ -1,6 +1,7 @@
 package scorer
 
 import (
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -136,5 +137,60 @@ func TestWhoIsSlashedOnATaskThatIsRemovedStaysSo(t *testing.T) {
 				t.Errorf("of %d tasks: %d are weighed", len(c.Tasks()), len(g.tasks))
 			}
 		}
+	})
+}
+
+// A task that is taken away for some periods, by mistake or not, costs nobody what it had shown on it.
+func TestATaskThatIsAwayForAWhileCostsNobodyAnything(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, 5*time.Minute, "a")
+		busy(w, "a")
+		both := w.tasks
+		chats, _ := both.Lookup(chat)
+		alone := *chats
+		alone.Weight = 1
+		one, err := task.NewCatalogue([]task.Task{alone})
+		if err != nil {
+			t.Fatal(err)
+		}
+		var now atomic.Pointer[task.Catalogue]
+		now.Store(both)
+		w.start(hardened(w), func(c *Config) { c.Catalogue = now.Load })
+		embeds := func() score.Factors {
+			g, err := gather(t.Context(), w.store, w.s.c.Mechanism, both, 0, false)
+			if err != nil {
+				t.Fatal(err)
+			}
+			out, err := w.s.c.Mechanism.Weights(g.tasks)
+			if err != nil {
+				t.Fatal(err)
+			}
+			of, _ := out.Explain(key("a").ID())
+			for _, f := range of.Tasks {
+				if f.Task == "embed" {
+					return f
+				}
+			}
+			t.Fatal("it is not known on the task")
+			return score.Factors{}
+		}
+		w.until(19 * time.Minute)
+		now.Store(one)
+		w.until(22 * time.Minute)
+		before := embeds() // of the fourth period
+		w.until(37 * time.Minute)
+		now.Store(both)
+		during := embeds() // of the seventh
+		if h := before.Hardened; h.Reliability != 1 || h.Credited == 0 || h.Closed != 4 {
+			t.Fatalf("before: %+v", h)
+		}
+		if was, is := before.Hardened, during.Hardened; is.Reliability != was.Reliability || is.Credited != was.Credited || is.Closed != 7 {
+			t.Errorf("three periods without the task leave a reliability of %v of %v and a credit of %v of %v", is.Reliability, was.Reliability, is.Credited, was.Credited)
+		}
+		w.until(47 * time.Minute)
+		if back := embeds(); back.Hardened.Reliability != 1 || back.EffectiveVolume == 0 {
+			t.Errorf("back, it is worth %v: %+v", back.EffectiveVolume, back.Hardened)
+		}
+		w.stop()
 	})
 }

@@ -270,12 +270,16 @@ func (s *Scorer) closing(ctx context.Context, b *book) (c period.Closing, k know
 		k[p] = fold(m, k[p], score.Observation{Closed: &score.Closed{Number: b.ID, Counts: r.Counts, Offer: offers[p]}}, &errs)
 	}
 	// Who is remembered and offered nothing has missed the beacons that others had
-	// on the task. Where nobody offered anything, it was rather we who heard nobody.
+	// on the task. Where nobody offered anything, it was rather we who heard nobody, or the task was
+	// not in our catalogue.
 	if len(c.Results) > 0 {
-		held := heldOn(bursts)
+		held, on := heldOn(bursts), map[string]bool{}
+		for p := range offers {
+			on[p.Task] = true
+		}
 		for p := range before {
 			if _, contended := offers[p]; !contended {
-				k[p] = fold(m, k[p], score.Observation{Closed: &score.Closed{Number: b.ID, Missed: held[p.Task]}}, &errs)
+				k[p] = fold(m, k[p], score.Observation{Closed: &score.Closed{Number: b.ID, Missed: held[p.Task], Void: !on[p.Task]}}, &errs)
 			}
 		}
 	}
