@@ -163,3 +163,50 @@ func TestChangingTheMechanismGoesOnFromWhatIsKept(t *testing.T) {
 		}
 	})
 }
+
+// Who was slashed, and has served it, is not slashed again because another mechanism was in use for a while; nor is anybody
+// let off who has not.
+func TestGoingBackToAMechanismSlashesNobodyAgain(t *testing.T) {
+	for periods, slashed := range map[float64]bool{1: false, 20: true} {
+		synctest.Test(t, func(t *testing.T) {
+			w := newWorld(t, 5*time.Minute, "a", "b")
+			busy(w, "a", "b")
+			m, err := score.Named("vision7", map[string]float64{"slash_periods": periods})
+			if err != nil {
+				t.Fatal(err)
+			}
+			seven := func(c *Config) { hardened(w)(c); c.Mechanism = m }
+			w.start(seven)
+			w.until(7 * time.Minute)
+			w.store.mu.Lock()
+			w.store.checks = append(w.store.checks, outcome.Check{Sample: 1 << 40, Miner: key("a").ID(), Task: chat, At: time.Now(), Failed: true, Convicted: true, Work: 1})
+			w.store.mu.Unlock()
+			w.until(27 * time.Minute)
+			w.stop()
+			earns := func() (a, b bool) {
+				g, err := gather(t.Context(), w.store, m, w.tasks, 0, false)
+				if err != nil {
+					t.Fatal(err)
+				}
+				out, err := m.Weights(g.tasks)
+				if err != nil {
+					t.Fatal(err)
+				}
+				weigh := func(name string) bool { e, _ := out.Explain(key(name).ID()); return e.Weight > 0 }
+				return weigh("a"), weigh("b")
+			}
+			if a, b := earns(); a == slashed || !b {
+				t.Fatalf("slashed for %v periods: after the fifth a earns %v, b %v", periods, a, b)
+			}
+			w.start() // with vision4
+			w.until(38 * time.Minute)
+			w.stop()
+			w.start(seven)
+			w.until(42 * time.Minute) // one period closes, of which half was by the other
+			w.stop()
+			if a, b := earns(); a == slashed || !b {
+				t.Errorf("slashed for %v periods, after some by another mechanism: a earns %v, b %v", periods, a, b)
+			}
+		})
+	}
+}

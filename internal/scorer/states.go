@@ -6,8 +6,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"math"
 	"slices"
+	"time"
 
 	"vision/internal/chain"
 	"vision/internal/outcome"
@@ -30,7 +32,7 @@ func fold(m score.Mechanism, s score.State, o score.Observation, errs *[]error) 
 
 // recall reads what a mechanism remembers as of the newest scored period, with
 // that period's results. Where another mechanism was in use since, or there was
-// none, it follows from what is kept of the periods.
+// none, it follows from what is kept of the periods since then.
 func recall(ctx context.Context, st Evidence, m score.Mechanism) (k known, newest []period.Result, err error) {
 	results, err := st.Results(ctx, score.MaxHistory)
 	if err != nil {
@@ -64,7 +66,7 @@ func recall(ctx context.Context, st Evidence, m score.Mechanism) (k known, newes
 	if len(results) == 0 || last >= results[0].Period { // nobody contends in some periods
 		return k, newest, nil
 	}
-	k, err = rebuild(ctx, st, m, results)
+	k, err = rebuild(ctx, st, m, k, last, results)
 	return k, newest, err
 }
 
@@ -103,8 +105,17 @@ func recalled(ctx context.Context, st Evidence, m recaller, results []period.Res
 
 // rebuild makes states of what is kept: results, what came of beacons, and
 // the checks that states of some mechanism have taken in. Single answers are not
-// among it, so that what was usual has to be learned anew.
-func rebuild(ctx context.Context, st Evidence, m score.Mechanism, results []period.Result) (known, error) {
+// among it, so that what was usual has to be learned anew. What the mechanism remembered as of an earlier period,
+// the last that closed by it, goes on from there: who was slashed stays so, and nobody is slashed again for what is past.
+func rebuild(ctx context.Context, st Evidence, m score.Mechanism, k known, last int64, results []period.Result) (known, error) {
+	since, err := endOf(ctx, st, last, results)
+	if err != nil {
+		return nil, err
+	}
+	if since.IsZero() { // too long ago, or never
+		k, last = known{}, 0
+	}
+	before := k
 	unfolded, err := st.UnfoldedChecks(ctx, mostUnfolded)
 	if err != nil {
 		return nil, err
@@ -113,9 +124,9 @@ func rebuild(ctx context.Context, st Evidence, m score.Mechanism, results []peri
 	for i := range unfolded {
 		later[unfolded[i].Sample] = true
 	}
-	results = slices.Clone(results)
+	results = slices.DeleteFunc(slices.Clone(results), func(r period.Result) bool { return r.Period <= last })
 	slices.SortStableFunc(results, func(a, b period.Result) int { return cmp.Compare(a.Period, b.Period) })
-	k := known{}
+	k = maps.Clone(before)
 	var errs []error // what an old record lacks is left out
 	for i := 0; i < len(results); {
 		id := results[i].Period
@@ -144,13 +155,34 @@ func rebuild(ctx context.Context, st Evidence, m score.Mechanism, results []peri
 		if err != nil {
 			return nil, fmt.Errorf("read checks: %w", err)
 		}
+		_, remembered := before[p]
 		for _, c := range slices.Backward(checks) {
-			if !later[c.Sample] {
+			if !later[c.Sample] && (!remembered || c.At.After(since)) {
 				k[p] = fold(m, k[p], checkSeen(&c), &errs)
 			}
 		}
 	}
 	return k, nil
+}
+
+// endOf is when the newest period of results ended that is not after last; zero if there is none.
+func endOf(ctx context.Context, st Evidence, last int64, results []period.Result) (time.Time, error) {
+	for i := range results { // the newest come first
+		r := &results[i]
+		if r.Period > last {
+			continue
+		}
+		past, err := st.LastResults(ctx, r.Miner, r.Task, score.MaxHistory)
+		if err != nil {
+			return time.Time{}, fmt.Errorf("read when period %d ended: %w", r.Period, err)
+		}
+		for _, p := range past {
+			if p.Period == r.Period {
+				return p.End, nil
+			}
+		}
+	}
+	return time.Time{}, nil
 }
 
 // mostUnfolded is how many checks are taken in at once; the rest come with the next period.
