@@ -5,6 +5,7 @@ import (
 	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/binary"
+	"math/rand/v2"
 	"slices"
 	"time"
 
@@ -92,6 +93,9 @@ func (s *Scorer) beacon(ctx context.Context, call beacon.Call, window time.Durat
 		return
 	}
 	s.beaconStats(func(st *Stats) { st.Beacons++ })
+	// Where there is no room for all, chance says who is left out: in the order in which miners answered when the period
+	// began, the last could keep the credit that they have for ever.
+	rand.New(rand.NewChaCha8(call.Seed)).Shuffle(len(bursts), func(i, j int) { bursts[i], bursts[j] = bursts[j], bursts[i] })
 	var asked []*burst
 	for _, t := range bursts {
 		n, ok := s.roomFor(t)

@@ -271,6 +271,35 @@ func TestBoundsOfOursLeaveContendersOut(t *testing.T) {
 	}
 }
 
+// Whom a beacon has no room for does not depend on who was first to say what it offers.
+func TestNobodyIsAlwaysLeftOut(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, 10*time.Minute, "a", "b", "last")
+		w.miners[key("last").ID()].declare = func(ctx context.Context) error {
+			sleep(ctx, 2*time.Second)
+			return nil
+		}
+		w.start(hardened(w), func(c *Config) { c.BurstAtOnce = 4; c.Mechanism = eager{c.Mechanism} })
+		w.until(2 * time.Hour)
+		w.stop()
+		judged := map[string]int{}
+		for _, one := range w.store.bursts {
+			for _, name := range []string{"a", "b", "last"} {
+				if one.Miner == key(name).ID() {
+					judged[name]++
+				}
+			}
+		}
+		all := int(w.s.Stats().Beacons)
+		for _, name := range []string{"a", "b", "last"} {
+			if n := judged[name]; n < all/4 || n == all {
+				t.Errorf("of %d beacons with room for two of three, %v asked each", all, judged)
+				break
+			}
+		}
+	})
+}
+
 // eager wants two requests at once of everybody.
 type eager struct{ score.Mechanism }
 
