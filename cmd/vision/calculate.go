@@ -20,7 +20,7 @@ import (
 	"vision/internal/score"
 )
 
-const calculateAbout = `what a miner could expect to earn
+const calculateAbout = `say what a miner could expect to earn
 
 Takes the network as a validator's last signed report shows it, and adds a miner
 that shows this capacity at beacons, all others staying as they are. What it does
@@ -74,10 +74,10 @@ func runCalculate(ctx context.Context, t terminal, flags *flag.FlagSet, args []s
 	var tasks joins
 	flags.Var(&tasks, "task", "`NAME=UNITS`: a task, and the units of work a period that the miner can show; may be repeated")
 	url := flags.String("url", "", "a validator's API, in place of its data: http://HOST:PORT")
-	file := flags.String("report", "", "a file with a report, in place of both")
+	file := flags.String("report", "", "a `FILE` with a report, as GET /v1/vision/report gives it, in place of a validator")
 	paid := flags.Float64("paid", 0, "what all miners together are paid a day, in whatever currency")
 	gpus := flags.Float64("gpus", 1, "how many GPUs the miner has")
-	cost := flags.Float64("gpu-cost", 0, "what one costs a day, in the same currency")
+	cost := flags.Float64("gpu-cost", 0, "what a GPU costs a day, in the same currency")
 	quality := flags.Float64("quality", 0, "quality with speed of its answers, 0 to 1.6; 0 takes what others have")
 	reliability := flags.Float64("reliability", 0, "part of requests that it answers, 0 to 1; 0 takes what others have")
 	as := flags.String("hotkey", "", "a miner that is there already: what it earns now is taken out")
@@ -182,6 +182,12 @@ func printCalculation(out io.Writer, c calculation, paid bool) error {
 
 // readReport reads a validator's last report from where the flags say.
 func readReport(ctx context.Context, where dataFlags, url, file string) (report.Report, error) {
+	if file != "" && url != "" {
+		return report.Report{}, usagef("say --report or --url, not both")
+	}
+	if err := where.orElse("--url URL or --report FILE", url+file); err != nil {
+		return report.Report{}, err
+	}
 	var body []byte
 	var err error
 	switch {

@@ -30,6 +30,9 @@ func runExplain(ctx context.Context, t terminal, flags *flag.FlagSet, args []str
 	if err != nil {
 		return usagef("%v", err)
 	}
+	if err := where.orElse("--url URL", *url); err != nil {
+		return err
+	}
 	var e scorer.Explanation
 	if *url != "" {
 		body, err := fetchPublic(ctx, *url, "/v1/vision/explain/"+id.String())
@@ -73,7 +76,7 @@ func printExplanation(out io.Writer, e scorer.Explanation) {
 			fmt.Fprintf(out, "  %s\n", s)
 		}
 	}
-	if len(e.Advice) == 0 {
+	if len(e.Advice) == 0 { // it is slashed, or does all that can be done
 		return
 	}
 	fmt.Fprintln(out, "\nWhat would raise its weight, the most first:")

@@ -48,6 +48,18 @@ func (d dataFlags) folder() (data, catalogue string, err error) {
 	return "", "", usagef("say --data DIR or --config FILE: which validator is it about?")
 }
 
+// orElse says whether exactly one place is named: by these flags, or by others, whose value is empty if they are not given.
+func (d dataFlags) orElse(others, value string) error {
+	here := *d.data != "" || *d.config != ""
+	switch {
+	case here && value != "":
+		return usagef("say --data or --config, or %s, not both", others)
+	case !here && value == "":
+		return usagef("say --data DIR, --config FILE or %s: which validator is it about?", others)
+	}
+	return nil
+}
+
 func openStore(ctx context.Context, data string, readOnly bool) (store.Store, error) {
 	file := node.DatabaseFile(data)
 	if _, err := os.Stat(file); err != nil {

@@ -91,11 +91,18 @@ func usagef(format string, args ...any) error { return usageError{fmt.Sprintf(fo
 // run does what the arguments say and gives the exit code.
 func run(ctx context.Context, args []string, in io.Reader, out, errs io.Writer) int {
 	t := terminal{in, out, errs}
-	if len(args) == 0 || args[0] == "help" || args[0] == "-h" || args[0] == "--help" {
+	if len(args) == 0 || len(args) == 1 && args[0] == "help" || isHelp(args[0]) {
 		fmt.Fprint(out, help())
 		return exitOK
 	}
+	if args[0] == "help" {
+		args = append(slices.Clone(args[1:]), "-h")
+	}
 	c, rest, ok := find(args)
+	if list := beginning(args[0]); !ok && len(list) > 0 && (len(args) == 1 || isHelp(args[1])) {
+		fmt.Fprintf(out, "Usage: vision %s COMMAND [arguments]\n\nCommands:\n%s\n`vision %[1]s COMMAND -h` tells more of one.\n", args[0], listed(list))
+		return exitOK
+	}
 	if !ok {
 		fmt.Fprintf(errs, "vision: there is no command %q; %s\n", strings.Join(args[:min(2, len(args))], " "), nearby(args[0]))
 		return exitUsage
@@ -135,15 +142,29 @@ func (c command) help(out io.Writer, flags *flag.FlagSet) {
 		flags.SetOutput(out)
 		flags.PrintDefaults()
 	}
+	if more := beginning(c.name); len(more) > 1 {
+		fmt.Fprintf(out, "\nSee also:\n%s", listed(more[1:]))
+	}
+}
+
+func isHelp(word string) bool { return word == "-h" || word == "-help" || word == "--help" }
+
+// beginning are the commands that begin with a word.
+func beginning(word string) []command {
+	var list []command
+	for _, c := range commands() {
+		if first, _, _ := strings.Cut(c.name, " "); first == word {
+			list = append(list, c)
+		}
+	}
+	return list
 }
 
 // nearby names the commands that begin with a word.
 func nearby(word string) string {
 	var names []string
-	for _, c := range commands() {
-		if first, _, _ := strings.Cut(c.name, " "); first == word {
-			names = append(names, c.name)
-		}
+	for _, c := range beginning(word) {
+		names = append(names, c.name)
 	}
 	if len(names) == 0 {
 		return "`vision help` lists the commands"
@@ -196,10 +217,17 @@ func between(least, most int) string {
 func help() string {
 	var b strings.Builder
 	b.WriteString("vision runs a decentralised inference network.\n\nUsage: vision COMMAND [arguments]\n\nCommands:\n")
-	for _, c := range commands() {
+	b.WriteString(listed(commands()))
+	b.WriteString("\n`vision COMMAND -h` tells more of one.\n")
+	return b.String()
+}
+
+// listed is a line for each command.
+func listed(list []command) string {
+	var b strings.Builder
+	for _, c := range list {
 		first, _, _ := strings.Cut(c.about, "\n")
 		fmt.Fprintf(&b, "  %-18s %s\n", c.name, first)
 	}
-	b.WriteString("\n`vision COMMAND -h` tells more of one.\n")
 	return b.String()
 }

@@ -98,7 +98,7 @@ wait: 1s
 		`x.yaml:2: wait: "soon" is not a duration: write a number and a unit, such as 500ms, 60s or 1h`,
 		`x.yaml:3: ratio: "much" is not a number`,
 		`x.yaml:4: on: want true or false, not a list`,
-		`x.yaml:5: key: not an SS58 address: "5G6F" holds 3 bytes, want 35`,
+		`x.yaml:5: key: not an SS58 address: "5G6F" has 4 characters, want the whole address, usually 48`,
 		`x.yaml:7: many[0].units: is 500, at most 100`,
 		`x.yaml:8: many[1].unit: unknown key; did you mean "units"?`,
 		`x.yaml:9: many[2].units: "1.5" is not a whole number`,

@@ -59,7 +59,7 @@ func ParseID(address string) (ID, error) {
 		return id, fmt.Errorf("%w: %q has a character outside base 58", ErrAddress, address)
 	}
 	if len(raw) != 1+len(id)+2 {
-		return id, fmt.Errorf("%w: %q holds %d bytes, want 35", ErrAddress, address, len(raw))
+		return id, fmt.Errorf("%w: %q has %d characters, want the whole address, usually 48", ErrAddress, address, len(address))
 	}
 	if raw[0] != Prefix {
 		return id, fmt.Errorf("%w: %q has prefix %d, want %d", ErrAddress, address, raw[0], Prefix)

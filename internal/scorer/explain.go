@@ -4,12 +4,10 @@ import (
 	"context"
 	"fmt"
 	"math"
-	"slices"
 	"time"
 
 	"vision/internal/fault"
 	"vision/internal/hotkey"
-	"vision/internal/report"
 	"vision/internal/score"
 )
 
@@ -24,7 +22,7 @@ type Explanation struct {
 	Weight    float64           `json:"weight"`
 	Sentences []string          `json:"sentences"` // of the miner as a whole
 	Tasks     []TaskExplanation `json:"tasks"`
-	Advice    []Advice          `json:"advice"` // what would raise the weight, the most first
+	Advice    []Advice          `json:"advice"` // what would raise the weight, the most first; none while it is slashed
 }
 
 // TaskExplanation is a miner on one task.
@@ -107,18 +105,24 @@ func (l *last) explain(ctx context.Context, st Evidence, id hotkey.ID) (Explanat
 		}
 		e.say("A period lasts %v. Work is in units a period%s; times are UTC.", length, whose)
 	}
+	slashed := false
 	for i := range of.Tasks {
 		f := &of.Tasks[i]
 		if h := f.Hardened; h != nil && h.Slashed && i == 0 {
 			left := h.SlashedUntil - r.Period
 			e.say("It was found to cheat, and earns nothing on any task until period %d is over: after this one, %d, for %s more%s.",
 				h.SlashedUntil, r.Period, number(int(left), "period"), lasting(left, length))
+			e.say("Nothing raises its weight before that. Where it was found to, it then begins again at nothing: serve the task's model there as it is specified.")
+			slashed = true
 		}
 		t, err := explainTask(ctx, st, m, r, f)
 		if err != nil {
 			return e, err
 		}
 		e.Tasks = append(e.Tasks, t)
+	}
+	if slashed {
+		return e, nil
 	}
 	advice, _ := out.Advise(id)
 	for _, a := range advice {
@@ -131,166 +135,6 @@ func (l *last) explain(ctx context.Context, st Evidence, id hotkey.ID) (Explanat
 
 func (e *Explanation) say(format string, args ...any) {
 	e.Sentences = append(e.Sentences, fmt.Sprintf(format, args...))
-}
-
-// explainTask explains one task: what was asked, delivered, credited, and why.
-func explainTask(ctx context.Context, st Evidence, m score.Mechanism, r *report.Report, f *score.Factors) (TaskExplanation, error) {
-	t := TaskExplanation{Task: f.Task, Beacons: []BeaconRecord{}, Periods: []PeriodRecord{}}
-	say := func(format string, args ...any) { t.Sentences = append(t.Sentences, fmt.Sprintf(format, args...)) }
-	unit := unitOf(r, f.Task)
-	say("It brings %s of the weight: %s of the task, which pays %s of all.", percent(f.Contribution), percent(f.CubedShare), percent(f.PaidTaskWeight))
-	h := f.Hardened
-	if h == nil {
-		say("It declares %d %s a period, of which %d count for this validator.", f.Declared, unit, f.Capacity)
-		say("%d scored periods average to %.3f, of which %s counts for their number.", len(f.Periods), f.History.Mean, percent(f.History.Factor))
-		say("%d checks found a quality of %.3f, and a speed factor of %.3f.", f.Quality.Checks, f.Quality.Mean, f.Quality.Speed)
-		say("Effective volume: quality x speed %.4f x periods %.4f x capacity %d = %.1f.", f.Quality.Combined, f.History.Score, f.Capacity, f.EffectiveVolume)
-		return t, t.lookBack(ctx, st, f)
-	}
-	if f.Declared == 0 {
-		say("It declares nothing now, and is paid nothing here: each beacon that it misses so takes from its credit.")
-	} else {
-		say("It declares %d %s a period to all validators; with its slots and the task's maximum, at most %.0f can be credited.", f.Declared, unit, h.Ceiling)
-	}
-	if h.Part < 1 {
-		say("It came when the period had begun, and is paid for the part for which it was there, %s of it. Beacons before it came count neither for nor against it.", percent(h.Part))
-	}
-	if h.Beacons == 0 {
-		say("No beacon has asked it for anything yet, so nothing is credited.")
-	} else {
-		say("The last beacon that is counted sent it %s, of which %d answered in time: it tested %.0f %s a period, and %.0f were shown.",
-			number(int(h.Asked), "request"), h.Delivered, h.Level, unit, h.Evidence)
-		say("Credited are %.0f, give or take %.0f, of which what is certain counts. Answers at beacons that take longer than usual leave %s of it, and being shorter than others' %s: %.0f are paid.",
-			h.Credited, h.StdErr, percent(h.SlowFactor), percent(h.Brevity), h.Paid)
-		if h.ProofFactor < 1 {
-			say("That is clearly less than the %.0f that could be credited by what it declares, which leaves %s: who declares no more than beacons show loses nothing by it.", h.Ceiling, percent(h.ProofFactor))
-		}
-		if h.Newcomer {
-			say("It is new: its credit grows fast until a beacon is not answered in full, or all is shown.")
-		}
-	}
-	if h.Scored == 0 {
-		say("No period has a score yet, for nothing was asked outside beacons.")
-	} else {
-		say("It answers %s of what is asked, by volume over past periods; the last period's score is %.3f.", percent(h.Reliability), h.LastScore)
-	}
-	if f.Quality.Checks == 0 {
-		say("None of its answers is checked yet, so that it has no quality, and is paid nothing here.")
-	} else {
-		say("%s %s: quality with speed is %.3f in those that passed. %s are taken to fail, those included that everyone begins with, which leaves %s of it.",
-			number(f.Quality.Checks, "check"), verb(f.Quality.Checks, "counts", "count"), h.Passing, percent(h.FailureRate), percent(h.FailureFactor))
-	}
-	say("%s passed %s its trust %s.", number(int(h.TrustedChecks), "check"), verb(int(h.TrustedChecks), "makes", "make"), percent(h.Trust))
-	if h.Audit > 10 {
-		say("The evidence that it cheats is %.3g, and 1 is none; at %.3g it is taken to, and earns nothing for long.", h.Audit, h.AuditLimit)
-	}
-	if h.SlashedHere {
-		say("Its answers to this task are why it was found to cheat.")
-	} else if h.SlashedUntil > 0 && !h.Slashed {
-		say("It was found to cheat once, and has been paid again since period %d.", h.SlashedUntil+1)
-	}
-	say("Effective volume: quality %.4f x reliability %.4f x trust %.4f x paid %.1f = %.1f.", f.Quality.Combined, h.Reliability, h.Trust, h.Paid, f.EffectiveVolume)
-
-	bursts, err := st.LastBursts(ctx, f.Hotkey, f.Task, mostBeacons)
-	if err != nil {
-		return t, fmt.Errorf("read what came of beacons: %w", err)
-	}
-	at := map[int64]time.Time{}
-	by, late := m.(deadliner)
-	var offer score.Offer
-	var state score.State
-	if late = late && len(bursts) > 0; late {
-		offer, state, err = contenderIn(r, m, f)
-		late = err == nil
-	}
-	for i := range bursts {
-		b := &bursts[i]
-		if _, known := at[b.Beacon]; !known {
-			beacons, err := st.Beacons(ctx, b.Period)
-			if err != nil {
-				return t, fmt.Errorf("read beacons: %w", err)
-			}
-			for _, one := range beacons {
-				at[one.ID] = one.At
-			}
-		}
-		rec := BeaconRecord{At: at[b.Beacon], Asked: b.Asked + b.InFlight, Customers: b.InFlight, Answered: len(b.Answers) + b.InFlight}
-		if late {
-			for _, a := range b.Answers {
-				if limit, err := by.Deadline(state, offer, a.Served); err == nil && a.Elapsed > limit {
-					rec.Late++
-				}
-			}
-		}
-		t.Beacons = append(t.Beacons, rec)
-	}
-	// They were kept as each was over, and some last longer than others.
-	slices.SortStableFunc(t.Beacons, func(a, b BeaconRecord) int { return b.At.Compare(a.At) })
-	lost := 0
-	for _, rec := range t.Beacons {
-		if rec.Answered-rec.Late >= rec.Asked {
-			continue
-		}
-		if lost++; lost <= 3 {
-			say("It lost credit, or growth of it, at the beacon of %s UTC: of %s, %d %s not answered and %d too late.",
-				rec.At.UTC().Format(time.DateTime), number(rec.Asked, "request"), rec.Asked-rec.Answered, verb(rec.Asked-rec.Answered, "was", "were"), rec.Late)
-		}
-	}
-	if lost > 3 {
-		say("It lost credit so at %d of the last %d beacons that asked it.", lost, len(bursts))
-	}
-	return t, t.lookBack(ctx, st, f)
-}
-
-// lookBack tells of periods in which requests were refused or failed, beacons aside.
-func (t *TaskExplanation) lookBack(ctx context.Context, st Evidence, f *score.Factors) error {
-	past, err := st.LastResults(ctx, f.Hotkey, f.Task, mostPeriods)
-	if err != nil {
-		return fmt.Errorf("read what past periods asked: %w", err)
-	}
-	lost := 0
-	for i := range past {
-		p, n := &past[i], &past[i].Counts
-		t.Periods = append(t.Periods, PeriodRecord{Period: p.Period, End: p.End, Requests: n.Requests, RateLimited: n.RateLimited, Failed: n.Failed, Consumed: n.Consumed})
-		if n.RateLimited+n.Failed == 0 {
-			continue
-		}
-		if lost++; lost <= 3 {
-			t.Sentences = append(t.Sentences, fmt.Sprintf("It lost reliability in the period that ended at %s UTC: of %s, %d %s refused and %d failed.",
-				p.End.UTC().Format(time.DateTime), number(n.Requests, "request"), n.RateLimited, verb(n.RateLimited, "was", "were"), n.Failed))
-		}
-	}
-	if lost > 3 {
-		t.Sentences = append(t.Sentences, fmt.Sprintf("It lost reliability so in %d of the last %s in which it contended.", lost, number(len(past), "period")))
-	}
-	return nil
-}
-
-// deadliner is a mechanism that says when an answer to a beacon is late.
-type deadliner interface {
-	Deadline(known score.State, offer score.Offer, served int64) (time.Duration, error)
-}
-
-// contenderIn finds a contender in a report.
-func contenderIn(r *report.Report, m score.Mechanism, f *score.Factors) (score.Offer, score.State, error) {
-	for i := range r.Tasks {
-		for j := range r.Tasks[i].Contenders {
-			if c := &r.Tasks[i].Contenders[j]; r.Tasks[i].Task == f.Task && c.Hotkey == f.Hotkey {
-				state, err := c.Remembered(m)
-				return c.Offer, state, err
-			}
-		}
-	}
-	return score.Offer{}, nil, fault.New(fault.NotFound, "miner_not_found", "the report does not know it")
-}
-
-func unitOf(r *report.Report, name string) string {
-	for _, t := range r.Tasks {
-		if t.Task == name && t.Unit != "" {
-			return t.Unit + "s"
-		}
-	}
-	return "units"
 }
 
 // percent writes a fraction for people.

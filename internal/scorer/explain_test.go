@@ -156,3 +156,51 @@ func TestExplainSpeaksOfTheMechanismThereIs(t *testing.T) {
 		}
 	})
 }
+
+// Who was found to cheat is told until when, and is given no advice that cannot help.
+func TestExplainTellsACheatHowLongItIsPaidNothing(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, 5*time.Minute, "honest", "cheats")
+		busy(w, "honest", "cheats")
+		w.start(hardened(w))
+		w.until(7 * time.Minute)
+		w.store.mu.Lock()
+		w.store.checks = append(w.store.checks, outcome.Check{Sample: 1 << 40, Miner: key("cheats").ID(), Task: chat, At: time.Now(), Failed: true, Convicted: true, Work: 1})
+		w.store.mu.Unlock()
+		w.until(17 * time.Minute)
+		w.stop()
+		e, err := Explain(t.Context(), w.store, key("cheats").ID())
+		if err != nil {
+			t.Fatal(err)
+		}
+		said := strings.Join(e.Sentences, "\n")
+		for _, want := range []string{"It earns nothing from this validator.", "earns nothing on any task until period 26 is over", "Nothing raises its weight before that."} {
+			if !strings.Contains(said, want) {
+				t.Errorf("%q is missing:\n%s", want, said)
+			}
+		}
+		if len(e.Advice) != 0 {
+			t.Errorf("advice that cannot help: %+v", e.Advice)
+		}
+		for _, task := range e.Tasks {
+			text := strings.Join(task.Sentences, "\n")
+			if here := strings.Contains(text, "are why it was found to cheat"); here != (task.Task == chat) {
+				t.Errorf("%s:\n%s", task.Task, text)
+			}
+			if task.Task == chat && (strings.Contains(text, "No beacon") || strings.Contains(text, "Credited") || len(task.Beacons) == 0) {
+				t.Errorf("it tells of factors that count no more, or of %d beacons:\n%s", len(task.Beacons), text)
+			}
+		}
+	})
+}
+
+func TestSomeTellsOnlyWhatHappened(t *testing.T) {
+	for _, c := range []struct {
+		a, b int
+		want string
+	}{{1, 0, "1 was refused"}, {2, 0, "2 were refused"}, {0, 3, "3 were late"}, {1, 2, "1 was refused and 2 were late"}} {
+		if got := some(c.a, "refused", c.b, "late"); got != c.want {
+			t.Errorf("of %d and %d: %q, want %q", c.a, c.b, got, c.want)
+		}
+	}
+}
