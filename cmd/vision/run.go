@@ -39,6 +39,7 @@ func commands() []command {
 	return []command{
 		{"devnet", "[flags]", devnetAbout, runDevnet},
 		{"miner", "--config FILE", "serve tasks to validators from your own model servers\n\nSIGHUP reads the file again without dropping a stream.", runMiner},
+		{"miner measure", "--config FILE [--task NAME ...] [flags]", measureAbout, runMeasure},
 		{"validator", "--config FILE [--roles gateway,scorer,checker] [--ops HOST:PORT]", "judge miners, set weights and sell access\n\nSeveral processes on one machine may share a validator's roles: same file, other --roles and --ops.\nSIGHUP checks the files; a changed catalogue is taken up without it.", runValidator},
 		{"checker", "--config FILE", "run a checking server on a machine of its own\n\nSIGHUP checks the files; a changed catalogue is taken up without it.", runChecker},
 		{"checker calibrate", "--config FILE | --validator FILE --task TASK --stack STACK... [flags]", checkerCalibrateAbout, runCheckerCalibrate},

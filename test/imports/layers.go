@@ -32,6 +32,7 @@ const (
 var layerOf = map[string]Layer{
 	"apikey":     Pure,
 	"beacon":     Pure,
+	"capacity":   Pure,
 	"chain":      Pure,
 	"chain/yuma": Pure,
 	"dispatch":   Pure,
@@ -80,6 +81,7 @@ var layerOf = map[string]Layer{
 	"checker":     Role,
 	"dashboard":   Role,
 	"gateway":     Role,
+	"measure":     Role,
 	"miner":       Role,
 	"modelserver": Role,
 	"scorer":      Role,
