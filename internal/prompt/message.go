@@ -104,7 +104,19 @@ func (w *writer) message(n int) string {
 	if len(ask) >= n-24 {
 		return ask
 	}
-	room := n - len(ask)
+	if text := w.pasted(n, n-len(ask)); text != "" && abs(len(text)-n) <= Slack(n) { // what is pasted comes in large pieces
+		return text
+	}
+	text := w.extend(ask, " ", n, w.aside())
+	if w.chance(6) && n > 200 {
+		text = strings.Replace(text, ". ", ".\n\n", 1)
+	}
+	return text
+}
+
+// pasted is something pasted and an ask about it, about n bytes in all, room of which
+// another ask would leave; or nothing.
+func (w *writer) pasted(n, room int) string {
 	switch kind := w.r.IntN(10); {
 	case room > 160 && kind < 3:
 		return w.around(w.plain(w.some(documentAsks)), n, w.document)
@@ -117,11 +129,7 @@ func (w *writer) message(n int) string {
 	case room > 900:
 		return w.around(w.plain(w.some(documentAsks)), n, w.document)
 	}
-	text := w.extend(ask, " ", n, w.aside())
-	if w.chance(6) && n > 200 {
-		text = strings.Replace(text, ". ", ".\n\n", 1)
-	}
-	return text
+	return ""
 }
 
 // ask is a question or an instruction of at most about n bytes.

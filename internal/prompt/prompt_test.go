@@ -45,7 +45,7 @@ func TestTextsHaveTheLengthAsked(t *testing.T) {
 func TestEveryTemplateFills(t *testing.T) {
 	r := generator(3)
 	for i := range 20000 {
-		n := []int{8, 30, 60, 120, 300, 700, 1500}[i%7]
+		n := []int{8, 30, 60, 120, 220, 300, 700, 1500}[i%8]
 		check(t, "text", Text(r, n), n)
 		check(t, "scene", Scene(r, n), n)
 		for _, turn := range Turns(r, 1+i%6, n) {
