@@ -66,16 +66,18 @@ func (s *Scorer) join(ctx context.Context, b *book, list []period.Contender) (ov
 	return cmp.Or(err, over)
 }
 
-// strangers are the miners of a snapshot that are not in the book.
+// strangers are the miners of a snapshot that are not in the book, and can join it: who has
+// got the UID of one that is in it has to wait for the next period.
 func (b *book) strangers(snap *chain.Snapshot) (list []chain.Neuron) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	in := map[hotkey.ID]bool{}
+	in, taken := map[hotkey.ID]bool{}, map[uint16]bool{}
 	for i := range b.contenders {
 		in[b.contenders[i].Miner] = true
+		taken[b.contenders[i].UID] = true
 	}
 	for _, n := range snap.Miners() {
-		if !in[n.Hotkey] {
+		if !in[n.Hotkey] && !taken[n.UID] {
 			list = append(list, n)
 		}
 	}

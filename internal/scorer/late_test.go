@@ -118,6 +118,30 @@ func TestWhoJoinsIsAsked(t *testing.T) {
 	}
 }
 
+// A UID that another miner has got while the scorer was down keeps nobody else from joining the period; its new owner
+// contends in the next.
+func TestAUIDThatChangedHandsKeepsNobodyOut(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, 20*time.Minute, "steady", "leaves", "late")
+		w.miners[key("new").ID()] = &behaviour{declares: map[string]int64{chat: 72000}}
+		w.miners[key("late").ID()].declare = away(w.started.Add(5 * time.Minute))
+		w.start()
+		w.until(3 * time.Minute)
+		w.stop()
+		w.ids[1] = key("new").ID()
+		w.start()
+		w.until(41 * time.Minute)
+		w.stop()
+		for name, periods := range map[string][2]bool{"steady": {true, true}, "leaves": {true, false}, "late": {true, true}, "new": {false, true}} {
+			for i, in := range periods {
+				if got := w.store.result(int64(i+1), key(name).ID(), chat); (got != nil) != in {
+					t.Errorf("in period %d, %s is %+v", i+1, name, got)
+				}
+			}
+		}
+	})
+}
+
 // TestMovesAreWrittenDown, for a gateway in another process.
 func TestMovesAreWrittenDown(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

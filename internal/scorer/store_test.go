@@ -317,7 +317,9 @@ func (m *memory) JoinPeriod(_ context.Context, id int64, contenders []period.Con
 		for _, c := range contenders {
 			c.Period = id
 			same := func(x period.Contender) bool { return x.UID == c.UID && x.Task == c.Task }
-			if i := slices.IndexFunc(m.entrants[id], same); i >= 0 {
+			if i := slices.IndexFunc(m.entrants[id], same); i >= 0 && m.entrants[id][i].Miner != c.Miner {
+				return errors.New("another miner contends under this uid")
+			} else if i >= 0 {
 				m.entrants[id][i].Addr = c.Addr
 			} else {
 				m.entrants[id] = append(m.entrants[id], c)
