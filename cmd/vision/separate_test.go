@@ -42,6 +42,7 @@ func TestSeparateProcesses(t *testing.T) {
 	n := startSeparate(t)
 	t.Run("a customer is served", n.serves)
 	t.Run("health and metrics", n.observed)
+	t.Run("beacons hear of customers", n.linked)
 	t.Run("a miner reloads without dropping a stream", n.reloads)
 	t.Run("two gateways share a key's last credit", n.sharesLastCredit)
 	t.Run("periods are scored", n.scored)
@@ -275,6 +276,19 @@ func (n *separate) reloads(t *testing.T) {
 		return
 	}
 	t.Fatalf("X-Vision-Miner is %q, which is neither", serving)
+}
+
+// linked waits until the scorer hears of both gateways' customers, and a gateway says that it is heard.
+func (n *separate) linked(t *testing.T) {
+	for what, want := range map[string]struct{ at, line string }{
+		"the scorer hears both gateways": {n.ops["scorer"], "vision_scorer_gateways 2\n"},
+		"the gateway is heard":           {n.ops["gateway"], "vision_gateway_linked 1\n"},
+	} {
+		until(t, 20*time.Second, what, func() bool {
+			code, body := get(t, "http://"+want.at+"/metrics")
+			return code == 200 && strings.Contains(body, want.line)
+		})
+	}
 }
 
 func (n *separate) report(t *testing.T) scorer.Report {

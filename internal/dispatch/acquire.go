@@ -52,7 +52,8 @@ func (f *field) begin(s *Seat, q *query, anyway bool) bool {
 		s.record.inFlight.Add(-1)
 		return false
 	}
-	s.preempt(n, q.now)
+	s.preempt(n+s.elsewhere(), q.now)
+	s.record.changes.mark(s.record)
 	s.record.rhythm.beat(q.now)
 	f.usual.load.Add(1)
 	return true

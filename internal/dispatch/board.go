@@ -22,6 +22,8 @@ const remember = 24
 type Board struct {
 	now atomic.Pointer[snapshot]
 
+	changes changes // of customers' requests under way, for who follows
+
 	mu   sync.Mutex       // serialises Set; guards gone
 	gone map[pair]*record // records of those who are not contenders now, or not yet
 }
@@ -56,6 +58,7 @@ func (f *field) find(miner hotkey.ID) (*Seat, bool) {
 // NewBoard makes a Board without contenders.
 func NewBoard() *Board {
 	b := &Board{gone: map[pair]*record{}}
+	b.changes.wake = make(chan struct{}, 1)
 	b.now.Store(&snapshot{period: -1})
 	return b
 }
@@ -116,7 +119,14 @@ func (b *Board) recordOf(old *snapshot, task string, miner hotkey.ID) *record {
 		delete(b.gone, pair{task, miner})
 		return r
 	}
-	return newRecord()
+	return b.newRecord(pair{task, miner})
+}
+
+// newRecord starts one that tells of its changes.
+func (b *Board) newRecord(of pair) *record {
+	r := newRecord()
+	r.of, r.changes = of, &b.changes
+	return r
 }
 
 // retire keeps the records of contenders that are none any more, for a while.
@@ -148,7 +158,7 @@ func (b *Board) retire(old, next *snapshot, anew bool) {
 func (b *Board) Overloaded(task string, s *Seat, now time.Time) bool {
 	f := b.now.Load().fields[task]
 	return f != nil && s.spent(f.usual) ||
-		s.Slots > 0 && s.InFlight()+s.bursting()+s.record.bursts.lingering(now.UnixNano()) > s.Slots
+		s.Slots > 0 && s.InFlight()+s.elsewhere()+s.bursting()+s.record.bursts.lingering(now.UnixNano()) > s.Slots
 }
 
 // Replay learns from an outcome of the past, after a restart: it touches no load.
@@ -161,6 +171,7 @@ func (b *Board) Replay(o outcome.Outcome) {
 
 func (b *Board) end(r *record, o *outcome.Outcome, retryAfter time.Duration) {
 	lower(&r.inFlight)
+	r.changes.mark(r)
 	b.charge(r, o)
 	if f := b.now.Load().fields[o.Task]; f != nil {
 		r.note(o, f.usual, retryAfter)

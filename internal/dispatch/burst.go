@@ -31,14 +31,14 @@ type bursts struct {
 	list []*Burst
 }
 
-// lingers is for how long a miner may still be serving what was broken off.
-const lingers = time.Second
+// Lingers is for how long a miner may still be serving what was broken off.
+const Lingers = time.Second
 
 // lingering is how many requests that were broken off a miner may still be
 // serving at a time in Unix nanoseconds: never fewer than it does.
 func (l *bursts) lingering(now int64) int64 {
 	n := l.breaking.Load()
-	if now-l.brokeAt.Load() < int64(lingers) {
+	if now-l.brokeAt.Load() < int64(Lingers) {
 		n = max(n, l.broken.Load())
 	}
 	return n
@@ -70,10 +70,10 @@ func (b *Board) Room(task string, miner hotkey.ID) (r Room, ok bool) {
 	if s == nil {
 		return Room{}, false
 	}
-	under, own := s.InFlight(), s.record.probes.Load()
-	r = Room{Customers: int(max(under-own, 0)), Free: unbounded}
+	under, own, elsewhere := s.InFlight(), s.record.probes.Load(), s.elsewhere()
+	r = Room{Customers: int(max(under-own, 0) + elsewhere), Free: unbounded}
 	if s.Slots > 0 {
-		r.Free = int(max(s.Slots-kept(s.Slots)-under-s.record.bursts.n.Load(), 0))
+		r.Free = int(max(s.Slots-kept(s.Slots)-under-elsewhere-s.record.bursts.n.Load(), 0))
 	}
 	return r, true
 }
@@ -89,7 +89,7 @@ func (b *Board) BeginBurst(task string, miner hotkey.ID, stop func()) (p *Burst,
 	p = &Burst{record: r, stop: stop}
 	r.bursts.mu.Lock()
 	defer r.bursts.mu.Unlock()
-	if s.Slots > 0 && s.InFlight()+int64(len(r.bursts.list)) >= s.Slots-kept(s.Slots) {
+	if s.Slots > 0 && s.InFlight()+s.elsewhere()+int64(len(r.bursts.list)) >= s.Slots-kept(s.Slots) {
 		return nil, false
 	}
 	r.bursts.list = append(r.bursts.list, p)

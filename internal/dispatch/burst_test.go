@@ -166,7 +166,7 @@ func TestRefusingACustomerJustAfterAPreemptionIsOurDoing(t *testing.T) {
 		for _, p := range begun {
 			b.EndedBurst(p, outcome.Outcome{Task: chat, Miner: id(0), Status: outcome.Canceled, Start: t0, Total: 10 * time.Second})
 		}
-		for after, want := range map[time.Duration]bool{10 * time.Second: true, 10*time.Second + lingers - 1: true, 10*time.Second + lingers: false} {
+		for after, want := range map[time.Duration]bool{10 * time.Second: true, 10*time.Second + Lingers - 1: true, 10*time.Second + Lingers: false} {
 			if got := b.Overloaded(chat, s, at(after)); got != want {
 				t.Errorf("%d slots: %v after the start, overloaded is %v", slots, after, got)
 			}

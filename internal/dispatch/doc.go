@@ -35,7 +35,8 @@
 //
 // At a beacon (package beacon) the validator asks for everything at once. Such
 // requests begin with BeginBurst. They are in no customer's way: picking does not
-// see them, and a customer's request that needs a slot breaks one off.
+// see them, and a customer's request that needs a slot breaks one off. Customers that
+// other processes of the validator serve are told of (Elsewhere), and count alike.
 //
 // A Board holds what is known of every miner in every task of the current
 // period. Invariants: picking takes no lock and allocates nothing; a miner's

@@ -44,7 +44,7 @@ func (s *Seat) own(u *usual, free bool) (Begun, bool) {
 	r := s.record
 	// Nor while a beacon's requests take them, which are more than are asked at other times.
 	burst := s.bursting()
-	if n := r.inFlight.Add(1); s.Slots > 0 && n+burst > s.Slots && (free || burst > 0 || r.probes.Load() < s.Slots) {
+	if n := r.inFlight.Add(1) + s.elsewhere(); s.Slots > 0 && n+burst > s.Slots && (free || burst > 0 || r.probes.Load() < s.Slots) {
 		lower(&r.inFlight)
 		return Begun{}, false
 	}
@@ -64,7 +64,7 @@ func (b *Board) recordBefore(task string, miner hotkey.ID) (*Seat, *usual, *reco
 	p := pair{task, miner}
 	r := b.gone[p]
 	if r == nil {
-		r = newRecord()
+		r = b.newRecord(p)
 		b.gone[p] = r
 	}
 	return nil, nil, r

@@ -44,6 +44,11 @@ type record struct {
 	rhythm   rhythm  // of customers' requests; has a lock of its own
 	escorts  escorts // that wait for a customer's request; has a lock of its own
 
+	elsewhere atomic.Int64 // customers' requests under way through other processes; see elsewhere.go
+	changed   atomic.Bool  // it is in the list of changes
+	changes   *changes     // nil: nobody ever follows
+	of        pair         // whose record it is
+
 	name atomic.Pointer[string] // the miner's address as text
 
 	mu       sync.Mutex // serialises updates of all but inFlight and used; guards the rest

@@ -23,6 +23,9 @@ type Seat struct {
 // InFlight is how many requests it is serving for us.
 func (s *Seat) InFlight() int64 { return max(s.record.inFlight.Load(), 0) }
 
+// elsewhere is how many of customers' requests it is serving for us through other processes.
+func (s *Seat) elsewhere() int64 { return max(s.record.elsewhere.Load(), 0) }
+
 // Used is how many units it has served us this period.
 func (s *Seat) Used() int64 { return s.record.used.Load() }
 

@@ -123,6 +123,9 @@ func (v *Validator) assemble(ctx context.Context) error {
 			return err
 		}
 	}
+	if v.config.has(Gateway) && !v.config.has(Scorer) {
+		v.addSpoke()
+	}
 	if v.config.has(Scorer) {
 		v.addReports()
 		return v.addScorer(ctx, judges)
@@ -283,11 +286,7 @@ func (v *Validator) addScorer(ctx context.Context, judges *panel) error {
 		v.consent = newConsent(v.store, v.config.Scorer.NeverLearnFrom)
 		c.Learn = v.consent.of
 	}
-	if v.config.has(Gateway) { // else nobody but the scorer itself uses this Board
-		c.Board = v.board
-	} else {
-		v.Log.Warn("the gateway is another process: beacons neither see which slots customers' requests take nor give way to them; put both roles in one")
-	}
+	v.addHub(&c)
 	if n := len(judges.judges); n > 0 {
 		c.Checker, c.CheckAtOnce = judges, n*v.config.Scorer.Checks
 	}

@@ -87,8 +87,10 @@ func (s *Scorer) beacon(ctx context.Context, call beacon.Call, window time.Durat
 	}
 	bursts := s.due(b, snap, call, window)
 	// From now on whoever knows the value knows of the beacon.
-	quiet := s.c.Sampling.Called(s.c.Rates.Ahead(s.Backlog(), s.samples(bursts, window)))
+	part := s.c.Rates.Ahead(s.Backlog(), s.samples(bursts, window))
+	quiet, quietElsewhere := s.c.Sampling.Called(part), s.c.Called(part)
 	defer quiet()
+	defer quietElsewhere()
 	if !sleep(ctx, call.At.Sub(s.c.Now())) {
 		return
 	}
@@ -114,6 +116,7 @@ func (s *Scorer) beacon(ctx context.Context, call beacon.Call, window time.Durat
 	}
 	sleep(ctx, window)
 	quiet()
+	quietElsewhere()
 	for _, t := range asked {
 		t.under.Wait()
 	}

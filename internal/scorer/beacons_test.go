@@ -237,7 +237,7 @@ func TestAPreemptedRequestCountsForNobody(t *testing.T) {
 			}
 		}()
 		s.askAtOnce(t.Context(), b, one)
-		if r := one.result(true, time.Second); r.Asked != 0 || len(r.Answers) != 0 {
+		if r := one.result(false, time.Second); r.Asked != 0 || len(r.Answers) != 0 {
 			t.Errorf("it counts as %+v", r)
 		}
 		if b.stats.Preempted != 1 {

@@ -22,7 +22,7 @@ type burst struct {
 	task      *task.Task
 	kind      task.Kind
 	want      int       // requests under way at once, customers' among them
-	customers int       // of theirs, under way at the instant; 0 where nobody knows
+	customers int       // of theirs, under way at the instant, as far as was known
 	at, until time.Time // from when to when requests are sent
 	most      int       // requests to each slot; 0: no bound
 	under     sync.WaitGroup
@@ -75,8 +75,9 @@ func (t *burst) note(i int, o *outcome.Outcome, asked time.Time) {
 	}
 }
 
-// result is what came of it; see allowance.
-func (t *burst) result(boarded bool, allowance time.Duration) period.Burst {
+// result is what came of it; see allowance. apart says that customers' requests go through other processes, of which the Board may not
+// have been told all.
+func (t *burst) result(apart bool, allowance time.Duration) period.Burst {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	r := period.Burst{Miner: t.contender.Miner, Task: t.contender.Task, InFlight: t.well}
@@ -99,17 +100,18 @@ func (t *burst) result(boarded bool, allowance time.Duration) period.Burst {
 			r.Answers = append(r.Answers, a)
 		}
 	}
-	if slots := t.contender.Slots; !boarded && slots > 0 {
-		// Nobody knew of customers' requests when these were sent: what slots they
+	unseen := apart && t.ended > t.customers
+	if slots := t.contender.Slots; unseen && slots > 0 {
+		// Not all customers' requests were known of when these were sent: what slots they
 		// took could not be had.
 		could := min(r.Slots, max(slots-t.ended, good))
 		r.Asked -= r.Slots - could // none of these answered even once
 		r.Slots = could
 	}
 	// Each of these held a slot and left it unanswered: else who has too few could drop customers to answer a beacon in full.
-	// Where nobody knew of them, it may have been the beacon that took the slots of those that were refused.
+	// Where not all were known of, it may have been the beacon that took the slots of those that were refused.
 	dropped := t.badly
-	if boarded {
+	if !unseen {
 		dropped += t.none
 	}
 	r.Asked += dropped
@@ -200,7 +202,7 @@ func (s *Scorer) settle(ctx context.Context, call beacon.Call, asked []*burst) {
 	var results []period.Burst
 	allowed := allowance(asked)
 	for _, t := range asked {
-		if r := t.result(s.c.Board != nil, allowed); r.Asked+r.InFlight > 0 {
+		if r := t.result(s.c.Apart, allowed); r.Asked+r.InFlight > 0 {
 			results = append(results, r)
 		}
 	}

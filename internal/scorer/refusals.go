@@ -4,6 +4,7 @@ import (
 	"iter"
 	"time"
 
+	"vision/internal/dispatch"
 	"vision/internal/outcome"
 	"vision/internal/score"
 )
@@ -85,6 +86,9 @@ func (b *book) overlap(i int32, o *outcome.Outcome) {
 		return // it took no slot, or nobody knows
 	}
 	end := o.End()
+	if o.Reason == outcome.Preempted {
+		end = end.Add(dispatch.Lingers) // the miner takes a moment to notice
+	}
 	for _, list := range [][]refusal{b.refusals[i], b.customerRefusals[i]} {
 		for j := range list {
 			d := &list[j]

@@ -4,6 +4,7 @@ import (
 	"testing"
 	"time"
 
+	"vision/internal/dispatch"
 	"vision/internal/outcome"
 	"vision/internal/period"
 	"vision/internal/score"
@@ -84,6 +85,11 @@ func TestRefusalsOfCustomersThatABeaconLeftNoSlot(t *testing.T) {
 		return outcome.Outcome{Miner: c.Miner, Task: c.Task, Source: source, Status: status, Start: dawn.Add(from), Total: to - from}
 	}
 	burst := func(from, to time.Duration) outcome.Outcome { return at(from, to, outcome.Burst, outcome.OK) }
+	brokenOff := func(from, to time.Duration) outcome.Outcome {
+		o := at(from, to, outcome.Burst, outcome.Canceled)
+		o.Reason = outcome.Preempted
+		return o
+	}
 	customer := func(from, to time.Duration) outcome.Outcome { return at(from, to, outcome.Organic, outcome.OK) }
 	for name, c := range map[string]struct {
 		others   []outcome.Outcome
@@ -95,6 +101,8 @@ func TestRefusalsOfCustomersThatABeaconLeftNoSlot(t *testing.T) {
 		"a beacon's in one, a customer's":     {others: []outcome.Outcome{burst(50*second, 70*second), customer(60*second, 80*second)}, ours: true},
 		"a beacon's in one":                   {others: []outcome.Outcome{burst(50*second, 70*second)}},
 		"a beacon's that was over":            {others: []outcome.Outcome{burst(50*second, 59*second), burst(50*second, 59*second)}},
+		"a beacon's just broken off":          {others: []outcome.Outcome{brokenOff(50*second, 60*second-dispatch.Lingers), brokenOff(50*second, 59500*time.Millisecond)}, ours: true},
+		"a beacon's broken off long ago":      {others: []outcome.Outcome{brokenOff(50*second, 58*second), brokenOff(50*second, 59500*time.Millisecond)}},
 		"customers' in both":                  {others: []outcome.Outcome{customer(50*second, 70*second), customer(60*second, 80*second)}},
 		"a beacon's in both, in one process":  {others: []outcome.Outcome{burst(50*second, 70*second), burst(60*second, 80*second)}, together: true},
 		"refused ones of a beacon's, no slot": {others: []outcome.Outcome{at(60*second, 61*second, outcome.Burst, outcome.RateLimited), burst(50*second, 70*second)}},

@@ -35,7 +35,7 @@ func slotsOf(t *testing.T, n, most int, window time.Duration, answer func(w *wor
 		one.under.Go(func() { s.askAtOnce(t.Context(), b, one) })
 	}
 	one.under.Wait()
-	return w, b, one.result(true, time.Second)
+	return w, b, one.result(false, time.Second)
 }
 
 // Two slots of four are there. However often those answer, the others weigh as much.
@@ -141,11 +141,11 @@ func TestWasteEndsNobodysBeacons(t *testing.T) {
 func TestSlotsThatCustomersTookAreLeftOut(t *testing.T) {
 	answers, waits := make([]score.Arrived, 5), make([]time.Duration, 5)
 	one := burst{contender: period.Contender{Slots: 4}, slots: []slot{{5, answers, waits}, {1, nil, nil}, {6, answers, waits}, {1, nil, nil}}, ended: 1, well: 1}
-	r := one.result(false, time.Second)
+	r := one.result(true, time.Second)
 	if r.Slots != 3 || r.Asked != 12 || len(r.Answers) != 10 || r.Answers[0].Of != 5 || r.Answers[9].Of != 6 || r.InFlight != 1 {
 		t.Errorf("%+v", r)
 	}
-	if r = one.result(true, time.Second); r.Slots != 4 || r.Asked != 13 {
+	if r = one.result(false, time.Second); r.Slots != 4 || r.Asked != 13 {
 		t.Errorf("with the gateway here, %+v", r)
 	}
 }
@@ -173,11 +173,15 @@ func TestCustomersThatAreDroppedForABeaconCount(t *testing.T) {
 	default:
 		t.Error("all customers' requests have ended, and they are waited for")
 	}
-	r := b.result(true, time.Second)
+	r := b.result(false, time.Second)
 	if r.InFlight != 2 || r.Asked != 4 || r.Slots != 3 || len(r.Answers) != 2 {
 		t.Errorf("%+v, want 2 in flight, and 4 asked in 3 slots, of which one answered twice", r)
 	}
-	if r = b.result(false, time.Second); r.InFlight != 2 || r.Asked != 3 || r.Slots != 2 {
-		t.Errorf("with the gateway elsewhere, where the beacon may have caused the refusal, %+v, want 3 asked in 2 slots", r)
+	if r = b.result(true, time.Second); r.InFlight != 2 || r.Asked != 4 || r.Slots != 3 {
+		t.Errorf("with the gateway elsewhere, and all of them known of, %+v, want the same", r)
+	}
+	b.customers--
+	if r = b.result(true, time.Second); r.InFlight != 2 || r.Asked != 3 || r.Slots != 2 {
+		t.Errorf("with the gateway elsewhere, and one not known of, where the beacon may have caused the refusal, %+v, want 3 asked in 2 slots", r)
 	}
 }

@@ -79,6 +79,9 @@ func (t *tail) read(ctx context.Context) error {
 // count is called with mu held.
 func (t *tail) count(o *outcome.Outcome) {
 	t.s.watched.see(o)
+	if t.s.c.Apart && t.s.c.Board != nil && o.Source == outcome.Organic {
+		t.s.c.Board.Replay(*o) // what they used up
+	}
 	end := o.End()
 	later := true
 	var last time.Time // the end of the newest book

@@ -298,3 +298,5 @@ func (w *world) Escort(string, hotkey.ID, time.Time, time.Duration, float64) *di
 }
 
 func (w *world) Company(string, hotkey.ID) dispatch.Company { return dispatch.Company{} }
+
+func (w *world) Replay(outcome.Outcome) {}

@@ -71,6 +71,7 @@ var layerOf = map[string]Layer{
 	"imagefetch":     Adapter,
 	"nowait":         Adapter,
 	"randomness":     Adapter,
+	"sibling":        Adapter,
 	"store/journal":  Adapter,
 	"store/sqlite":   Adapter,
 	"transport":      Adapter,
