@@ -284,7 +284,7 @@ func (n *separate) linked(t *testing.T) {
 		"the scorer hears both gateways": {n.ops["scorer"], "vision_scorer_gateways 2\n"},
 		"the gateway is heard":           {n.ops["gateway"], "vision_gateway_linked 1\n"},
 	} {
-		until(t, 20*time.Second, what, func() bool {
+		until(t, what, func() bool {
 			code, body := get(t, "http://"+want.at+"/metrics")
 			return code == 200 && strings.Contains(body, want.line)
 		})
