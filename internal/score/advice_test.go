@@ -107,6 +107,14 @@ func TestEstimate(t *testing.T) {
 	if e, err := out.Estimate(miner(1), []Joining{{Task: "chat", Capacity: paid}}, 900); err != nil || !same(e.Weight, 0.5) {
 		t.Errorf("%+v, error %v; want a half", e, err)
 	}
+	// Nor does what it has count for what others have.
+	poor := *good.(*state7)
+	poor.product /= 2
+	mixed := weights7(t, v, []Task{{"chat", 1, []Contender{{miner(1), chatOffer(4), &poor}, {miner(2), chatOffer(4), good}}}})
+	e, err = mixed.Estimate(miner(1), []Joining{{Task: "chat", Capacity: paid}}, 900)
+	if err != nil || !same(e.Weight, 0.5) || !same(e.Tasks[0].Quality, mixed.Task("chat")[1].Quality.Combined) {
+		t.Errorf("%+v, error %v; want the quality of the other alone", e, err)
+	}
 	// The first on a task takes its weight back from the others.
 	e, err = out.Estimate(hotkey.ID{}, []Joining{{Task: "image", Capacity: 1, Quality: 1, Reliability: 1, Trust: 0.25}}, 900)
 	if err != nil || !same(e.Weight, 0.25) {

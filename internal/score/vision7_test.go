@@ -253,11 +253,17 @@ func TestVision7IsMonotone(t *testing.T) {
 func TestVision7PaysALateContenderItsPart(t *testing.T) {
 	v := seven(t)
 	rapid.Check(t, func(t *rapid.T) {
-		s := observeAll(t, v, newState7(), slices.Concat(genPeriods(t)...)...)
-		whole := genOffer7(t)
+		s, whole := observeAll(t, v, newState7(), slices.Concat(genPeriods(t)...)...), genOffer7(t)
+		earns := rapid.Bool().Draw(t, "earns") // of what is seen at random next to nobody does
+		if earns {
+			s, whole = honest(t, v, 4, rapid.IntRange(1, 6).Draw(t, "periods")), chatOffer(rapid.Float64Range(1, 8).Draw(t, "declared"))
+		}
 		late := whole
 		late.Part = rapid.Float64Range(1e-9, 1).Draw(t, "part")
 		_, all := v.paid(s.(*state7), whole)
+		if earns && all == 0 {
+			t.Fatal("a contender that shows what it declares is paid nothing")
+		}
 		if _, paid := v.paid(s.(*state7), late); paid != all*late.Part {
 			t.Fatalf("%v of a period is paid %v, all of it %v", late.Part, paid, all)
 		}
