@@ -17,15 +17,9 @@ import (
 // checkable are the files that `vision config check` knows, by what they are. An error is mistakes; warnings are
 // what is none and will hardly be meant.
 var checkable = map[string]func(file string) (warnings []string, err error){
-	"miner": func(file string) ([]string, error) { c := node.MinerDefaults(); return nil, config.Load(file, &c) },
-	"validator": func(file string) ([]string, error) {
-		c := node.ValidatorDefaults()
-		if err := config.Load(file, &c); err != nil {
-			return nil, err
-		}
-		return c.Warnings(), nil
-	},
-	"checker":   func(file string) ([]string, error) { c := node.CheckerDefaults(); return nil, config.Load(file, &c) },
+	"miner":     func(file string) ([]string, error) { c := node.MinerDefaults(); return warned(file, &c) },
+	"validator": func(file string) ([]string, error) { c := node.ValidatorDefaults(); return warned(file, &c) },
+	"checker":   func(file string) ([]string, error) { c := node.CheckerDefaults(); return warned(file, &c) },
 	"catalogue": func(file string) ([]string, error) { _, err := config.LoadCatalogue(file); return nil, err },
 	"network": func(file string) ([]string, error) {
 		text, err := os.ReadFile(file)
@@ -35,6 +29,14 @@ var checkable = map[string]func(file string) (warnings []string, err error){
 		_, err = private.Parse(file, text)
 		return nil, err
 	},
+}
+
+// warned reads a node's file.
+func warned(file string, c interface{ Warnings() []string }) ([]string, error) {
+	if err := config.Load(file, c); err != nil {
+		return nil, err
+	}
+	return c.Warnings(), nil
 }
 
 func configCheck(_ context.Context, t terminal, flags *flag.FlagSet, args []string) error {

@@ -52,6 +52,8 @@ type values struct {
 	ServerURL   string
 	Engine      string
 	Tasks       []offer
+	GroupSlots  int // requests at once, of all tasks
+	TaskSlots   int // of each
 	Allow       []hotkey.ID
 	References  []string // models that the checker needs copies of
 }
@@ -237,6 +239,8 @@ func (w *writing) node(kind, name string) error {
 			}
 		}
 	}
+	w.values.TaskSlots = max(16/max(len(w.values.Tasks), 1), 1)
+	w.values.GroupSlots = max(16, w.values.TaskSlots*len(w.values.Tasks))
 	if network := config.Below(w.folder, w.values.NetworkFile); !exists(network) {
 		fmt.Fprintf(w.t.out, "%s is not there yet: get it from who keeps the network (`vision init network` makes a new one)\n", network)
 	}

@@ -32,6 +32,13 @@ func load(kind, file string, into any) error {
 	return err
 }
 
+// warn logs what of a node's configuration is no mistake and will hardly be meant.
+func warn(parts node.Parts, c interface{ Warnings() []string }) {
+	for _, w := range c.Warnings() {
+		parts.Log.Warn("the configuration may not say what is meant", "warning", w)
+	}
+}
+
 // given says whether a flag was set, to whatever value.
 func given(flags *flag.FlagSet, name string) bool {
 	found := false
@@ -53,6 +60,7 @@ func runMiner(ctx context.Context, t terminal, flags *flag.FlagSet, args []strin
 	if err != nil {
 		return err
 	}
+	warn(parts, &c)
 	m, err := node.NewMiner(ctx, c, parts)
 	if err != nil {
 		return err
@@ -66,6 +74,7 @@ func runMiner(ctx context.Context, t terminal, flags *flag.FlagSet, args []strin
 			return "", err
 		}
 		c = fresh
+		warn(parts, &c)
 		return "configuration reloaded", nil
 	})
 	return m.Run(ctx, func() { parts.Log.Info("miner is ready", "hotkey", m.Hotkey().String(), "listen", m.Addr()) })
@@ -98,6 +107,7 @@ func runValidator(ctx context.Context, t terminal, flags *flag.FlagSet, args []s
 	if err != nil {
 		return err
 	}
+	warn(parts, &c)
 	v, err := node.NewValidator(ctx, c, parts)
 	if err != nil {
 		return err
@@ -136,6 +146,7 @@ func runChecker(ctx context.Context, t terminal, flags *flag.FlagSet, args []str
 	if err != nil {
 		return err
 	}
+	warn(parts, &c)
 	k, err := node.NewChecker(ctx, c, parts)
 	if err != nil {
 		return err

@@ -2,6 +2,7 @@ package admin
 
 import (
 	"context"
+	"slices"
 	"strings"
 	"time"
 
@@ -82,23 +83,17 @@ func (o *Office) known(tasks []string) error {
 		if o.Catalogue == nil {
 			continue
 		}
-		near, best := "", 4
-		found := false
+		var names []string
 		for _, t := range o.Catalogue().Tasks() {
-			if found = t.Name == name; found {
-				break
-			}
-			if d := typo.Distance(name, t.Name); d < best {
-				near, best = t.Name, d
-			}
+			names = append(names, t.Name)
 		}
-		switch {
-		case found:
-		case near != "":
+		if slices.Contains(names, name) {
+			continue
+		}
+		if near := typo.Nearest(name, names, 3); near != "" {
 			return fault.BadParam("tasks", "There is no task %.80q. Did you mean %s?", name, near)
-		default:
-			return fault.BadParam("tasks", "There is no task %.80q in the catalogue.", name)
 		}
+		return fault.BadParam("tasks", "There is no task %.80q in the catalogue.", name)
 	}
 	return nil
 }

@@ -10,9 +10,9 @@ import (
 	"vision/internal/report"
 )
 
-// Warnings names settings that are no mistakes and leave little, or nothing, to be learned of miners, and what to do:
+// learnable names settings that are no mistakes and leave little, or nothing, to be learned of miners, and what to do:
 // mostly those of periods so short that a single answer is a large part of them.
-func (c *ValidatorConfig) Warnings() (list []string) {
+func (c *ValidatorConfig) learnable() (list []string) {
 	warn := func(field, format string, args ...any) {
 		list = append(list, field+": "+fmt.Sprintf(format, args...))
 	}

@@ -35,7 +35,7 @@ func TestSettingsThatTeachNothingAreWarnedOf(t *testing.T) {
 	} {
 		conf := ValidatorDefaults()
 		c.change(&conf)
-		got := conf.Warnings()
+		got := conf.learnable()
 		if len(got) != len(c.want) {
 			t.Errorf("%s: %q, want %q", name, got, c.want)
 			continue
@@ -57,16 +57,16 @@ func TestWhatWarningsAdviseHelps(t *testing.T) {
 	if name == "" || takes < 100*time.Millisecond {
 		t.Fatalf("the longest request is of %q, %v", name, takes)
 	}
-	said := strings.Join(c.Warnings(), "\n")
+	said := strings.Join(c.learnable(), "\n")
 	_, advice, _ := strings.Cut(said, "set it to ")
 	part, longer, _ := strings.Cut(advice, ", or the period to ")
 	synthetic := c
 	var err error
-	if synthetic.Scorer.Synthetic, err = strconv.ParseFloat(part, 64); err != nil || len(synthetic.Warnings()) != 0 {
-		t.Errorf("%q: %v, and then %q", said, err, synthetic.Warnings())
+	if synthetic.Scorer.Synthetic, err = strconv.ParseFloat(part, 64); err != nil || len(synthetic.learnable()) != 0 {
+		t.Errorf("%q: %v, and then %q", said, err, synthetic.learnable())
 	}
 	period := c
-	if period.Period, err = time.ParseDuration(longer); err != nil || len(period.Warnings()) != 0 {
-		t.Errorf("%q: %v, and then %q", said, err, period.Warnings())
+	if period.Period, err = time.ParseDuration(longer); err != nil || len(period.learnable()) != 0 {
+		t.Errorf("%q: %v, and then %q", said, err, period.learnable())
 	}
 }

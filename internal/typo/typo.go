@@ -24,3 +24,14 @@ func Distance(a, b string) int {
 	}
 	return row[len(b)]
 }
+
+// Nearest is the name that is fewest changes from what was typed, the first of several, if at most so many; "" if none is.
+func Nearest(typed string, names []string, most int) string {
+	best := ""
+	for _, name := range names {
+		if d := Distance(typed, name); d <= most {
+			best, most = name, d-1
+		}
+	}
+	return best
+}

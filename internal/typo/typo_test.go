@@ -20,6 +20,22 @@ func TestDistance(t *testing.T) {
 	}
 }
 
+func TestNearest(t *testing.T) {
+	names := []string{"chat", "chats", "image"}
+	for _, c := range []struct {
+		typed string
+		most  int
+		want  string
+	}{{"chat", 3, "chat"}, {"chatz", 3, "chat"}, {"chat-s", 3, "chats"}, {"imge", 1, "image"}, {"imge", 0, ""}, {"video", 3, ""}, {"image", 0, "image"}} {
+		if got := Nearest(c.typed, names, c.most); got != c.want {
+			t.Errorf("%q, at most %d changes: %q, want %q", c.typed, c.most, got, c.want)
+		}
+	}
+	if got := Nearest("chat", nil, 3); got != "" {
+		t.Errorf("of no names: %q", got)
+	}
+}
+
 func TestDistanceIsAMetric(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		text := rapid.StringOfN(rapid.RuneFrom([]rune("ab")), 0, 8, -1)

@@ -1,0 +1,98 @@
+package node
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"vision/internal/checker"
+	"vision/internal/config"
+	"vision/internal/miner"
+)
+
+// common is a configuration whose files are all there.
+func common(t *testing.T) Common {
+	t.Helper()
+	folder := t.TempDir()
+	c := commonDefaults("")
+	c.Hotkey, c.Catalogue = filepath.Join(folder, "key"), filepath.Join(folder, "catalogue.yaml")
+	for file, text := range map[string][]byte{c.Hotkey: nil, c.Catalogue: config.DevnetCatalogue()} {
+		if err := os.WriteFile(file, text, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return c
+}
+
+func expect(t *testing.T, name string, got []string, want ...string) {
+	t.Helper()
+	if len(got) != len(want) {
+		t.Errorf("%s: %q, want %q", name, got, want)
+		return
+	}
+	for i := range got {
+		if !strings.Contains(got[i], want[i]) {
+			t.Errorf("%s: %q, want %q", name, got[i], want[i])
+		}
+	}
+}
+
+// A miner that offers what the network does not know earns nothing by it, and would hear of it from nobody else.
+func TestOffersThatCountForNothingAreWarnedOf(t *testing.T) {
+	for name, c := range map[string]struct {
+		task miner.Task
+		want []string
+	}{
+		"good":            {miner.Task{Task: "vision-ref-chat", Units: 10000, Slots: 8}, nil},
+		"misspelt":        {miner.Task{Task: "vision-ref-chta", Units: 10000, Slots: 8}, []string{`tasks[0].task: the catalogue has no task "vision-ref-chta"; did you mean "vision-ref-chat"?`}},
+		"unknown":         {miner.Task{Task: "llama", Units: 10000, Slots: 8}, []string{`tasks[0].task: the catalogue has no task "llama"; it has vision-ref-chat, `}},
+		"more than count": {miner.Task{Task: "vision-ref-chat", Units: 1e12, Slots: 1e8}, []string{"tasks[0].units: is 1000000000000, and no more than"}},
+		"few slots":       {miner.Task{Task: "vision-ref-chat", Units: 1e6, Slots: 1}, []string{"tasks[0].slots: is 1, and so many at once do "}},
+	} {
+		m := MinerDefaults()
+		m.Common, m.Period, m.Tasks = common(t), time.Hour, []miner.Task{c.task}
+		expect(t, name, m.Warnings(), c.want...)
+	}
+}
+
+func TestFilesThatAreNotThereAreWarnedOf(t *testing.T) {
+	m := MinerDefaults()
+	m.Common = common(t)
+	m.Hotkey, m.Catalogue = filepath.Join(t.TempDir(), "none"), filepath.Join(t.TempDir(), "no.yaml")
+	expect(t, "nothing there", m.Warnings(), "hotkey: there is no file "+m.Hotkey, "catalogue: open configuration: open "+m.Catalogue)
+	m.Common = common(t)
+	m.PasswordFile = filepath.Join(t.TempDir(), "none")
+	expect(t, "no password", m.Warnings(), "password_file: there is no file "+m.PasswordFile)
+}
+
+func TestTasksThatNobodyJudgesAreWarnedOf(t *testing.T) {
+	const embed = `checker.references: none judges vision-ref-embed: nobody is paid there`
+	for name, c := range map[string]struct {
+		change func(*ValidatorConfig)
+		want   []string
+	}{
+		"all":     {func(*ValidatorConfig) {}, nil},
+		"one not": {func(c *ValidatorConfig) { c.Checker.References = c.Checker.References[:2] }, []string{embed}},
+		"misspelt": {func(c *ValidatorConfig) { c.Checker.References[2].Serves = "vision-ref-embde" },
+			[]string{`checker.references[2].serves: no task of the catalogue has the model "vision-ref-embde"; did you mean "vision-ref-embed"?`, embed}},
+		"no such task": {func(c *ValidatorConfig) {
+			c.Checker.References = append(c.Checker.References, checker.ReferenceConfig{Tasks: []string{"vision-ref-chatt"}})
+		}, []string{`checker.references[3].tasks: the catalogue has no task "vision-ref-chatt"; did you mean "vision-ref-chat"?`}},
+		"others may": {func(c *ValidatorConfig) {
+			c.Checker.References, c.Checkers = c.Checker.References[:1], []RemoteChecker{{}}
+		}, nil},
+		"in another process": {func(c *ValidatorConfig) { c.Checker.References, c.Roles = nil, []string{Gateway} }, nil},
+	} {
+		v := ValidatorDefaults()
+		v.Common, v.Period, v.Scorer.Synthetic = common(t), time.Hour, 1
+		v.Checker.References = append([]checker.ReferenceConfig(nil), v.Checker.References...)
+		c.change(&v)
+		expect(t, name, v.Warnings(), c.want...)
+	}
+	k := CheckerDefaults()
+	k.Common = common(t)
+	k.References = []checker.ReferenceConfig{{Serves: "other"}}
+	expect(t, "a checking server", k.Warnings(), `references[0].serves: no task of the catalogue has the model "other"`)
+}
