@@ -30,7 +30,7 @@ func cheatsLose(t *testing.T, n *running) {
 				worst = max(worst, m.Weight)
 			}
 		}
-		return r.Scored >= 2 && (worst < least || racing) // so slow, honest miners fail too
+		return r.Scored >= 2 && len(r.Miners) == 5 && (worst < least || racing) // so slow, honest miners fail too
 	})
 	sum := 0.0
 	for _, m := range r.Miners {
@@ -44,9 +44,6 @@ func cheatsLose(t *testing.T, n *running) {
 				}
 			}
 		}
-	}
-	if len(r.Miners) != 5 || worst < 0 {
-		t.Fatalf("%d miners are reported, want 5", len(r.Miners))
 	}
 	if sum < 0.999 || sum > 1.001 {
 		t.Errorf("weights sum to %v", sum)
