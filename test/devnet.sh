@@ -4,10 +4,18 @@
 #   scratch             a temporary folder, removed by stop_all
 #   background NAME CMD starts CMD, which stop_all ends; its output goes to $scratch/NAME.log
 #   start_devnet ARGS   starts $vision devnet ARGS --data $scratch/data, sets api, key and devnet
-#   stop_devnet         interrupts it as Ctrl-C does, and fails unless it ends within 5 s
+#   stop_devnet         interrupts it as Ctrl-C does, and fails unless it ends in order
+#   await_key KEY       waits until the gateway knows a key that was just made
+#   patient_tasks       gives the devnet's tasks, before it starts, time enough on the slowest machine
+#   free_port           prints a port that nobody listens at, and that systems give to nobody
+#
+# They wait for what must come, and call it lost after $patience seconds only:
+# how fast the machine is is not what is tested.
 
 scratch=$(mktemp -d)
 started=()
+patience=300
+sources=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 
 fail() {
   echo "FAILED: $*" >&2
@@ -48,19 +56,23 @@ stop_all() {
 start_devnet() {
   background devnet "$vision" devnet --data "$scratch/data" "$@"
   devnet=${started[-1]}
-  for _ in $(seq 240); do
+  local until=$((SECONDS + patience))
+  while [ $SECONDS -lt $until ]; do
     api=$(grep -oE -m1 'http://127\.0\.0\.1:[0-9]+/v1' "$scratch/devnet.log" | head -n1)
     key=$(grep -oE -m1 '\bsk-[A-Za-z0-9_-]{12,}' "$scratch/devnet.log" | head -n1)
     [ -n "$api" ] && [ -n "$key" ] && return
     alive "$devnet" || fail "the devnet ended before it was up"
     sleep 0.25
   done
-  fail "the devnet printed no base URL and key within a minute"
+  fail "the devnet printed no base URL and key within $patience s"
 }
 
+# Its exit code would not be 0 if its parts did not end within the time that it
+# gives them, which is less than 5 s.
 stop_devnet() {
+  local until=$((SECONDS + patience))
   kill -INT "$devnet"
-  for _ in $(seq 50); do
+  while [ $SECONDS -lt $until ]; do
     if ! alive "$devnet"; then
       wait "$devnet" || fail "the devnet ended with code $? on Ctrl-C"
       grep -qF "$scratch/data" "$scratch/devnet.log" || fail "the devnet did not say where its data is"
@@ -68,5 +80,35 @@ stop_devnet() {
     fi
     sleep 0.1
   done
-  fail "the devnet still runs 5 s after Ctrl-C"
+  fail "the devnet still runs $patience s after Ctrl-C"
+}
+
+await_key() {
+  local until=$((SECONDS + patience)) code
+  while [ $SECONDS -lt $until ]; do
+    code=$(curl -s -o "$scratch/answer" -w '%{http_code}' -m 60 -H "Authorization: Bearer $1" "$api/models")
+    [ "$code" = 200 ] && return
+    alive "$devnet" || fail "the devnet ended"
+    sleep 0.1
+  done
+  fail "a new key does not work after $patience s: status $code"
+}
+
+patient_tasks() {
+  mkdir -p "$scratch/data" && chmod 700 "$scratch/data" &&
+    sed -E 's/timeouts: \{[^}]*\}/timeouts: {first: 120s, gap: 120s, total: 180s}/' "$sources/internal/config/catalogue/devnet.yaml" >"$scratch/data/catalogue.yaml" ||
+    fail "write the devnet's tasks"
+}
+
+free_port() {
+  python3 -c '
+import random, socket
+while True:
+    port = random.randrange(10000, 20000)
+    try:
+        socket.create_server(("127.0.0.1", port)).close()
+    except OSError:
+        continue
+    print(port)
+    break'
 }

@@ -4,8 +4,18 @@
 #
 #   python_packages NAME REQUIREMENTS  sets python, which has what REQUIREMENTS names
 #   node_packages NAME PACKAGE-LOCK    sets modules, the node_modules of PACKAGE-LOCK
+#   again COMMAND                      runs what downloads, up to 5 times: registries fail now and then
 
 packages=${XDG_CACHE_HOME:-${HOME:-$scratch}/.cache}/vision-packages
+
+again() {
+  local try
+  for try in 1 2 3 4 5; do
+    "$@" && return
+    [ $try = 5 ] || { echo "try $try of 5 failed: $*" >&2; sleep $((try * try * 3)); }
+  done
+  return 1
+}
 
 python_packages() {
   installed "$1" install_python "$2" "$(python3 -VV) $(python3 -c 'import sys; print(sys.base_prefix)')"
@@ -35,7 +45,7 @@ installed() {
 }
 
 install_python() { # FOLDER REQUIREMENTS
-  python3 -m venv "$1" && timeout 900 "$1/bin/python" -m pip install --quiet --disable-pip-version-check --no-deps -r "$2" && "$1/bin/python" -m pip check
+  python3 -m venv "$1" && again timeout 600 "$1/bin/python" -m pip install --quiet --retries 5 --timeout 60 --disable-pip-version-check --no-deps -r "$2" && "$1/bin/python" -m pip check
 }
 
 install_node() { # FOLDER PACKAGE-LOCK
@@ -43,5 +53,5 @@ install_node() { # FOLDER PACKAGE-LOCK
   from=$(dirname "$2")
   cp "$from/package.json" "$from/package-lock.json" "$1" || return
   if [ -e "$from/.npmrc" ]; then cp "$from/.npmrc" "$1" || return; fi
-  (cd "$1" && timeout 600 npm ci --silent --ignore-scripts --no-audit --no-fund)
+  (cd "$1" && again timeout 600 npm ci --silent --ignore-scripts --no-audit --no-fund)
 }

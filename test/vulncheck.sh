@@ -7,7 +7,11 @@ set -u -o pipefail
 
 tool=golang.org/x/vuln/cmd/govulncheck@v1.9.0
 db=${VULNDB:-https://vuln.go.dev}
-out=$(go run "$tool" -db "$db" ./... 2>&1)
+source "$(dirname "$0")/packages.sh"
+folder=$(mktemp -d)
+trap 'rm -rf "$folder"' EXIT
+GOBIN=$folder again go install "$tool" || { echo "FAILED: install $tool" >&2; exit 1; }
+out=$("$folder/govulncheck" -db "$db" ./... 2>&1)
 code=$?
 echo "$out"
 if [ $code -ne 0 ] && grep -qE 'fetching vulnerabilities: .*(dial |lookup |timeout|deadline|connection|no such host|proxyconnect|Forbidden)' <<<"$out"; then

@@ -26,8 +26,9 @@ export PYTHON=$python
 node_packages browser-node package-lock.json
 mkdir "$scratch/test" && cp ./*.js package.json "$scratch/test" && ln -s "$modules" "$scratch/test" || fail "lay out the tests"
 
+patient_tasks
 start_devnet --period 30s --miners 3
 export VISION_API=$api VISION_KEY=$key
 "$CHROMIUM" --version 2>/dev/null
-(cd "$scratch/test" && node --test --test-concurrency=1 --test-timeout=300000) || fail "the page"
+(cd "$scratch/test" && node --test --test-concurrency=1 --test-timeout=900000) || fail "the page"
 stop_devnet

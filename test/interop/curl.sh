@@ -13,7 +13,7 @@ failed=0
 api() {
   local want=$1 path=$2 got
   shift 2
-  got=$(curl -sS -N -m 30 -o "$body" -D "$head" -w '%{http_code}' -H "Authorization: Bearer ${bearer:-$VISION_KEY}" "$VISION_API$path" "$@") || return
+  got=$(curl -sS -N -m 120 -o "$body" -D "$head" -w '%{http_code}' -H "Authorization: Bearer ${bearer:-$VISION_KEY}" "$VISION_API$path" "$@") || return
   [ "$got" = "$want" ] || { echo "status $got, want $want: $(head -c 600 "$body")"; return 1; }
 }
 
@@ -129,25 +129,42 @@ errors() {
 
 rate_limit() {
   bearer=$VISION_LIMITED_KEY
-  for _ in $(seq "$VISION_LIMIT"); do api 200 /models; done
-  api 429 /models
+  local begun=$EPOCHREALTIME passed=0
+  while api 200 /models; do # time gives back what the limit has taken
+    passed=$((passed + 1))
+    awk "BEGIN { exit !($passed <= $VISION_LIMIT * (1 + ($EPOCHREALTIME - $begun) / 60)) }"
+  done
+  [ $passed -ge "$VISION_LIMIT" ]
+  grep -E '^HTTP/[0-9.]+ 429' "$head" >/dev/null
   holds 'a["error"]["code"] == "rate_limit_exceeded"'
   [ "$(tr -d '\r' <"$head" | sed -nE 's/^retry-after: ([0-9]+)$/\1/Ip')" -ge 1 ]
   tr -d '\r' <"$head" | grep -ixF 'x-ratelimit-remaining-requests: 0' >/dev/null
 }
 
-canceled() { curl -fsS -m 5 "$VISION_METRICS" | awk '/^vision_gateway_attempts_total\{.*status="canceled".*vision-ref-chat"/ || /^vision_gateway_attempts_total\{.*vision-ref-chat".*status="canceled"/ {n += $NF} END {print n + 0}'; }
+# streaming PID waits until that curl has written something to $folder/stream, or ended.
+streaming() {
+  until [ -s "$folder/stream" ] || ! kill -0 "$1" 2>/dev/null; do sleep 0.05; done
+}
+
+canceled() { curl -fsS -m 60 "$VISION_METRICS" | awk '/^vision_gateway_attempts_total\{.*status="canceled".*vision-ref-chat"/ || /^vision_gateway_attempts_total\{.*vision-ref-chat".*status="canceled"/ {n += $NF} END {print n + 0}'; }
 
 cancel() {
-  local before i
+  local before tries i asking noticed=
   before=$(canceled)
-  # curl gives up after half of an answer that takes more than a second.
-  ! api 200 /chat/completions -m 0.5 -d "$(json chat "$rivers,\"stream\":true,\"seed\":14,\"temperature\":1.3,\"max_tokens\":400")"
-  for i in $(seq 50); do
-    [ "$(canceled)" -gt "$before" ] && break
-    [ "$i" -lt 50 ]
-    sleep 0.1
+  for tries in $(seq 20); do # if we are slow, the answer, which takes more than a second, may be over before
+    : >"$folder/stream"
+    curl -sS -N -m 120 -o "$folder/stream" -H "Authorization: Bearer $VISION_KEY" "$VISION_API/chat/completions" \
+      -d "$(json chat "$rivers,\"stream\":true,\"seed\":14,\"temperature\":1.3,\"max_tokens\":400")" &
+    asking=$!
+    streaming "$asking"
+    kill "$asking" 2>/dev/null || continue
+    wait "$asking" || true
+    for i in $(seq 20); do
+      [ "$(canceled)" -gt "$before" ] && noticed=1 && break 2
+      sleep 0.1
+    done
   done
+  [ -n "$noticed" ] || { echo "the gateway noticed none of $tries cancellations"; return 1; }
   api 200 /chat/completions -d "$(json chat "$rivers,\"max_tokens\":4")"
 }
 
@@ -178,7 +195,7 @@ goes_on() {
 refused() {
   local i got
   for i in $(seq 30); do
-    got=$(curl -sS -m 30 -o "$body" -D "$head" -w '%{http_code}' -H "Authorization: Bearer $bearer" "$VISION_API/chat/completions" \
+    got=$(curl -sS -m 120 -o "$body" -D "$head" -w '%{http_code}' -H "Authorization: Bearer $bearer" "$VISION_API/chat/completions" \
       -d "$(json chat "$rivers,\"max_tokens\":200,\"temperature\":1,\"seed\":$i")")
     [ "$got" = 200 ] || break
   done
@@ -203,19 +220,20 @@ few_tokens() {
 }
 
 one_at_once() {
-  local i asking
+  local tries asking refused=
   bearer=$VISION_SINGLE_KEY
-  curl -sS -N -m 30 -o "$folder/stream" -H "Authorization: Bearer $bearer" "$VISION_API/chat/completions" \
-    -d "$(json chat "$rivers,\"stream\":true,\"seed\":14,\"temperature\":1.3,\"max_tokens\":400")" &
-  asking=$!
-  for i in $(seq 50); do
-    [ -s "$folder/stream" ] && break
-    [ "$i" -lt 50 ]
-    sleep 0.1
+  for tries in $(seq 20); do # if we are slow, the first may be over before the second is asked
+    : >"$folder/stream"
+    curl -sS -N -m 120 -o "$folder/stream" -H "Authorization: Bearer $bearer" "$VISION_API/chat/completions" \
+      -d "$(json chat "$rivers,\"stream\":true,\"seed\":14,\"temperature\":1.3,\"max_tokens\":400")" &
+    asking=$!
+    streaming "$asking"
+    api 429 /chat/completions -d "$(json chat "$rivers,\"max_tokens\":4")" && refused=1
+    wait "$asking"
+    [ -z "$refused" ] || break
   done
-  api 429 /chat/completions -d "$(json chat "$rivers,\"max_tokens\":4")"
+  [ -n "$refused" ] || { echo "two requests at once were served $tries times"; return 1; }
   holds 'a["error"]["code"] == "concurrency_limit_exceeded"'
-  wait "$asking"
   api 200 /chat/completions -d "$(json chat "$rivers,\"max_tokens\":4")"
 }
 

@@ -41,7 +41,8 @@ if wanted openai-node vercel langchain-js; then
   mkdir "$scratch/node" && cp node/*.js node/package.json "$scratch/node" && ln -s "$modules" "$scratch/node" || fail "lay out the Node clients"
 fi
 
-ops=127.0.0.1:$(python3 -c 'import socket; print(socket.create_server(("127.0.0.1", 0)).getsockname()[1])')
+ops=127.0.0.1:$(free_port)
+patient_tasks
 start_devnet --period 30s --miners 3 --ops "$ops"
 export VISION_API=$api VISION_KEY=$key VISION_METRICS=http://$ops/metrics VISION_LIMIT=3 PYTHONDONTWRITEBYTECODE=1
 clients=(curl openai-go openai-node openai-py vercel langchain-js langchain-py litellm)
@@ -70,12 +71,7 @@ for client in curl openai-go openai-node openai-py; do
   restricted[$client]="VISION_POOR_KEY=$poor VISION_CAPPED_KEY=$capped VISION_SINGLE_KEY=$single VISION_METERED_KEY=$metered VISION_SCOPED_KEY=$scoped"
 done
 last=$(new_key --name "the last one") || fail "create a key"
-for i in $(seq 50); do
-  code=$(curl -s -o "$scratch/answer" -w '%{http_code}' -m 10 -H "Authorization: Bearer $last" "$api/models")
-  [ "$code" = 200 ] && break
-  [ "$i" -lt 50 ] || fail "a new key does not work after 5 s: status $code"
-  sleep 0.1
-done
+await_key "$last"
 
 ran=0 failed=()
 suite() { # CLIENT COMMAND...
@@ -84,7 +80,7 @@ suite() { # CLIENT COMMAND...
   wanted "$client" || return 0
   ran=$((ran + 1))
   # shellcheck disable=SC2086 # several variables
-  env VISION_LIMITED_KEY="${limited[$client]}" ${restricted[$client]-} timeout -k 5 150 "$@" </dev/null 2>&1 | tee -a "$scratch/scenarios" || failed+=("$client")
+  env VISION_LIMITED_KEY="${limited[$client]}" ${restricted[$client]-} timeout -k 5 900 "$@" </dev/null 2>&1 | tee -a "$scratch/scenarios" || failed+=("$client")
 }
 
 begin=$SECONDS

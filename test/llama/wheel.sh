@@ -22,7 +22,7 @@ if [ -z "$(find_wheel)" ]; then
   start=$SECONDS
   # Not from pip's cache, whose wheels may be another processor's.
   CMAKE_BUILD_PARALLEL_LEVEL=$(nproc) \
-    timeout -k 30 2100 "$python" -m pip wheel --disable-pip-version-check --no-cache-dir --no-deps --no-binary llama-cpp-python \
+    timeout -k 30 2100 "$python" -m pip wheel --retries 10 --timeout 60 --disable-pip-version-check --no-cache-dir --no-deps --no-binary llama-cpp-python \
     -w "$building" "llama-cpp-python==$version" >"$building/log" 2>&1 </dev/null || {
     tail -n 40 "$building/log" >&2
     echo "FAILED: build llama-cpp-python" >&2

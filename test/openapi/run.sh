@@ -12,6 +12,7 @@ vision=$scratch/vision
 (cd ../.. && go build -o "$vision" ./cmd/vision) || fail "build the program"
 python_packages openapi requirements.txt
 
+patient_tasks
 start_devnet --period 30s --miners 3
 export VISION_API=$api VISION_KEY=$key VISION_LIMIT=2
 new_key() { "$vision" key create --data "$scratch/data" "$@" >"$scratch/key" && head -n1 "$scratch/key"; }
@@ -19,11 +20,7 @@ VISION_LIMITED_KEY=$(new_key --name limited --per-minute "$VISION_LIMIT") && lat
 export VISION_LIMITED_KEY
 
 # Keys are read all at once: when the later one works, the limited one does.
-for _ in $(seq 50); do
-  code=$(curl -s -o "$scratch/answer" -w '%{http_code}' -m 10 -H "Authorization: Bearer $later" "$api/models")
-  [ "$code" = 200 ] && break
-  sleep 0.1
-done
+await_key "$later"
 
-timeout -k 5 600 "$python" check.py || fail "the API is not what its description says"
+timeout -k 5 1200 "$python" check.py || fail "the API is not what its description says"
 stop_devnet

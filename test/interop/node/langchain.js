@@ -14,7 +14,7 @@ const configuration = { baseURL: API };
 
 // Without retries: what the first answer says is what is tested. Seeds and the
 // like, for which LangChain has no field, go into modelKwargs.
-const chat = (options = {}) => new ChatOpenAI({ model: CHAT, apiKey: KEY, configuration, maxRetries: 0, timeout: 30_000, ...options });
+const chat = (options = {}) => new ChatOpenAI({ model: CHAT, apiKey: KEY, configuration, maxRetries: 0, timeout: 120_000, ...options });
 const embeddings = (apiKey = KEY) => new OpenAIEmbeddings({ model: EMBED, apiKey, configuration, maxRetries: 0 });
 
 const weather = tool(async ({ city }) => `21 degrees in ${city}`, {

@@ -18,7 +18,7 @@ ASKED = "Tell me about rivers."
 
 def chat(**options):
     # Without retries: what the first answer says is what is tested.
-    return ChatOpenAI(**{"model": CHAT, "base_url": API, "api_key": KEY, "max_retries": 0, "timeout": 30, **options})
+    return ChatOpenAI(**{"model": CHAT, "base_url": API, "api_key": KEY, "max_retries": 0, "timeout": 120, **options})
 
 
 def embeddings(key=KEY):

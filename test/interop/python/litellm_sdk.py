@@ -27,7 +27,7 @@ class Place(pydantic.BaseModel):
 
 def options(model, key=KEY, **more):
     # Without retries: what the first answer says is what is tested.
-    return {"model": "openai/" + model, "api_base": API, "api_key": key, "num_retries": 0, "max_retries": 0, "timeout": 30, **more}
+    return {"model": "openai/" + model, "api_base": API, "api_key": key, "num_retries": 0, "max_retries": 0, "timeout": 120, **more}
 
 
 def complete(messages=RIVERS, **more):
