@@ -372,3 +372,23 @@ func TestAPeriodWithoutContendersEnds(t *testing.T) {
 		}
 	})
 }
+
+// What a period's probes and beacons do when it is over is counted as well.
+func TestStatsLoseNothingAtAPeriodsEnd(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, 5*time.Minute, "a")
+		w.start()
+		w.until(4 * time.Minute)
+		first := w.s.running.Load()
+		w.until(6 * time.Minute)
+		if w.s.running.Load() == first {
+			t.Fatal("the first period is not over")
+		}
+		before := w.s.Stats()
+		first.note(func(st *Stats) { st.Preempted++ })
+		if after := w.s.Stats(); after.Preempted != before.Preempted+1 {
+			t.Errorf("%d were broken off, before %d", after.Preempted, before.Preempted)
+		}
+		w.stop()
+	})
+}

@@ -39,6 +39,7 @@ type book struct {
 	base             known                              // what was remembered when the period before had closed; nil until it has
 	load             map[string]*load                   // by task
 	stats            Stats
+	after            *total // what is noted when the period is over goes there; nil until then
 }
 
 // counted is what was seen of a contender so far.
@@ -384,9 +385,17 @@ func (b *book) results() []period.Result {
 	return list
 }
 
-// note changes the book's statistics.
+// note changes the book's statistics, or, of what ends when the period is over, those of all that are.
 func (b *book) note(change func(*Stats)) {
 	b.mu.Lock()
-	defer b.mu.Unlock()
-	change(&b.stats)
+	if b.after == nil {
+		defer b.mu.Unlock()
+		change(&b.stats)
+		return
+	}
+	after := b.after
+	b.mu.Unlock()
+	after.mu.Lock()
+	defer after.mu.Unlock()
+	change(&after.stats)
 }

@@ -2,6 +2,8 @@ package scorer
 
 import (
 	"bytes"
+	"context"
+	"math"
 	"slices"
 	"testing"
 	"testing/synctest"
@@ -209,4 +211,56 @@ func TestGoingBackToAMechanismSlashesNobodyAgain(t *testing.T) {
 			}
 		})
 	}
+}
+
+// Where states are made anew of what is kept, beacons that a miner was away for count as they did when they were held.
+func TestStatesMadeAnewRememberMissedBeacons(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, 5*time.Minute, "stays", "leaves", "returns")
+		busy(w, "stays", "leaves", "returns")
+		away := func(name string, from, to time.Duration) {
+			w.miners[key(name).ID()].declare = func(context.Context) error {
+				if at := time.Since(w.started); at >= from && at < to {
+					return errBroken
+				}
+				return nil
+			}
+		}
+		away("leaves", 32*time.Minute, time.Hour)
+		away("returns", 32*time.Minute, 41*time.Minute)
+		w.start(hardened(w))
+		w.until(62 * time.Minute)
+		w.stop()
+		results, err := w.store.Results(t.Context(), score.MaxHistory)
+		if err != nil {
+			t.Fatal(err)
+		}
+		m := score.Mechanism(w.s.c.Mechanism)
+		anew, err := rebuild(t.Context(), w.store, m, known{}, 0, results)
+		if err != nil {
+			t.Fatal(err)
+		}
+		tk, _ := w.tasks.Lookup(chat)
+		of := func(k known, name string) score.Hardened {
+			p := outcome.Pair{Miner: key(name).ID(), Task: chat}
+			f, err := m.Weights([]score.Task{{Name: chat, Weight: 1, Contenders: []score.Contender{{Hotkey: p.Miner, State: k[p],
+				Offer: score.Offer{Declared: 72000 / 12, Maximum: 72000 / 12, StakeShare: 1, PerRequest: 100, Slots: 8, Length: w.length, Speed: speedOf(tk)}}}}})
+			if err != nil {
+				t.Fatal(err)
+			}
+			e, _ := f.Explain(p.Miner)
+			return *e.Tasks[0].Hardened
+		}
+		lived := *w.s.known.Load()
+		for _, name := range []string{"stays", "leaves", "returns"} {
+			was, is := of(lived, name), of(anew, name)
+			if math.Abs(is.Credited-was.Credited) > 0.01*was.Credited+1 || math.Abs(is.Reliability-was.Reliability) > 0.01 || is.Closed != was.Closed {
+				t.Errorf("%s: made anew it is credited %.0f, reliability %.3f, after period %d; it was %.0f, %.3f, %d",
+					name, is.Credited, is.Reliability, is.Closed, was.Credited, was.Reliability, was.Closed)
+			}
+		}
+		if of(lived, "leaves").Credited > 0.5*of(lived, "stays").Credited {
+			t.Error("the beacons that it missed have cost nothing")
+		}
+	})
 }

@@ -148,7 +148,7 @@ func (s *Scorer) begin(ctx context.Context, over *book) (*book, error) {
 	if over != nil {
 		over.mu.Lock()
 		s.total.stats = s.total.stats.plus(over.stats)
-		over.stats = Stats{}
+		over.stats, over.after = Stats{}, &s.total
 		over.mu.Unlock()
 	}
 	s.running.Store(b)

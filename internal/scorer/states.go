@@ -135,6 +135,7 @@ func rebuild(ctx context.Context, st Evidence, m score.Mechanism, k known, last 
 			return nil, err
 		}
 		offers := map[outcome.Pair]score.Offer{}
+		there := maps.Clone(k)
 		first := i
 		for ; i < len(results) && results[i].Period == id; i++ {
 			offers[pairOf(&results[i].Contender)] = offerOf(&results[i].Contender)
@@ -149,6 +150,7 @@ func rebuild(ctx context.Context, st Evidence, m score.Mechanism, k known, last 
 			p := pairOf(&r.Contender)
 			k[p] = fold(m, k[p], score.Observation{Closed: &score.Closed{Number: id, Counts: r.Counts, Offer: offers[p]}}, &errs)
 		}
+		absent(m, id, k, there, offers, bursts, &errs)
 	}
 	for p := range k {
 		checks, err := st.Checks(ctx, p.Miner, p.Task, 4*score.MaxChecks)
@@ -301,20 +303,7 @@ func (s *Scorer) closing(ctx context.Context, b *book) (c period.Closing, k know
 		p := pairOf(&r.Contender)
 		k[p] = fold(m, k[p], score.Observation{Closed: &score.Closed{Number: b.ID, Counts: r.Counts, Offer: offers[p]}}, &errs)
 	}
-	// Who is remembered and offered nothing has missed the beacons that others had
-	// on the task. Where nobody offered anything, it was rather we who heard nobody, or the task was
-	// not in our catalogue.
-	if len(c.Results) > 0 {
-		held, on := heldOn(bursts), map[string]bool{}
-		for p := range offers {
-			on[p.Task] = true
-		}
-		for p := range before {
-			if _, contended := offers[p]; !contended {
-				k[p] = fold(m, k[p], score.Observation{Closed: &score.Closed{Number: b.ID, Missed: held[p.Task], Void: !on[p.Task]}}, &errs)
-			}
-		}
-	}
+	absent(m, b.ID, k, before, offers, bursts, &errs)
 	forget(k, m, s.neurons.Load(), offers)
 	if err := errors.Join(errs...); err != nil {
 		s.log.Error("a bug: observations that the mechanism does not take", "period", b.ID, "err", err)
@@ -323,6 +312,24 @@ func (s *Scorer) closing(ctx context.Context, b *book) (c period.Closing, k know
 		return c, nil, err
 	}
 	return c, k, nil
+}
+
+// absent closes a period for those who were remembered before it and offered nothing in it: they have missed the beacons that
+// others had on the task. Where nobody offered anything, it was rather we who heard nobody, or the task was
+// not in our catalogue.
+func absent(m score.Mechanism, id int64, k, before known, offers map[outcome.Pair]score.Offer, bursts []period.Burst, errs *[]error) {
+	if len(offers) == 0 {
+		return
+	}
+	held, on := heldOn(bursts), map[string]bool{}
+	for p := range offers {
+		on[p.Task] = true
+	}
+	for p := range before {
+		if _, contended := offers[p]; !contended {
+			k[p] = fold(m, k[p], score.Observation{Closed: &score.Closed{Number: id, Missed: held[p.Task], Void: !on[p.Task]}}, errs)
+		}
+	}
 }
 
 // heldOn counts the beacons of a period that asked anybody for anything, by task.
