@@ -245,6 +245,7 @@ func (v *Validator) pages() (gateway.Pages, error) {
 }
 
 func (v *Validator) addScorer(ctx context.Context, judges *panel) error {
+	v.group.Add(sole(v.config.Data))
 	secret, err := v.store.Secret(ctx, "periods")
 	if err != nil {
 		return err
