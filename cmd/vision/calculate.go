@@ -25,9 +25,12 @@ const calculateAbout = `say what a miner could expect to earn
 Takes the network as a validator's last signed report shows it, and adds a miner
 that shows this capacity at beacons, all others staying as they are. What it does
 not know of the miner is what the others on the task have; trust is taken to be
-earned already, as it is after some days.`
+earned already, as it is after some days.
 
-// joins are --task flags.
+--measured takes what ` + "`vision miner measure --json`" + ` found in place of --task, with the speed that it found. --declare says what
+declaring something else than that comes to by the mechanism: a miner that answers as much at once as it can, and refuses the rest.`
+
+// joins are --task and --declare flags.
 type joins []score.Joining
 
 func (j *joins) String() string { return "" }
@@ -36,7 +39,7 @@ func (j *joins) Set(text string) error {
 	name, units, ok := strings.Cut(text, "=")
 	n, err := strconv.ParseFloat(units, 64)
 	if !ok || err != nil || !(n > 0) {
-		return fmt.Errorf("%q: want NAME=UNITS, with the units of work that the miner can do in a period, all validators together", text)
+		return fmt.Errorf("%q: want NAME=UNITS, with units of work in a period, all validators together", text)
 	}
 	*j = append(*j, score.Joining{Task: name, Capacity: n})
 	return nil
@@ -54,25 +57,31 @@ type calculation struct {
 	Cost      float64          `json:"cost,omitempty"`
 	Profit    *float64         `json:"profit,omitempty"` // with --paid and --gpu-cost
 	Tasks     []calculatedTask `json:"tasks"`
+	Measured  *measuredFrom    `json:"measured,omitempty"` // what --measured was taken from
 }
 
 // calculatedTask is what one task brings. Work is in its unit per period, for all validators together.
 type calculatedTask struct {
-	Task        string  `json:"task"`
-	Unit        string  `json:"unit"`
-	Capacity    float64 `json:"capacity"`
-	Quality     float64 `json:"quality"`     // with speed, 0 to 1.6
-	Reliability float64 `json:"reliability"` // 0 to 1
-	Trust       float64 `json:"trust"`       // 0 to 1
-	Share       float64 `json:"share"`       // of the task
-	Weight      float64 `json:"weight"`      // that it brings
-	Income      float64 `json:"income"`
+	Task        string     `json:"task"`
+	Unit        string     `json:"unit"`
+	Capacity    float64    `json:"capacity"`
+	Quality     float64    `json:"quality"`     // with speed, 0 to 1.6
+	Reliability float64    `json:"reliability"` // 0 to 1
+	Trust       float64    `json:"trust"`       // 0 to 1
+	Share       float64    `json:"share"`       // of the task
+	Weight      float64    `json:"weight"`      // that it brings
+	Income      float64    `json:"income"`
+	Declaring   *declaring `json:"declaring,omitempty"` // with --declare
 }
 
 func runCalculate(ctx context.Context, t terminal, flags *flag.FlagSet, args []string) error {
 	where := addDataFlags(flags)
 	var tasks joins
 	flags.Var(&tasks, "task", "`NAME=UNITS`: a task, and the units of work a period that the miner can show; may be repeated")
+	var declared joins
+	flags.Var(&declared, "declare", "`NAME=UNITS`: the units that are declared of a task, if they are others than can be shown; may be repeated")
+	measurement := flags.String("measured", "", "a `FILE` of `vision miner measure --json`, in place of --task")
+	on := flags.Float64("measured-gpus", 1, "how many GPUs that was measured on; with another number of --gpus it is scaled")
 	url := flags.String("url", "", "a validator's API, in place of its data: http://HOST:PORT")
 	file := flags.String("report", "", "a `FILE` with a report, as GET /v1/vision/report gives it, in place of a validator")
 	paid := flags.Float64("paid", 0, "what all miners together are paid a day, in whatever currency")
@@ -85,8 +94,13 @@ func runCalculate(ctx context.Context, t terminal, flags *flag.FlagSet, args []s
 	if _, err := parse(flags, args, 0, 0); err != nil {
 		return err
 	}
-	if len(tasks) == 0 {
-		return usagef("say --task NAME=UNITS: what would the miner do?")
+	switch {
+	case len(tasks) == 0 && *measurement == "":
+		return usagef("say --task NAME=UNITS, or --measured FILE: what would the miner do?")
+	case len(tasks) > 0 && *measurement != "":
+		return usagef("say --task or --measured: the file says which tasks and how much")
+	case !(*on > 0 && *on <= 1e9):
+		return usagef("--measured-gpus is %v, want more than 0", *on)
 	}
 	for _, f := range []struct {
 		name    string
@@ -115,9 +129,31 @@ func runCalculate(ctx context.Context, t terminal, flags *flag.FlagSet, args []s
 	if err != nil {
 		return err
 	}
+	length := r.End.Sub(r.Start)
+	c := calculation{Validator: r.Validator, Period: r.Period, At: r.At, Mechanism: r.Mechanism, Cost: *gpus * *cost, Length: length.Seconds()}
+	scale := 1.0
+	if given(flags, "gpus") {
+		scale = *gpus / *on
+	}
+	cans := cansOf(tasks)
+	if *measurement != "" {
+		if c.Measured, tasks, cans, err = readMeasured(*measurement, &r, scale); err != nil {
+			return err
+		}
+	}
+	declarings, err := declare(&r, rules, tasks, cans, declared)
+	if err != nil {
+		return err
+	}
 	asked := slices.Clone(tasks)
 	for i := range tasks {
-		tasks[i].Quality, tasks[i].Reliability = *quality, *reliability
+		tasks[i].Reliability = *reliability
+		if given(flags, "quality") || *measurement == "" {
+			tasks[i].Quality = *quality
+		}
+		if d := declarings[tasks[i].Task]; d != nil {
+			tasks[i].Capacity *= d.left()
+		}
 		if _, is := rules.(score.Vision4); is { // it counts this validator's part of what is declared
 			tasks[i].Capacity *= r.StakeShare
 		}
@@ -126,10 +162,15 @@ func runCalculate(ctx context.Context, t terminal, flags *flag.FlagSet, args []s
 	if err != nil {
 		return err
 	}
-	c := calculation{Validator: r.Validator, Period: r.Period, At: r.At, Mechanism: r.Mechanism, Weight: e.Weight, Income: e.Income, Cost: *gpus * *cost}
-	c.Length = r.End.Sub(r.Start).Seconds()
+	c.Weight, c.Income = e.Weight, e.Income
 	for i, t := range e.Tasks {
-		c.Tasks = append(c.Tasks, calculatedTask{t.Task, unitIn(&r, t.Task), asked[i].Capacity, t.Quality, t.Reliability, t.Trust, t.Share, t.Contribution, t.Income})
+		d := declarings[t.Task]
+		if d != nil {
+			if err := d.price(out, id, tasks, i, asked[i].Capacity, *paid); err != nil {
+				return err
+			}
+		}
+		c.Tasks = append(c.Tasks, calculatedTask{t.Task, unitIn(&r, t.Task), asked[i].Capacity, t.Quality, t.Reliability, t.Trust, t.Share, t.Contribution, t.Income, d})
 	}
 	if given(flags, "paid") && given(flags, "gpu-cost") {
 		profit := c.Income - c.Cost
@@ -162,6 +203,9 @@ func printCalculation(out io.Writer, c calculation, paid bool) error {
 		fmt.Fprintf(out, "; a period lasts %v", time.Duration(c.Length*float64(time.Second)))
 	}
 	fmt.Fprint(out, ":\n\n")
+	if c.Measured != nil {
+		fmt.Fprintln(out, c.Measured.String())
+	}
 	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', tabwriter.AlignRight)
 	fmt.Fprintln(w, "TASK\tUNIT\tUNITS A PERIOD\tQUALITY\tRELIABILITY\tSHARE\tWEIGHT\t")
 	for _, t := range c.Tasks {
@@ -169,6 +213,11 @@ func printCalculation(out io.Writer, c calculation, paid bool) error {
 	}
 	if err := w.Flush(); err != nil {
 		return err
+	}
+	for _, t := range c.Tasks {
+		if err := t.printDeclaring(out, paid); err != nil {
+			return err
+		}
 	}
 	fmt.Fprintf(out, "\nExpected weight: %.4f of all miners' 1.\n", c.Weight)
 	if paid {

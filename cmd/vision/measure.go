@@ -231,7 +231,7 @@ func printMeasurement(out io.Writer, m capacity.Measurement, c miner.Config) err
 			return err
 		}
 		for _, e := range t.Errors {
-			fmt.Fprintf(out, "  Failed %d times: %s\n", e.Times, e.What)
+			fmt.Fprintf(out, "  Of %d requests: %s\n", e.Times, e.What)
 		}
 		if len(t.Loads) > 0 {
 			for _, w := range t.Warnings() {

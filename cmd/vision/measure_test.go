@@ -59,7 +59,7 @@ func TestMeasuredLines(t *testing.T) {
 	for _, want := range []string{
 		"chat (chat, in tokens), together with image:\n  One at a time: 0.012 s a token, of 20 answers.\n",
 		"Answers count with up to 4 at once. 4 at once are worth most",
-		"Failed 1 times: the model server failed",
+		"Of 1 requests: the model server failed",
 		"Note: 8 slots are declared, 4 more than are worth most.",
 		"Note: 1500000 units are declared, 25% more than 4 slots do.",
 		"Note: as it is declared, the task earns 20% of what it could.",

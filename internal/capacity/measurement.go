@@ -99,6 +99,16 @@ func (m *Measured) Conclude(best int) {
 	}
 }
 
+// Slowdown is how many times as long as alone answers take with as many slots as are to be declared; 1 if unknown.
+func (m *Measured) Slowdown() float64 {
+	for _, l := range m.Loads {
+		if l.Slots == m.Slots && l.Units == m.Units {
+			return max(1, l.Slowdown)
+		}
+	}
+	return 1
+}
+
 // tolerable is how much may be lost by what is declared before it is worth a warning.
 const tolerable = 0.05
 
