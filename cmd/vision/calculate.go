@@ -159,6 +159,9 @@ func runCalculate(ctx context.Context, t terminal, flags *flag.FlagSet, args []s
 		}
 	}
 	e, err := out.Estimate(id, tasks, *paid)
+	if errors.Is(err, score.ErrNothingUsual) {
+		return fmt.Errorf("%w (--quality and --reliability)", err)
+	}
 	if err != nil {
 		return err
 	}

@@ -33,9 +33,6 @@ func (f *catalogueFile) Check(report func(field, format string, args ...any)) {
 	}
 }
 
-// DefaultCatalogue is the text of the catalogue that a network starts with.
-func DefaultCatalogue() []byte { return defaultCatalogue }
-
 // DevnetCatalogue is the text of the catalogue of the built-in reference models.
 func DevnetCatalogue() []byte { return devnetCatalogue }
 

@@ -5,6 +5,8 @@ import (
 	"net/http"
 	"net/http/httputil"
 	"net/url"
+	"path/filepath"
+	"strings"
 
 	"vision/internal/checker"
 )
@@ -59,4 +61,20 @@ func passOn(target string) (http.Handler, error) {
 		Rewrite:       func(r *httputil.ProxyRequest) { r.SetURL(to) },
 		FlushInterval: -1,
 	}, nil
+}
+
+// slug is a task's name made of a model's.
+func slug(model string) string {
+	model = strings.ToLower(filepath.Base(model))
+	model = strings.TrimSuffix(model, ".gguf")
+	var b strings.Builder
+	for _, r := range model {
+		switch {
+		case r >= 'a' && r <= 'z', r >= '0' && r <= '9', r == '.', r == '-':
+			b.WriteRune(r)
+		default:
+			b.WriteByte('-')
+		}
+	}
+	return strings.Trim(b.String(), ".-")
 }

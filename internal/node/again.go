@@ -19,8 +19,6 @@ import (
 // validator has.
 type Again struct {
 	judges *panel
-	key    *hotkey.Key
-	net    string
 	close  []func()
 }
 
@@ -33,13 +31,14 @@ func OpenAgain(ctx context.Context, c ValidatorConfig, only *RemoteChecker, log 
 	if only != nil {
 		elsewhere = []RemoteChecker{*only}
 	}
+	var key *hotkey.Key
 	var signers []hotkey.ID
 	if c.Hotkey != "" {
-		key, err := loadKey(c.Common)
-		if err != nil {
+		var err error
+		if key, err = loadKey(c.Common); err != nil {
 			return nil, err
 		}
-		a.key, signers = key, []hotkey.ID{key.ID()}
+		signers = []hotkey.ID{key.ID()}
 	}
 	if only == nil && c.has(Checks) {
 		var salt [32]byte
@@ -52,7 +51,7 @@ func OpenAgain(ctx context.Context, c ValidatorConfig, only *RemoteChecker, log 
 		}
 		a.judges.add("own", own)
 	}
-	if a.key == nil {
+	if key == nil {
 		if only != nil {
 			return nil, fmt.Errorf("a checking server works for hotkeys that it knows: name the validator's configuration")
 		}
@@ -66,8 +65,7 @@ func OpenAgain(ctx context.Context, c ValidatorConfig, only *RemoteChecker, log 
 	if err != nil {
 		return nil, fmt.Errorf("ask the ledger for the network's name: %w", err)
 	}
-	a.net = fmt.Sprintf("%s/%d", s.Network, s.Netuid)
-	identity, err := transport.NewIdentity(a.key, transport.Options{Network: a.net})
+	identity, err := transport.NewIdentity(key, transport.Options{Network: fmt.Sprintf("%s/%d", s.Network, s.Netuid)})
 	if err != nil {
 		return nil, err
 	}
@@ -78,12 +76,6 @@ func OpenAgain(ctx context.Context, c ValidatorConfig, only *RemoteChecker, log 
 	}
 	return a, nil
 }
-
-// Key is the validator's hotkey, nil without one; Network is as in certificates, "" without one.
-func (a *Again) Key() *hotkey.Key { return a.key }
-
-// Network is the network's name as in certificates.
-func (a *Again) Network() string { return a.net }
 
 // Judge judges a sample, and, as a validator does, once more by the next reference if it
 // fails: then both verdicts come back, and what counts is the smaller E.

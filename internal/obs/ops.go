@@ -85,9 +85,6 @@ func (o *Ops) Listen(address string) error {
 	return nil
 }
 
-// Addr is where the operator's listener is bound.
-func (o *Ops) Addr() string { return o.listener.Addr().String() }
-
 // Serve answers until Stop.
 func (o *Ops) Serve(context.Context) error {
 	if err := o.server.Serve(o.listener); err != http.ErrServerClosed {

@@ -20,6 +20,9 @@ type Joining struct {
 	Trust       float64 // as History.Factor, in [0, 1]; 0 is 1, for time will bring it
 }
 
+// ErrNothingUsual says that a task has no average to take for zero fields.
+var ErrNothingUsual = errors.New("nobody else earns anything, so that there is no usual quality and reliability to take: say both of them")
+
 // Estimate is what a miner could expect to earn.
 type Estimate struct {
 	Weight float64 // in [0, 1]
@@ -110,7 +113,7 @@ func (j *Joining) fill(contenders []Factors, but hotkey.ID) error {
 		reliability.add(float64(f.EffectiveVolume * f.History.Mean))
 	}
 	if (j.Quality == 0 || j.Reliability == 0) && !(total.value() > 0) {
-		return fmt.Errorf("nobody else earns anything, so that there is no usual quality and reliability to take: say both of them")
+		return ErrNothingUsual
 	}
 	if j.Quality == 0 {
 		j.Quality = min(MaxSpeed, quality.value()/total.value())

@@ -88,12 +88,3 @@ func newWorld(t *testing.T) *World {
 
 // blocks moves the clock by n blocks.
 func (w *World) blocks(n uint64) { w.Clock.Advance(time.Duration(n) * w.Params.BlockTime) }
-
-// IDs gives the members' hotkeys by UID, for a backend that sets them up.
-func (w *World) IDs() []hotkey.ID {
-	var out []hotkey.ID
-	for _, m := range w.Members {
-		out = append(out, m.Key.ID())
-	}
-	return out
-}

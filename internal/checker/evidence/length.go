@@ -56,15 +56,3 @@ func (b *Bounds) length(r *Response) *Part {
 	}
 	return part
 }
-
-// Lambda is the sum of -ln(1 - p_end) over a response: about exponential with
-// mean 1 for an honest one that ended by itself. Small is truncated, large padded.
-func Lambda(r *Response) (sum float64, ended bool) {
-	for i := range r.Positions {
-		if p := &r.Positions[i]; p.HasEnd {
-			sum -= math.Log1p(-min(p.End, 0.999))
-			ended = ended || p.Ends
-		}
-	}
-	return sum, ended
-}
