@@ -115,6 +115,7 @@ func runMeasure(ctx context.Context, t terminal, flags *flag.FlagSet, args []str
 	for _, mix := range mixes {
 		warnApart(t.err, c.Config, mix)
 	}
+	warnCrowded(t.err, c.Config)
 	return errors.Join(append(wrong, err)...)
 }
 
@@ -163,7 +164,13 @@ func mixesOf(c miner.Config, catalogue *task.Catalogue, only names) ([][]measure
 		if !ok {
 			return nil, fmt.Errorf("task %q is of an unknown kind %q", t.Task, known.Kind)
 		}
-		mix, with := []measure.Member{{Task: known, Kind: kind, Units: t.Units, Slots: t.Slots}}, sharesOf(t)
+		slots := t.Slots
+		for _, g := range c.Groups {
+			if g.Name == t.Group {
+				slots = min(slots, g.Slots) // as validators are told
+			}
+		}
+		mix, with := []measure.Member{{Task: known, Kind: kind, Units: t.Units, Slots: slots}}, sharesOf(t)
 		// All that it shares something with becomes one.
 		for i := len(mixes) - 1; i >= 0; i-- {
 			if slices.ContainsFunc(shared[i], func(s string) bool { return slices.Contains(with, s) }) {
@@ -209,6 +216,21 @@ func warnApart(out io.Writer, c miner.Config, mix []measure.Member) {
 	}
 	if len(apart) > 0 {
 		fmt.Fprintf(out, "warning: not measured, though a beacon asks for it at the same instant of the same server or group: %s\n", strings.Join(apart, ", "))
+	}
+}
+
+// warnCrowded says which groups have fewer slots than their tasks declare.
+func warnCrowded(out io.Writer, c miner.Config) {
+	for _, g := range c.Groups {
+		sum := 0
+		for _, t := range c.Tasks {
+			if t.Group == g.Name {
+				sum += min(t.Slots, g.Slots)
+			}
+		}
+		if sum > g.Slots {
+			fmt.Fprintf(out, "warning: the tasks of group %s declare %d slots together, and it has %d: a beacon that asks for more is refused\n", g.Name, sum, g.Slots)
+		}
 	}
 }
 

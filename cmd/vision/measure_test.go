@@ -130,7 +130,16 @@ func TestMixes(t *testing.T) {
 	if got := shape(c.Tasks[1].Task, c.Tasks[4].Task); !slices.EqualFunc(got, [][]int64{{2}, {5}}, same) {
 		t.Errorf("%v", got)
 	}
-	mixes, _ := mixesOf(c, catalogue, []string{c.Tasks[1].Task})
+	c.Groups = []miner.Group{{Name: "gpu0", Slots: 3}, {Name: "gpu1", Slots: 9}}
+	var crowded strings.Builder
+	if warnCrowded(&crowded, c); !strings.Contains(crowded.String(), "group gpu0 declare 5 slots together, and it has 3") || strings.Contains(crowded.String(), "gpu1") {
+		t.Errorf("%s", crowded.String())
+	}
+	mixes, _ := mixesOf(c, catalogue, []string{c.Tasks[3].Task})
+	if mixes[0][0].Slots != 3 {
+		t.Errorf("%d slots of a group of 3", mixes[0][0].Slots)
+	}
+	mixes, _ = mixesOf(c, catalogue, []string{c.Tasks[1].Task})
 	var said strings.Builder
 	warnApart(&said, c, mixes[0])
 	if want := c.Tasks[3].Task; !strings.HasSuffix(said.String(), ": "+want+"\n") {

@@ -74,7 +74,7 @@ type Judged struct {
 
 	Held     float64 `json:"seconds_per_unit"` // for which a slot was held, of answers in time
 	Slowdown float64 `json:"slowdown"`         // how many times as long as usual they took, at least 1
-	Speed    float64 `json:"speed_factor"`     // mean of theirs, 0 to 1.6
+	Speed    float64 `json:"speed_factor"`     // mean of the answers to what beacons ask for, 0 to 1.6
 
 	Units    int64   `json:"units"`    // of a period that so many slots do: the most that can be credited
 	Credited float64 `json:"credited"` // what beacons like these show
@@ -111,34 +111,37 @@ func (r Rules) judge(offer score.Offer, alone []Single, loads []Load, at int) (J
 	if err != nil {
 		return fail(err)
 	}
-	var held time.Duration
-	var served int64
-	speeds := 0.0
+	timed := make([]inTime, at+1)
+	for i := range timed {
+		if timed[i], err = r.inTime(state, offer, loads[i]); err != nil {
+			return fail(err)
+		}
+	}
 	for _, b := range l.Beacons {
 		j.Asked += b.Asked
 		j.Refused += b.Refused
 		j.Failed += b.Asked - b.Refused - len(b.Answers)
-		for i, a := range b.Answers {
-			by, err := r.Mechanism.Deadline(state, offer, a.Served)
-			if err != nil {
-				return fail(err)
-			}
-			if a.Elapsed > by {
-				j.Late++
-				continue
-			}
-			j.InTime++
-			held += a.Elapsed
-			served += a.Served
-			speeds += offer.Speed.Factor(offer.Speed.PerUnit(b.Taken[i], a.Served))
-		}
+		j.Late += len(b.Answers)
 	}
+	j.InTime = timed[at].answers
+	j.Late -= j.InTime
 	if j.InTime > 0 {
-		j.Held, j.Speed = held.Seconds()/float64(max(served, 1)), speeds/float64(j.InTime)
+		j.Held = timed[at].held.Seconds() / float64(max(timed[at].served, 1))
 	}
-	s, err := r.settled(state, offer, answering(loads[:at+1]))
+	all := inTime{} // of those loads that beacons ask for, as often as they do
+	s, err := r.settled(state, offer, func(asked, beacon int) score.Beacon {
+		i := enoughFor(loads[:at+1], asked)
+		if beacon >= settling {
+			all.answers += timed[i].answers
+			all.speed += timed[i].speed
+		}
+		return loads[i].beacon(beacon)
+	})
 	if err != nil {
 		return fail(err)
+	}
+	if all.answers > 0 {
+		j.Speed = all.speed / float64(all.answers)
 	}
 	j.Slowdown, j.Units = math.Exp(s.slowdown), int64(s.ceiling*(1+1e-9))
 	j.Credited, j.Paid = s.credited, s.paid
@@ -146,20 +149,48 @@ func (r Rules) judge(offer score.Offer, alone []Single, loads []Load, at int) (J
 	return j, nil
 }
 
-// answering is a miner that answers as it did when it was measured, with the fewest slots that were as many as it is
-// asked for.
-func answering(loads []Load) func(asked, beacon int) score.Beacon {
-	return func(asked, beacon int) score.Beacon {
-		i := slices.IndexFunc(loads, func(l Load) bool { return l.Slots >= asked })
-		if i < 0 {
-			i = len(loads) - 1
+// inTime sums up the answers of a load that count.
+type inTime struct {
+	answers int
+	held    time.Duration
+	served  int64
+	speed   float64 // factors
+}
+
+func (r Rules) inTime(state score.State, offer score.Offer, l Load) (sum inTime, err error) {
+	for _, b := range l.Beacons {
+		for i, a := range b.Answers {
+			by, err := r.Mechanism.Deadline(state, offer, a.Served)
+			if err != nil {
+				return sum, err
+			}
+			if a.Elapsed > by {
+				continue
+			}
+			sum.answers++
+			sum.held += a.Elapsed
+			sum.served += a.Served
+			sum.speed += offer.Speed.Factor(offer.Speed.PerUnit(b.Taken[i], a.Served))
 		}
-		if len(loads[i].Beacons) == 0 {
-			return score.Beacon{}
-		}
-		b := loads[i].Beacons[beacon%len(loads[i].Beacons)]
-		return score.Beacon{Asked: b.Asked, Slots: b.Slots, Answers: b.Answers}
 	}
+	return sum, nil
+}
+
+// enoughFor is the load of the fewest slots that are as many as were asked; of the most, if none is.
+func enoughFor(loads []Load, asked int) int {
+	if i := slices.IndexFunc(loads, func(l Load) bool { return l.Slots >= asked }); i >= 0 {
+		return i
+	}
+	return len(loads) - 1
+}
+
+// beacon is one of those that were measured, in turn.
+func (l *Load) beacon(n int) score.Beacon {
+	if len(l.Beacons) == 0 {
+		return score.Beacon{}
+	}
+	b := &l.Beacons[n%len(l.Beacons)]
+	return score.Beacon{Asked: b.Asked, Slots: b.Slots, Answers: b.Answers}
 }
 
 // Usual is the seconds per unit that answers to single requests usually take, as the mechanism counts them; false

@@ -56,6 +56,7 @@ type mix struct {
 	alone   [][]capacity.Single
 	ks      []int             // that were measured, ascending
 	loads   [][]capacity.Load // of each member, in the order of ks
+	full    []int             // of each member, slots that do all that its task counts; 0: none do so far
 }
 
 // ErrStopped says that the measurement was broken off; what there is of it is right as far as it goes.
@@ -71,7 +72,7 @@ func (u *Unserved) Error() string { return fmt.Sprintf("%s is not served: %s", u
 
 // Mix measures tasks that share a GPU. The results are in the members' order. With ErrStopped there are results, too.
 func (m *Measurer) Mix(ctx context.Context, members []Member) ([]capacity.Measured, error) {
-	x := &mix{members: members, alone: make([][]capacity.Single, len(members)), results: make([]capacity.Measured, len(members)), loads: make([][]capacity.Load, len(members))}
+	x := &mix{members: members, alone: make([][]capacity.Single, len(members)), results: make([]capacity.Measured, len(members)), loads: make([][]capacity.Load, len(members)), full: make([]int, len(members))}
 	for i, one := range members {
 		x.most = max(x.most, one.Slots)
 		r := &x.results[i]
@@ -150,9 +151,13 @@ func (m *Measurer) run(ctx context.Context, x *mix) (best int, err error) {
 	return best, err
 }
 
-// slots is how many of a member's are asked at k.
+// slots is how many of a member's are asked at k: in proportion to its own, but no more than do all that its task counts.
 func (x *mix) slots(i, k int) int {
-	return max(1, (2*k*x.members[i].Slots+x.most)/(2*x.most)) // rounded
+	n := max(1, (2*k*x.members[i].Slots+x.most)/(2*x.most)) // rounded
+	if full := x.full[i]; full > 0 && len(x.members) > 1 {
+		n = min(n, full)
+	}
+	return n
 }
 
 const (
@@ -212,6 +217,9 @@ func (m *Measurer) step(ctx context.Context, x *mix, k int) (worth float64, err 
 		j, err := m.Rules.Judge(one.Task, x.alone[i], x.loads[i], at)
 		if err != nil {
 			return 0, err
+		}
+		if j.Counts() && j.Units >= r.Maximum && (x.full[i] == 0 || j.Slots < x.full[i]) {
+			x.full[i] = j.Slots
 		}
 		alone := float64(r.Alone.Units) / r.Alone.Seconds * m.Rules.Period.Seconds()
 		worth += one.Task.Weight * j.Worth / max(alone, 1)

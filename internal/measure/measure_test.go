@@ -203,6 +203,23 @@ func TestTasksTogether(t *testing.T) {
 	})
 }
 
+// A task of which the network counts no more than one slot does leaves the others to its neighbour.
+func TestNoMoreThanCounts(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		chat, image := tasks(t)
+		little := *image
+		little.Capacity = 3600
+		g := &gpu{slots: 6, slow: never}
+		results, err := measurer(t, g).Mix(t.Context(), []Member{member(chat, 1000, 4), member(&little, 1000, 4)})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if a, b := results[0], results[1]; a.Slots != 5 || b.Slots != 1 || b.Units != 3600 || !mentions(b.Warnings(), "3600 steps a period are the most that the task counts") {
+			t.Errorf("%+v\n%+v", a, b)
+		}
+	})
+}
+
 // What is not served is said, with the reason, and nothing else is measured of it.
 func TestUnserved(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
