@@ -1,6 +1,7 @@
 package devnet
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -55,7 +56,7 @@ func New(ctx context.Context, o Options) (_ *Devnet, err error) {
 		return nil, fmt.Errorf("make the data folder: %w", err)
 	}
 	d := &Devnet{options: o, keys: &keyring{folder: filepath.Join(o.Data, "hotkeys")}}
-	d.group = daemon.Group{Log: o.Log, StopAfter: stopAfter}
+	d.group = daemon.Group{Log: o.Log, StopAfter: cmp.Or(o.patience, stopAfter)}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, d.close())
@@ -108,7 +109,7 @@ func (d *Devnet) serveLedger() error {
 }
 
 func (d *Devnet) parts(name string, key *hotkey.Key) node.Parts {
-	return node.Parts{Key: key, Ledger: d.ledger, Catalogue: d.catalogue, Log: d.options.Log.With("node", name)}
+	return node.Parts{Key: key, Ledger: d.ledger, Catalogue: d.catalogue, Log: d.options.Log.With("node", name), StopAfter: d.options.patience}
 }
 
 // add appends a node, which has started once its Run says so.

@@ -65,7 +65,7 @@ func (b *logBuffer) tail(t *testing.T) {
 func begin(t *testing.T, o Options) *running {
 	t.Helper()
 	n := &running{ended: make(chan error, 1), log: &logBuffer{}, http: &http.Transport{}}
-	o.serving = endlessly
+	o.serving, o.patience = endlessly, patience
 	o.Log = slog.New(slog.NewTextHandler(n.log, &slog.HandlerOptions{Level: slog.LevelWarn}))
 	ctx, cancel := context.WithCancel(context.Background())
 	n.cancel = cancel
@@ -150,7 +150,7 @@ func (n *running) stop(t *testing.T) {
 	t.Helper()
 	n.http.CloseIdleConnections()
 	n.cancel()
-	if err := <-n.ended; err != nil { // as when its parts do not end within stopAfter, which is less than Ctrl-C's five seconds
+	if err := <-n.ended; err != nil {
 		t.Errorf("the network ended with %v", err)
 	}
 }

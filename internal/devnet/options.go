@@ -41,8 +41,10 @@ type Options struct {
 	Mechanism string
 	// Log is told what all nodes log.
 	Log *slog.Logger
-	// serving stands before every built-in model server, for tests; nil is nothing.
-	serving func(http.Handler) http.Handler
+	// For tests: serving stands before every built-in model server, nil is nothing; and
+	// patience is how long all has to stop in place of stopAfter, if it is not 0.
+	serving  func(http.Handler) http.Handler
+	patience time.Duration
 
 	// Server, if not empty, is a real OpenAI-compatible server (its base URL,
 	// without /v1) that all miners and the checker use in place of the built-in

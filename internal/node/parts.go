@@ -1,6 +1,7 @@
 package node
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -28,6 +29,7 @@ type Parts struct {
 	Ledger    chain.Ledger
 	Catalogue *config.Catalogue
 	Log       *slog.Logger
+	StopAfter time.Duration // how long the node's own parts have to stop, all together; 4 s if 0
 }
 
 // Open gets the parts that a configuration names.
@@ -89,7 +91,7 @@ type base struct {
 const catalogueEvery = 2 * time.Second
 
 func newBase(ctx context.Context, p Parts, opsAt string) (*base, error) {
-	b := &base{Parts: p, ops: obs.NewOps("node"), group: daemon.Group{Log: p.Log, StopAfter: stopAfter}}
+	b := &base{Parts: p, ops: obs.NewOps("node"), group: daemon.Group{Log: p.Log, StopAfter: cmp.Or(p.StopAfter, stopAfter)}}
 	var err error
 	if b.view, err = NewView(ctx, p.Ledger, p.Log); err != nil {
 		return nil, err
@@ -114,8 +116,8 @@ func newBase(ctx context.Context, p Parts, opsAt string) (*base, error) {
 	return b, nil
 }
 
-// stopAfter is how long a node's parts have to stop, all together. A process
-// is gone 5 s after it was asked to go.
+// stopAfter is how long a node's parts have to stop, if nothing else is said. A
+// process is gone 5 s after it was asked to go.
 const stopAfter = 4 * time.Second
 
 // Run runs the node until ctx ends or a part fails. ready, if not nil, is
