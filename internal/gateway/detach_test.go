@@ -52,7 +52,7 @@ func dial(t *testing.T, f *fixture) *customer {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { c.Close() })
-	c.SetDeadline(time.Now().Add(20 * time.Second))
+	c.SetDeadline(time.Now().Add(patience))
 	return &customer{t, c, bufio.NewReader(c)}
 }
 
@@ -271,7 +271,7 @@ func TestCustomerReadsNothing(t *testing.T) {
 		if len(e) != 1 || e[0].Outcome.Status != outcome.Canceled {
 			t.Errorf("recorded %+v", e)
 		}
-	case <-time.After(10 * time.Second):
+	case <-time.After(patience):
 		t.Fatal("a customer that reads nothing is waited for")
 	}
 	stop(t, f)
@@ -283,7 +283,7 @@ func TestCustomerReadsNothing(t *testing.T) {
 // Who leaves before the first output is noticed too.
 func TestCustomerLeavesEarly(t *testing.T) {
 	asked := make(chan struct{})
-	f := serve(t, func(c *Config) { short(t, c, time.Minute, time.Minute) }, func(ctx context.Context, c relay.Call, s relay.Sink) relay.Answer {
+	f := serve(t, func(c *Config) { short(t, c, time.Hour, time.Hour) }, func(ctx context.Context, c relay.Call, s relay.Sink) relay.Answer {
 		close(asked)
 		return hanging(0)(ctx, c, s)
 	})
@@ -291,11 +291,7 @@ func TestCustomerLeavesEarly(t *testing.T) {
 	c.say(raw("HTTP/1.1", streamed))
 	<-asked
 	c.Close()
-	begun := time.Now()
-	stop(t, f)
-	if took := time.Since(begun); took > 30*time.Second {
-		t.Errorf("the miner was waited for, %v long", took)
-	}
+	stop(t, f) // long before the miner's time is over
 	if e := f.store.recorded(); len(e) != 1 || e[0].Outcome.Status != outcome.Canceled || e[0].Outcome.Reason != "canceled" {
 		t.Errorf("recorded %+v", e)
 	}

@@ -115,6 +115,10 @@ func (f *fakeStore) recorded() []outcome.Entry {
 	return append([]outcome.Entry(nil), f.entries...)
 }
 
+// patience is how long a test waits for what is sure to come, however slow the
+// machine, before it calls that lost.
+const patience = 4 * time.Minute
+
 type fixture struct {
 	*Gateway
 	store *fakeStore

@@ -231,7 +231,7 @@ func TestHonestMinerOddCustomerOrValidator(t *testing.T) {
 					for _, e := range entries {
 						got = append(got, e.Outcome.Status.String()+" "+e.Outcome.Reason)
 					}
-				case <-time.After(10 * time.Second):
+				case <-time.After(patience):
 					t.Fatalf("recorded %q, want %q", got, c.want)
 				}
 			}

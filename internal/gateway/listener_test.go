@@ -43,7 +43,7 @@ func TestWaitingConnectionsAreClosed(t *testing.T) {
 	if n := l.count(); n != 1 {
 		t.Errorf("%d connections wait, want 1", n)
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
 	if err := s.Shutdown(ctx); err != nil {
 		t.Error(err)
@@ -105,7 +105,7 @@ func TestWaitingEnds(t *testing.T) {
 		c := &conn{Conn: ours, from: l}
 		c.detached(nil, func() { t.Error("a customer that waits is said to have left") })
 		c.giveBack(10 * time.Millisecond)
-		theirs.SetReadDeadline(time.Now().Add(10 * time.Second))
+		theirs.SetReadDeadline(time.Now().Add(patience))
 		if _, err := theirs.Read(make([]byte, 1)); err != io.EOF {
 			t.Error(err)
 		}

@@ -75,36 +75,38 @@ func TestAConversationStaysAtItsMiner(t *testing.T) {
 		}
 		return got
 	}
-	secret := func(c *Config) { c.Routing.Affinity = []byte("a secret of the tests") }
-	f := newFixture(t, secret, ok(3))
-	again := newFixture(t, secret, ok(3)) // after a restart
-	other := newFixture(t, func(c *Config) { c.Routing.Affinity = []byte("another's secret") }, ok(3))
-	for _, g := range []*fixture{f, again, other} {
-		for i := range 400 { // all are known to be as fast
-			o := outcome.Outcome{Task: "talker-8b", Miner: miner(i % 4), Start: time.Now(), Work: 3, Stream: true, FirstOutput: time.Millisecond, Total: time.Millisecond}
-			g.Board.Replay(o)
-		}
-	}
-	homes, moved := map[string]bool{}, 0
-	for n := range 32 {
-		got := converse(f, n, 6)
-		if len(got) != 1 {
-			t.Errorf("conversation %d went to %d miners", n, len(got))
-		}
-		later, elsewhere := converse(again, n, 1), converse(other, n, 1)
-		for home := range got {
-			homes[home] = true
-			if later[home] != 1 {
-				t.Errorf("conversation %d goes elsewhere after a restart", n)
-			}
-			if elsewhere[home] == 0 {
-				moved++
+	synctest.Test(t, func(t *testing.T) { // where nothing takes time: who is slow is not preferred
+		secret := func(c *Config) { c.Routing.Affinity = []byte("a secret of the tests") }
+		f := newFixture(t, secret, ok(3))
+		again := newFixture(t, secret, ok(3)) // after a restart
+		other := newFixture(t, func(c *Config) { c.Routing.Affinity = []byte("another's secret") }, ok(3))
+		for _, g := range []*fixture{f, again, other} {
+			for i := range 400 { // all are known to be as fast
+				o := outcome.Outcome{Task: "talker-8b", Miner: miner(i % 4), Start: time.Now(), Work: 3, Stream: true, FirstOutput: time.Millisecond, Total: time.Millisecond}
+				g.Board.Replay(o)
 			}
 		}
-	}
-	if len(homes) != 4 || moved < 12 {
-		t.Errorf("32 conversations are at %d of 4 miners, and %d would be elsewhere by another secret", len(homes), moved)
-	}
+		homes, moved := map[string]bool{}, 0
+		for n := range 32 {
+			got := converse(f, n, 6)
+			if len(got) != 1 {
+				t.Errorf("conversation %d went to %d miners", n, len(got))
+			}
+			later, elsewhere := converse(again, n, 1), converse(other, n, 1)
+			for home := range got {
+				homes[home] = true
+				if later[home] != 1 {
+					t.Errorf("conversation %d goes elsewhere after a restart", n)
+				}
+				if elsewhere[home] == 0 {
+					moved++
+				}
+			}
+		}
+		if len(homes) != 4 || moved < 12 {
+			t.Errorf("32 conversations are at %d of 4 miners, and %d would be elsewhere by another secret", len(homes), moved)
+		}
+	})
 }
 
 func TestPrefixes(t *testing.T) {

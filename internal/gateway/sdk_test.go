@@ -15,6 +15,7 @@ import (
 	"net/http/httptest"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -311,7 +312,7 @@ func TestSDKCancel(t *testing.T) {
 	s.Close()
 	select {
 	case <-f.miner.canceled:
-	case <-time.After(10 * time.Second):
+	case <-time.After(patience):
 		t.Fatal("the miner's request goes on after the customer went away")
 	}
 	stop(t, f.fixture)
@@ -320,18 +321,33 @@ func TestSDKCancel(t *testing.T) {
 	}
 }
 
-// One miner of four is dead: customers notice nothing, and it gets less and less.
-func TestDeadMinerIsNotNoticed(t *testing.T) {
-	f := withSDK(t, nil)
-	dead, err := net.Listen("tcp", "127.0.0.1:0")
+// nobodyThere is an address on loopback that refuses connections until the test ends: its
+// port is taken, so that nobody else gets it, and nobody listens there.
+func nobodyThere(t *testing.T) string {
+	t.Helper()
+	fd, err := syscall.Socket(syscall.AF_INET, syscall.SOCK_STREAM, 0)
 	if err != nil {
 		t.Fatal(err)
 	}
-	dead.Close()
+	t.Cleanup(func() { syscall.Close(fd) })
+	if err := syscall.Bind(fd, &syscall.SockaddrInet4{Addr: [4]byte{127, 0, 0, 1}}); err != nil {
+		t.Fatal(err)
+	}
+	at, err := syscall.Getsockname(fd)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return fmt.Sprintf("127.0.0.1:%d", at.(*syscall.SockaddrInet4).Port)
+}
+
+// One miner of four is dead: customers notice nothing, and it gets less and less.
+func TestDeadMinerIsNotNoticed(t *testing.T) {
+	f := withSDK(t, nil)
+	dead := nobodyThere(t)
 	f.store.period.ID++
 	for i := range f.store.contenders {
 		if f.store.contenders[i].Miner == miner(0) {
-			f.store.contenders[i].Addr = dead.Addr().String()
+			f.store.contenders[i].Addr = dead
 		}
 	}
 	if err := f.readPeriod(t.Context()); err != nil {

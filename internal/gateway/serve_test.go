@@ -185,7 +185,7 @@ func TestCustomerHangsUp(t *testing.T) {
 		if o := e[0].Outcome; len(e) != 1 || o.Status != outcome.Canceled || o.Work != 2 || !o.Last || e[0].Sample != nil {
 			t.Errorf("recorded %+v", e)
 		}
-	case <-time.After(10 * time.Second):
+	case <-time.After(patience):
 		t.Fatal("nothing was recorded after the customer went away")
 	}
 	stop(t, f)
@@ -193,7 +193,7 @@ func TestCustomerHangsUp(t *testing.T) {
 
 func stop(t testing.TB, f *fixture) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
 	if err := f.Stop(ctx); err != nil {
 		t.Fatal(err)

@@ -107,7 +107,7 @@ func newRig(t testing.TB, server http.HandlerFunc, change func(*Config)) *rig {
 	}
 	r.Miner = m
 	t.Cleanup(func() {
-		ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+		ctx, cancel := context.WithTimeout(context.Background(), 4*time.Minute)
 		defer cancel()
 		if err := m.Wait(ctx); err != nil {
 			t.Errorf("requests still run: %v", err)
