@@ -127,7 +127,7 @@ func rulesFor(ctx context.Context, period time.Duration, url, file string) (capa
 		rules.Mechanism, err = score.NewVision7(score.Defaults7)
 		return rules, err
 	}
-	r, err := readReport(ctx, dataFlags{}, url, file)
+	r, err := readReport(ctx, dataFlags{data: new(string), config: new(string)}, url, file)
 	if err != nil {
 		return rules, err
 	}
