@@ -5,7 +5,7 @@ STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 FUZZTIME    ?= 5s
 EVALFLAGS   ?= --honest 60 --cheats 12 --calibration 80 --lifetimes 2000 --draws 100
 
-.PHONY: check build format generate tidy lint vet staticcheck vulncheck test race kill lifetimes bits fuzz bench newcomer interop openapi browser llama llama-server mechanism eval
+.PHONY: check build format generate tidy lint vet staticcheck vulncheck test race kill lifetimes bits fuzz bench indistinct newcomer interop openapi browser llama llama-server eval verification sim mechanism
 
 check:
 	bash test/unchanged.sh $(MAKE) --no-print-directory format generate

@@ -25,6 +25,7 @@ import (
 	"unicode/utf8"
 
 	"vision/internal/prompt"
+	"vision/internal/task"
 )
 
 const (
@@ -181,9 +182,7 @@ const candidates = 24
 // with others (prompt.Cross). It is nil if there is none.
 func (c *Corpus) Draw(r *rand.Rand, kind string, turns, bytes int) []prompt.Turn {
 	from := c.chats
-	switch kind {
-	case "chat", "completion", "embedding":
-	default: // pictures
+	if k, ok := task.KindNamed(kind); ok && k.Evidence() == task.Image {
 		from = c.scenes
 	}
 	if len(from) == 0 {

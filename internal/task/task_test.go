@@ -49,7 +49,7 @@ func taskOf(t testing.TB, kind string) (*Task, Kind) {
 			return &tk, k
 		}
 	}
-	t.Fatalf("no task of kind %q", kind)
+	t.Fatalf("no task of kind %q: add one to tasks", kind)
 	return nil, nil
 }
 
