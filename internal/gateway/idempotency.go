@@ -58,7 +58,9 @@ func (x *exchange) once(body []byte) (answered bool, err error) {
 		At: x.arrived, Expires: x.arrived.Add(rememberedFor)})
 	switch {
 	case err != nil:
-		return false, fault.Wrap(err, fault.Unavailable, "idempotency_unavailable", "The idempotency key cannot be looked up now. Try again soon.")
+		e := fault.Wrap(err, fault.Unavailable, "idempotency_unavailable", "The idempotency key cannot be looked up now. Try again soon.")
+		e.RetryAfter = time.Second
+		return false, e
 	case !known:
 		x.claimed(name)
 		return false, nil

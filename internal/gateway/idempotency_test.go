@@ -20,11 +20,15 @@ type fakeClaims struct {
 	store *fakeStore
 	mu    sync.Mutex
 	all   map[string]store.Claim
+	down  error // of every Claim
 }
 
 func (f *fakeClaims) Claim(_ context.Context, c store.Claim) (store.Claim, bool, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	if f.down != nil {
+		return store.Claim{}, false, f.down
+	}
 	earlier, known := f.all[c.Name]
 	if !known {
 		f.all[c.Name] = c
@@ -169,6 +173,17 @@ func TestAnswerTooLongToKeep(t *testing.T) {
 	r := b.do(t, "POST", chatPath, chatBody, idempotencyHeader, "order-1")
 	if e := r.failure(t); r.status != 409 || e.Code != "idempotency_answer_dropped" || len(b.receipts()) != 1 {
 		t.Errorf("%d %s", r.status, r.body)
+	}
+}
+
+// While it cannot be known whether a request was asked before, its customer is told when to try again.
+func TestClaimsAreDown(t *testing.T) {
+	b := claiming(t, ok(4))
+	claims := b.Claims.(*fakeClaims)
+	claims.down = errors.New("no database")
+	r := b.do(t, "POST", chatPath, chatBody, idempotencyHeader, "order-1")
+	if e := r.failure(t); r.status != 503 || e.Code != "idempotency_unavailable" || r.header.Get("Retry-After") != "1" || len(b.relay.called()) != 0 {
+		t.Errorf("%d %v %s", r.status, r.header, r.body)
 	}
 }
 
