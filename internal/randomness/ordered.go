@@ -25,7 +25,12 @@ type Named struct {
 
 // Ordered asks the first of several sources, and the next while that gives
 // nothing. Validators that ask different ones have different beacons, which
-// costs evidence and is nobody's guilt; so each goes back to the first as soon as it can.
+// costs evidence and is nobody's guilt; so each goes back to the first as soon as it can. Whether it can is
+// tried beside the source in use: a value that nobody waited for may be missed.
+//
+//	first ──silent for giveUp──► another ──each retry: a try beside it──┐
+//	  ▲                                                   gives a value │
+//	  └─────────────────────────────────────────────────────────────────┘
 type Ordered struct {
 	sources []Named
 	log     *slog.Logger
@@ -34,6 +39,31 @@ type Ordered struct {
 	at    int       // the one that is asked
 	since time.Time // when it gave something last, or began to be asked
 	again time.Time // when the first is tried again
+	try   *try      // of the first, while another is in use; nil: none is under way
+}
+
+// try is one try of a source.
+type try struct {
+	over  chan struct{}   // closed when it has ended; then the rest is set
+	won   context.Context // ends when it has given a value
+	round beacon.Round
+	err   error
+}
+
+// begin tries a source.
+func begin(ctx context.Context, s Source) *try {
+	won, win := context.WithCancel(context.Background())
+	t := &try{over: make(chan struct{}), won: won}
+	go func() {
+		within, cancel := context.WithTimeout(ctx, giveUp/3)
+		defer cancel()
+		t.round, t.err = s.Next(within, beacon.Round{})
+		close(t.over)
+		if t.err == nil {
+			win()
+		}
+	}()
+	return t
 }
 
 // NewOrdered makes one of at least one source. It is for one goroutine.
@@ -44,18 +74,46 @@ func NewOrdered(log *slog.Logger, now func() time.Time, sources ...Named) (*Orde
 	return &Ordered{sources: sources, log: log, now: now, since: now()}, nil
 }
 
-// Next implements Source.
+// Next implements Source. A try of the first may go on when it returns, until ctx ends.
 func (o *Ordered) Next(ctx context.Context, after beacon.Round) (beacon.Round, error) {
-	if o.at > 0 && !o.now().Before(o.again) {
-		o.again = o.now().Add(retry)
-		within, cancel := context.WithTimeout(ctx, giveUp/3)
-		r, err := o.sources[0].Next(within, beacon.Round{})
-		cancel()
-		if err == nil {
-			o.use(0)
-			return r, nil
-		}
+	if o.at > 0 && o.try == nil && !o.now().Before(o.again) {
+		o.try = begin(ctx, o.sources[0])
 	}
+	if o.try == nil {
+		return o.next(ctx, after)
+	}
+	if o.at == 0 { // all others have failed meanwhile; one at a time asks a source
+		t := o.try
+		select {
+		case <-t.over:
+		case <-ctx.Done():
+			return beacon.Round{}, ctx.Err()
+		}
+		if o.try = nil; t.err != nil {
+			return o.next(ctx, after)
+		}
+		o.since = o.now()
+		return t.round, nil
+	}
+	within, cancel := context.WithCancel(ctx)
+	defer cancel()
+	defer context.AfterFunc(o.try.won, cancel)() // nobody needs another's value then
+	r, err := o.next(within, after)
+	t := o.try
+	select {
+	case <-t.over:
+		o.try, o.again = nil, o.now().Add(retry)
+		if t.err == nil {
+			o.use(0)
+			return t.round, nil
+		}
+	default:
+	}
+	return r, err
+}
+
+// next is Next of the source in use.
+func (o *Ordered) next(ctx context.Context, after beacon.Round) (beacon.Round, error) {
 	now := &o.sources[o.at]
 	left := o.since.Add(giveUp).Sub(o.now())
 	within, cancel := context.WithTimeout(ctx, max(left, time.Millisecond))
