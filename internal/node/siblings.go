@@ -22,7 +22,11 @@ func (v *Validator) addHub(c *scorer.Config) {
 		Help: "Gateways in processes of their own whose customers' requests beacons give way to.",
 	}, func() float64 { return float64(hub.Linked()) }))
 	v.group.Add(daemon.Component{Name: "gateways' links", Start: hub.Start, Serve: hub.Serve, Stop: hub.Stop})
-	c.Board, c.Called = v.board, hub.Called
+	c.Board = v.board
+	c.Called = func(part float64, from, until time.Time) func() {
+		v.beacons.Add(from, until)
+		return hub.Called(sibling.Call{Part: part, From: from, Until: until})
+	}
 	if !v.config.has(Gateway) {
 		c.Apart = true
 		v.group.Add(daemon.Component{Name: "the Board's contenders", Serve: func(ctx context.Context) error {
@@ -33,7 +37,10 @@ func (v *Validator) addHub(c *scorer.Config) {
 
 // addSpoke has a gateway tell the scorer, in another process, of its customers' requests.
 func (v *Validator) addSpoke() {
-	spoke := sibling.NewSpoke(sibling.Path(v.config.Data), v.board, v.rates.Called, v.Log)
+	spoke := sibling.NewSpoke(sibling.Path(v.config.Data), v.board, func(c sibling.Call) func() {
+		v.beacons.Add(c.From, c.Until)
+		return v.rates.Called(c.Part)
+	}, v.Log)
 	v.ops.Registry.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 		Name: "vision_gateway_linked",
 		Help: "Whether a scorer in another process hears of this one's customers' requests, so that its beacons give way to them: 0 or 1.",

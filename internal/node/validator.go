@@ -11,6 +11,7 @@ import (
 	"sync"
 	"time"
 
+	"vision/internal/beacon"
 	"vision/internal/checker"
 	"vision/internal/checker/remote"
 	"vision/internal/daemon"
@@ -39,6 +40,7 @@ type Validator struct {
 	relay     *relay.Client
 	board     *dispatch.Board
 	rates     sampling.Table
+	beacons   beacon.Windows
 	prompts   prompts
 	consent   *consent // nil: nothing is learned from customers
 	forget    func()   // forgets what was learned from who does not agree any more
@@ -93,7 +95,7 @@ func (v *Validator) assemble(ctx context.Context) error {
 		return err
 	}
 	dialer := &transport.Dialer{Identity: v.identity}
-	v.relay, err = relay.New(relay.Config{Dialer: minerDialer{dialer}, Secret: seeds[:], DialReason: dialReason})
+	v.relay, err = relay.New(relay.Config{Dialer: minerDialer{dialer}, Secret: seeds[:], DialReason: dialReason, Beacons: v.beacons.Within})
 	if err != nil {
 		return err
 	}

@@ -89,6 +89,13 @@ type Outcome struct {
 	Blocked     time.Duration // spent waiting for the caller to read; >= 0, and 0 unless Stream
 	Arrivals    Arrivals      // how the output was spread over Total
 	Floor       time.Duration // the least round trip to the miner's host of late, as the kernel saw it; 0 if unknown
+	Beacon      During        // how a stream went on while a beacon asked
+}
+
+// During is how much of a stream's output came in a part of its time. The zero value: none of it is known.
+type During struct {
+	Time time.Duration // the part that lies between the first output and the end; >= 0
+	Work int64         // units that came in it, rounded up; >= 0
 }
 
 // End is when the attempt ended. What a miner sent while we waited for the

@@ -1,6 +1,7 @@
 package relay
 
 import (
+	"math"
 	"math/bits"
 	"time"
 
@@ -104,4 +105,21 @@ func (a *arrivals) sum(total time.Duration) outcome.Arrivals {
 	}
 	s.Burst = min(late/float64(a.units), 1)
 	return s
+}
+
+// between is how many units came between two times, taking the output of one bucket as evenly
+// spread; rounded up.
+func (a *arrivals) between(from, until time.Duration) int64 {
+	var sum float64
+	for i, n := range a.buckets {
+		begin := time.Duration(i) * a.width
+		end := begin + a.width
+		if end > a.last { // nothing came after the last
+			end = max(a.last, begin+1)
+		}
+		if part := min(end, until) - max(begin, from); n > 0 && part > 0 {
+			sum += float64(n) * float64(part) / float64(end-begin)
+		}
+	}
+	return int64(math.Ceil(sum - 1e-9))
 }

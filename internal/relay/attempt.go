@@ -67,6 +67,11 @@ func (c *Client) Do(ctx context.Context, call Call, sink Sink) Answer {
 	a.ans.Outcome.Total = max(a.took(c.cfg.Now()), 0)
 	a.ans.Outcome.Blocked = a.blocked
 	a.ans.Outcome.Arrivals = a.arrivals.sum(a.ans.Outcome.Total)
+	if f := c.cfg.Beacons; f != nil && a.arrivals.chunks > 0 && a.ans.Outcome.Stream {
+		if from, until, ok := f(a.start.Add(a.first), a.start.Add(a.ans.Outcome.Total)); ok {
+			a.ans.Outcome.Beacon = outcome.During{Time: until.Sub(from), Work: a.arrivals.between(from.Sub(a.start), until.Sub(a.start))}
+		}
+	}
 	a.ans.Outcome.Work = a.ans.Work.Units + a.lost
 	a.ans.Outcome.PromptWork = a.ans.Work.Prompt
 	if a.cn != nil {

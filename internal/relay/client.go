@@ -42,6 +42,9 @@ type Config struct {
 	MaxEvent    int              // bytes of one event; proto.MaxEvent
 	MaxResponse int64            // bytes of an answer that is not streamed; proto.MaxResponse
 
+	// Beacons gives the part of a time in which a beacon asked last, and false if none did. May be nil.
+	Beacons func(start, end time.Time) (from, until time.Time, ok bool)
+
 	// DialReason names a failed handshake in a word or two ("wrong_hotkey"), or
 	// gives "" for errors that it does not know. May be nil.
 	DialReason func(error) string

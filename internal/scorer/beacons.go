@@ -88,7 +88,7 @@ func (s *Scorer) beacon(ctx context.Context, call beacon.Call, window time.Durat
 	bursts := s.due(b, snap, call, window)
 	// From now on whoever knows the value knows of the beacon.
 	part := s.c.Rates.Ahead(s.Backlog(), s.samples(bursts, window))
-	quiet, quietElsewhere := s.c.Sampling.Called(part), s.c.Called(part)
+	quiet, quietElsewhere := s.c.Sampling.Called(part), s.c.Called(part, call.At, call.At.Add(window))
 	defer quiet()
 	defer quietElsewhere()
 	if !sleep(ctx, call.At.Sub(s.c.Now())) {
@@ -158,12 +158,13 @@ func (s *Scorer) due(b *book, snap *chain.Snapshot, call beacon.Call, window tim
 		// each: so they ask together for what is due together.
 		offer := n.Offer
 		offer.StakeBefore = min(before, 1-offer.StakeShare) // the share may be of an earlier snapshot
-		want := s.c.Mechanism.Burst(b.stateNow(int32(i)), offer, common(call.Seed, n))
+		known := b.stateNow(int32(i))
+		want := s.c.Mechanism.Burst(known, offer, common(call.Seed, n))
 		if want <= 0 {
 			continue
 		}
 		takes[n.Task] += float64(want) * float64(max(tk.Typical, 1))
-		list = append(list, &burst{contender: n.Contender, task: tk, kind: kind, want: want, most: offer.AtMost(window, want)})
+		list = append(list, &burst{contender: n.Contender, task: tk, kind: kind, want: want, most: offer.AtMost(window, want), pace: paceOf(s.c.Mechanism, known, offer)})
 	}
 	loads := b.loads()
 	return slices.DeleteFunc(list, func(t *burst) bool {

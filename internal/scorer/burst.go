@@ -25,6 +25,7 @@ type burst struct {
 	customers int       // of theirs, under way at the instant, as far as was known
 	at, until time.Time // from when to when requests are sent
 	most      int       // requests to each slot; 0: no bound
+	pace      pace      // as of the beacon
 	under     sync.WaitGroup
 
 	mu    sync.Mutex // guards the rest
@@ -32,7 +33,7 @@ type burst struct {
 	slots []slot
 	ended int           // customers' requests of the instant that have ended
 	well  int           // of them, well
-	badly int           // of them, failed by the miner
+	badly int           // of them, failed by the miner, or held up until the beacon was over
 	none  int           // of them, refused for want of capacity
 	all   chan struct{} // closed when as many as customers have ended; made by watched.add
 }
@@ -310,7 +311,10 @@ func (w *watched) see(o *outcome.Outcome) {
 		}
 		t.mu.Lock()
 		t.ended++
-		switch {
+		switch held := t.pace.heldUp(o, t.at, t.until); {
+		case held && o.Status == outcome.OK:
+			t.badly++
+		case held && o.Status == outcome.Canceled: // who knows whether it would have ended
 		case o.Status == outcome.OK, o.Status == outcome.Canceled && o.Work > 0:
 			t.well++
 		case o.Status == outcome.Failed:

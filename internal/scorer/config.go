@@ -106,18 +106,18 @@ type Config struct {
 	Sampling  *sampling.Table        // filled by the scorer; the gateway may share it
 	Secret    [32]byte               // draws seeds; kept, so that restarts draw the same
 
-	Checker   Checker                          // optional: without one, samples wait
-	Board     Board                            // optional: the gateway's in this process, if there is one, or one that is told of other processes' customers; without one, see refusal
-	Apart     bool                             // optional: customers are served by other processes alone, so that the Board may not have been told of all; implied without a Board
-	Called    func(part float64) (over func()) // optional: tells processes that serve customers what Sampling.Called is told here
-	Corpus    Corpus                           // optional: texts of the operator's for probes
-	Learn     func(int64) bool                 // optional: whether probes may be made of what was asked with a key; nil: of none
-	Mechanism score.Mechanism                  // optional: score.Vision4
-	Random    Randomness                       // optional: without it there are no beacons
-	Rates     sampling.Config                  // optional: sampling.Default
-	Judgement judgement.Rules                  // optional: judgement.Default
-	Log       *slog.Logger                     // optional: silent
-	Now       func() time.Time                 // optional: time.Now
+	Checker   Checker                                                 // optional: without one, samples wait
+	Board     Board                                                   // optional: the gateway's in this process, if there is one, or one that is told of other processes' customers; without one, see refusal
+	Apart     bool                                                    // optional: customers are served by other processes alone, so that the Board may not have been told of all; implied without a Board
+	Called    func(part float64, from, until time.Time) (over func()) // optional: tells those who serve customers what Sampling.Called is told here, and when the beacon asks
+	Corpus    Corpus                                                  // optional: texts of the operator's for probes
+	Learn     func(int64) bool                                        // optional: whether probes may be made of what was asked with a key; nil: of none
+	Mechanism score.Mechanism                                         // optional: score.Vision4
+	Random    Randomness                                              // optional: without it there are no beacons
+	Rates     sampling.Config                                         // optional: sampling.Default
+	Judgement judgement.Rules                                         // optional: judgement.Default
+	Log       *slog.Logger                                            // optional: silent
+	Now       func() time.Time                                        // optional: time.Now
 
 	Period      time.Duration // optional: 60 min; at least 1 s
 	FetchAtOnce int           // optional: miners asked for capacities at once, 64
@@ -171,7 +171,7 @@ func (c Config) withDefaults() (Config, error) {
 	}
 	c.Apart = c.Apart || c.Board == nil
 	if c.Called == nil {
-		c.Called = func(float64) func() { return func() {} }
+		c.Called = func(float64, time.Time, time.Time) func() { return func() {} }
 	}
 	orElse(&c.FetchAtOnce, 64)
 	orElse(&c.BurstAtOnce, 16384)

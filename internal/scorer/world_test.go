@@ -1,6 +1,7 @@
 package scorer
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"errors"
@@ -46,6 +47,7 @@ func key(name string) *hotkey.Key { return hotkey.FromSeed(sha256.Sum256([]byte(
 // behaviour is what a miner does.
 type behaviour struct {
 	declares map[string]int64 // units an hour
+	slots    int              // 0: 8
 	declare  func(ctx context.Context) error
 	answer   func(ctx context.Context, call relay.Call) outcome.Outcome // nil: good, after a second
 	connects func(call relay.Call) time.Duration                        // how long it takes to be reached; nil: no time
@@ -159,7 +161,7 @@ func (w *world) Capacities(ctx context.Context, peer relay.Peer) (proto.Capaciti
 	}
 	c := proto.Capacities{Secs: 3600}
 	for name, units := range b.declares {
-		c.Tasks = append(c.Tasks, proto.Capacity{Task: name, Units: units, Slots: 8, Spec: proto.Spec{Engine: "fake"}})
+		c.Tasks = append(c.Tasks, proto.Capacity{Task: name, Units: units, Slots: cmp.Or(b.slots, 8), Spec: proto.Spec{Engine: "fake"}})
 	}
 	return c, nil
 }

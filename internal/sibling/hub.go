@@ -185,12 +185,12 @@ func (l *link) say() {
 }
 
 // Called tells all spokes that a beacon is called, until over is called. Of several at a time the newest counts.
-func (h *Hub) Called(part float64) (over func()) {
+func (h *Hub) Called(c Call) (over func()) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.calls++
 	call := h.calls
-	h.tell(called{On: true, Part: part})
+	h.tell(called{On: true, Call: c})
 	return func() {
 		h.mu.Lock()
 		defer h.mu.Unlock()

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"path/filepath"
+	"time"
 
 	"vision/internal/dispatch"
 	"vision/internal/hotkey"
@@ -27,8 +28,14 @@ type load struct {
 
 // called is what a hub tells: that a beacon is called, or that it is over.
 type called struct {
-	On   bool
-	Part float64 // if On, of the rate of its samples that is kept; see sampling.Table.Called
+	On bool
+	Call
+}
+
+// Call is a beacon that is called.
+type Call struct {
+	Part        float64   // of the rate of its samples that is kept; see sampling.Table.Called
+	From, Until time.Time // it asks
 }
 
 // loadsOf is how changes are told.

@@ -95,8 +95,8 @@ func hub(t *testing.T, path string) (*Hub, telling, func()) {
 func gateway(t *testing.T, path string) (b *dispatch.Board, called chan float64, stop func()) {
 	t.Helper()
 	b, called = board(), make(chan float64, 1000)
-	s := NewSpoke(path, b, func(part float64) func() {
-		called <- part
+	s := NewSpoke(path, b, func(c Call) func() {
+		called <- c.Part
 		return func() { called <- 0 }
 	}, quiet)
 	ctx, cancel := context.WithCancel(context.Background())
@@ -177,14 +177,14 @@ func TestBeaconsSeeGateways(t *testing.T) {
 func TestGatewaysHearOfBeacons(t *testing.T) {
 	path := Path(t.TempDir())
 	h, b, stop := hub(t, path)
-	over := h.Called(0.5)
+	over := h.Called(Call{Part: 0.5})
 	first, heard, _ := gateway(t, path) // while it is called
 	if got := <-heard; got != 0.5 {
 		t.Fatalf("a gateway that links during a beacon hears %v", got)
 	}
 	asks(t, first, 0)
 	<-b.told
-	newer := h.Called(0.25)
+	newer := h.Called(Call{Part: 0.25})
 	if got := <-heard; got != 0.25 {
 		t.Fatalf("the newer beacon is heard as %v", got)
 	}
@@ -196,7 +196,7 @@ func TestGatewaysHearOfBeacons(t *testing.T) {
 	if got := <-heard; got != 0 || len(heard) != 0 {
 		t.Fatalf("the end is heard as %v, and %d more", got, len(heard))
 	}
-	h.Called(0.75)
+	h.Called(Call{Part: 0.75})
 	<-heard
 	stop()
 	if got := <-heard; got != 0 {
@@ -297,7 +297,7 @@ func BenchmarkGivingWay(b *testing.B) {
 	ctx, cancel := context.WithCancel(b.Context())
 	done := make(chan error)
 	go func() {
-		done <- NewSpoke(path, from, func(float64) func() { return func() {} }, quiet).Serve(ctx)
+		done <- NewSpoke(path, from, func(Call) func() { return func() {} }, quiet).Serve(ctx)
 	}()
 	defer func() { cancel(); <-done }()
 	broken := make(chan time.Time, 4)

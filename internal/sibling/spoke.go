@@ -22,14 +22,14 @@ type Source interface {
 type Spoke struct {
 	path   string
 	board  Source
-	called func(part float64) (over func())
+	called func(Call) (over func())
 	log    *slog.Logger
 
 	linked atomic.Bool
 }
 
 // NewSpoke makes one that dials a path. called is told that a beacon is called, and what it gives that it is over.
-func NewSpoke(path string, board Source, called func(part float64) (over func()), log *slog.Logger) *Spoke {
+func NewSpoke(path string, board Source, called func(Call) (over func()), log *slog.Logger) *Spoke {
 	return &Spoke{path: path, board: board, called: called, log: log.With("component", "siblings")}
 }
 
@@ -117,7 +117,7 @@ func (s *Spoke) hear(conn net.Conn) error {
 		before := over
 		over = func() {}
 		if m.On {
-			over = s.called(m.Part)
+			over = s.called(m.Call)
 		}
 		before()
 	}

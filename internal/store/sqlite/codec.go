@@ -19,7 +19,8 @@ import (
 // versions since the first are read: a program of before an upgrade may have
 // left them in the journal, and outcomes of samples stay as they were written.
 const (
-	version          = 4
+	version          = 5
+	versionNoBeacon  = 4 // outcomes had no Beacon
 	versionNoAsked   = 3 // outcomes had no Asked
 	versionNoFloor   = 2 // outcomes had no Floor, Arrivals no Mean and Gap95
 	versionNoBlocked = 1 // outcomes had no Blocked
@@ -170,7 +171,9 @@ func appendOutcome(b []byte, o *outcome.Outcome) []byte {
 	b = binary.AppendVarint(b, int64(o.Floor))
 	b = binary.AppendVarint(b, int64(o.Arrivals.Mean))
 	b = binary.AppendVarint(b, int64(o.Arrivals.Gap95))
-	return binary.AppendVarint(b, o.Asked)
+	b = binary.AppendVarint(b, o.Asked)
+	b = binary.AppendVarint(b, int64(o.Beacon.Time))
+	return binary.AppendVarint(b, o.Beacon.Work)
 }
 
 func appendText[T string | []byte](b []byte, text T) []byte {
@@ -285,6 +288,10 @@ func (d *decoder) outcome(o *outcome.Outcome) {
 	}
 	if d.version > versionNoAsked {
 		o.Asked = d.varint()
+	}
+	if d.version > versionNoBeacon {
+		o.Beacon.Time = time.Duration(d.varint())
+		o.Beacon.Work = d.varint()
 	}
 }
 

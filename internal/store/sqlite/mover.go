@@ -282,7 +282,7 @@ func newInserter(ctx context.Context, raw any) (*inserter, error) {
 		params int
 		query  string
 	}{
-		{&in.outcome, 23, `INSERT INTO outcomes VALUES (NULL, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`},
+		{&in.outcome, 25, `INSERT INTO outcomes VALUES (NULL, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`},
 		{&in.sample, 4, `INSERT INTO samples (miner, task, start, checks, due, size) VALUES (?1, ?2, ?3, coalesce((SELECT place FROM judgements WHERE miner = ?1 AND task = ?2), 0), 0, ?4)`},
 		{&in.body, 6, `INSERT INTO sample_bodies (id, outcome, request_size, response_size, deflated, proof) VALUES (?, ?, ?, ?, ?, ?)`},
 		{&in.features, 9, `INSERT INTO features VALUES (NULL, ?, ?, ?, ?, ?, ?, ?, ?, ?)`},
@@ -320,7 +320,7 @@ func (in *inserter) entry(ctx context.Context, e *outcome.Entry) error {
 		o.Request, int64(o.Try), o.Last, o.Key, int64(o.Source), o.Task, o.Miner[:], int64(o.Status), o.Reason,
 		o.Stream, o.Work, o.PromptWork, nanos(o.Start), int64(o.FirstOutput), int64(o.Total),
 		int64(o.Arrivals.Chunks), int64(o.Arrivals.Longest), o.Arrivals.Burst, int64(o.Blocked),
-		int64(o.Floor), int64(o.Arrivals.Mean), int64(o.Arrivals.Gap95), o.Asked)
+		int64(o.Floor), int64(o.Arrivals.Mean), int64(o.Arrivals.Gap95), o.Asked, int64(o.Beacon.Time), o.Beacon.Work)
 	if err == nil && e.Sample != nil {
 		err = in.addSample(ctx, e.Sample)
 	}

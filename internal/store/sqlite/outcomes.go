@@ -71,7 +71,7 @@ func (s *Store) OutcomesAfter(ctx context.Context, after int64, limit int) ([]st
 		err = r.Scan(&n.Seq, &o.Request, &o.Try, &o.Last, &o.Key, &o.Source, &o.Task, &miner, &o.Status, &o.Reason,
 			&o.Stream, &o.Work, &o.PromptWork, &start, &o.FirstOutput, &o.Total,
 			&o.Arrivals.Chunks, &o.Arrivals.Longest, &o.Arrivals.Burst, &o.Blocked,
-			&o.Floor, &o.Arrivals.Mean, &o.Arrivals.Gap95, &o.Asked)
+			&o.Floor, &o.Arrivals.Mean, &o.Arrivals.Gap95, &o.Asked, &o.Beacon.Time, &o.Beacon.Work)
 		copy(o.Miner[:], miner)
 		o.Start = timeAt(start)
 		return n, err

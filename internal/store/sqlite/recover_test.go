@@ -358,7 +358,7 @@ func FuzzRecord(f *testing.F) {
 	})
 }
 
-// Records from before outcomes had a round trip and a mean arrival, or what was asked for, are read with none.
+// Records from before outcomes had a round trip and a mean arrival, what was asked for, or how they went on at beacons, are read with none.
 func TestRecordWithoutFloor(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "v.db")
 	s := unmoved(t, path, 0)
@@ -367,7 +367,7 @@ func TestRecordWithoutFloor(t *testing.T) {
 	e.Outcome.Asked = 0
 	record := appendEntries(nil, []outcome.Entry{e})
 	record[0] = versionNoFloor
-	record = record[:len(record)-4] // the four, a byte each as they are 0, come last
+	record = record[:len(record)-6] // the six since then, a byte each as they are 0, come last
 	if err := s.journal.Append(record); err != nil {
 		t.Fatal(err)
 	}

@@ -110,6 +110,7 @@ func attempt(n int) outcome.Outcome {
 		Arrivals: outcome.Arrivals{Chunks: n, Longest: time.Duration(n) * time.Microsecond, Burst: 1 / float64(n+3), Mean: time.Duration(2*n) * time.Millisecond, Gap95: time.Duration(n)},
 		Floor:    time.Duration(3 * n),
 		Asked:    int64(n) + 7,
+		Beacon:   outcome.During{Time: time.Duration(5 * n), Work: int64(n) + 9},
 	}
 }
 
