@@ -196,3 +196,20 @@ func TestRulesSayWhatIsWrong(t *testing.T) {
 		t.Errorf("beacons every 15m lie %v apart", gap)
 	}
 }
+
+// Whose values begin to be heard calls nothing for the rest, even where another source's numbers seem to go on in its own.
+func TestAnotherSourceBeginsWithTheRest(t *testing.T) {
+	rules := For(time.Hour, 4)
+	c := NewCaller(rules)
+	first := uint64(1)
+	for ; drawOf(value(first+1000)) >= 0.002; first++ { // a value that draws yes
+	}
+	for n := first; n < first+1000; n++ {
+		other := value(n)
+		other.Source = "another"
+		c.Hear(other)
+	}
+	if _, ok := c.Hear(value(first + 1000)); ok {
+		t.Error("the first value of a source calls a beacon")
+	}
+}

@@ -83,11 +83,11 @@ func TestReceipt(t *testing.T) {
 	if !bytes.Equal(s.Request, asked) || !bytes.Equal(s.Response, answer) || s.Outcome.Miner != miner.ID() || !s.Outcome.Stream || s.Outcome.Work != 7 || s.Outcome.Status != outcome.OK {
 		t.Errorf("the sample is %+v", s)
 	}
-	if _, err := r.Sample(&task.Task{Name: "other", Kind: "chat"}); err == nil {
-		t.Error("it passes for a sample of another task")
+	if _, err := r.Sample(&task.Task{Name: "other", Kind: "chat", Limits: chat.Limits}); err == nil || !strings.Contains(err.Error(), `none of task "other"`) {
+		t.Errorf("it passes for a sample of another task: %v", err)
 	}
-	if _, err := r.Sample(&task.Task{Name: "chat", Kind: "embedding"}); err == nil {
-		t.Error("it passes for a sample of another kind")
+	if _, err := r.Sample(&task.Task{Name: "chat", Kind: "embedding"}); err == nil || !strings.Contains(err.Error(), "the task's path is /v1/embeddings") {
+		t.Errorf("it passes for a sample of another kind: %v", err)
 	}
 }
 

@@ -290,3 +290,49 @@ func TestUsualLengthIsTheLowerMedian(t *testing.T) {
 		}
 	}
 }
+
+// Growth of newcomers is a parameter of its own, and slots are counted at the pace of answers to beacons.
+func TestWhatABeaconTests(t *testing.T) {
+	p := Defaults7
+	p.Growth, p.RampGrowth = 1.5, 3
+	v, err := NewVision7(p)
+	if err != nil {
+		t.Fatal(err)
+	}
+	o := chatOffer(100)
+	s := newState7()
+	s.credit = 3_600_000
+	if got := v.level(s, o); !same(got, 3*3_600_000) {
+		t.Errorf("a newcomer is tested for %v of %v", got, s.credit)
+	}
+	if s.settled = true; !same(v.level(s, o), 1.5*3_600_000) {
+		t.Errorf("others are tested for %v of %v", v.level(s, o), s.credit)
+	}
+	// Answers to beacons take twice as long, so that six slots do 6/2 of what they do alone.
+	s.slowdown, s.answers, s.served, s.held = ln2, 10, 4000, 80
+	o.Slots = 6
+	if got := v.ceiling(s, o); math.Abs(got/(6*180_000)-1) > 1e-9 {
+		t.Errorf("six slots at 0.02 s per unit do %v, want %v", got, 6*180_000)
+	}
+}
+
+// What may be counted on at once is the same however long a contender is there; its mean quality is that of the checks that passed.
+func TestStandingAndQuality(t *testing.T) {
+	v := seven(t)
+	s := honest(t, v, 4, 8)
+	whole, part := chatOffer(4), chatOffer(4)
+	part.Part = 0.25
+	a, err := v.Standing(s, whole)
+	if err != nil {
+		t.Fatal(err)
+	}
+	b, err := v.Standing(s, part)
+	if err != nil || !same(a.AtOnce, b.AtOnce) || !same(a.Credited, 4*b.Credited) || a.AtOnce == 0 {
+		t.Errorf("%+v of all, %+v of a quarter, %v", a, b, err)
+	}
+	s = observeAll(t, v, s, Observation{Check: &Check{Failed: true}}, Observation{Closed: &Closed{Number: 9, Offer: whole}})
+	f := weights7(t, v, []Task{{"chat", 1, []Contender{{miner(1), whole, s}}}}).Task("chat")[0]
+	if math.Abs(f.Quality.Mean-0.9) > 1e-9 || math.Abs(f.Quality.Speed-1.2) > 1e-9 || f.Quality.Checks == 0 {
+		t.Errorf("%+v, want 0.9 and 1.2 of those that passed", f.Quality)
+	}
+}

@@ -102,6 +102,9 @@ func TestAtABeaconEverybodyIsAskedAtOnce(t *testing.T) {
 				t.Errorf("at %v, %d contenders were asked, want all 5", when.Sub(w.started), len(who))
 			}
 		}
+		if len(w.s.watched.list) != 0 || w.s.atOnce.Load() != 0 {
+			t.Errorf("%d bursts are still watched, %d requests at once", len(w.s.watched.list), w.s.atOnce.Load())
+		}
 		if left := w.count(func() int { return w.load[key("a").ID()] }); left != 0 {
 			t.Errorf("%d requests are still counted as under way", left)
 		}
