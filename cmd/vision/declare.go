@@ -97,6 +97,7 @@ func maximumIn(r *report.Report, name string) int64 {
 type declaring struct {
 	Declared capacity.Declaration `json:"declared"`
 	Exactly  capacity.Declaration `json:"declared_exactly"`
+	Maximum  int64                `json:"maximum,omitempty"` // units that the task counts of any miner; 0: unknown
 	Others   []declared           `json:"declarations"`
 }
 
@@ -139,7 +140,7 @@ func declare(r *report.Report, rules score.Mechanism, tasks joins, cans map[stri
 		if all[w.Task] != nil {
 			return nil, usagef("--declare says %s twice", w.Task)
 		}
-		d := &declaring{}
+		d := &declaring{Maximum: can.Maximum}
 		var err error
 		if d.Exactly, err = by.Declare(can, can.Units); err == nil {
 			d.Declared, err = by.Declare(can, w.Capacity)
@@ -192,7 +193,11 @@ func (t *calculatedTask) printDeclaring(out io.Writer, paid bool) error {
 	if d == nil {
 		return nil
 	}
-	fmt.Fprintf(out, "\n%s, if it can do %.0f %ss a period and declares:\n", t.Task, d.Exactly.Declared, t.Unit)
+	fmt.Fprintf(out, "\n%s, if it can do %.0f %ss a period", t.Task, d.Exactly.Declared, t.Unit)
+	if d.Maximum > 0 && d.Exactly.Declared >= float64(d.Maximum) {
+		fmt.Fprintf(out, " (of which the task counts %d)", d.Maximum)
+	}
+	fmt.Fprintln(out, " and declares:")
 	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', tabwriter.AlignRight)
 	fmt.Fprint(w, "DECLARED\tOF THAT\tCREDITED\tPROOF\tPAID\tWEIGHT\t")
 	if paid {

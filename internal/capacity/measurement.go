@@ -123,22 +123,25 @@ func (m *Measured) Warnings() (list []string) {
 	if bad > 0 {
 		say("%d of %d requests failed although they came alone: each costs reliability", bad, asked)
 	}
+	if first := m.Loads[0]; first.Slots == 1 && first.Late > 0 {
+		say("%d of %d answers took too long for a beacon even one at a time: something else uses the machine, or some prompts take it far longer than others", first.Late, first.Asked)
+	}
 	if m.Maximum > 0 && m.Units >= m.Maximum {
 		say("%d %ss a period are the most that the task counts: more slots earn nothing", m.Maximum, m.Unit)
 	} else if last := m.Loads[len(m.Loads)-1]; last.Slots == m.Slots && last.Counts() && len(m.Loads) > 1 {
-		say("%d slots are the most that were tried, and more may be worth more: see --most", m.Slots)
+		say("more than %d slots were not tried, and may be worth more: see --most", m.Slots)
 	}
 	d := m.Declared
 	switch {
 	case d.Slots > m.Slots:
-		say("%d slots are declared, %d more than are worth most", d.Slots, d.Slots-m.Slots)
+		say("%d too many slots are declared, %d in place of %d", d.Slots-m.Slots, d.Slots, m.Slots)
 	case d.Slots < m.Slots:
-		say("%d slots are declared, %d fewer than are worth most", d.Slots, m.Slots-d.Slots)
+		say("%d too few slots are declared, %d in place of %d", m.Slots-d.Slots, d.Slots, m.Slots)
 	}
 	if off := float64(d.Units) / float64(m.Units); off > 1+tolerable {
-		say("%d units are declared, %.0f%% more than %d slots do", d.Units, 100*(off-1), m.Slots)
+		say("%.0f%% too many units are declared, %d in place of %d", 100*(off-1), d.Units, m.Units)
 	} else if off < 1-tolerable {
-		say("%d units are declared, %.0f%% less than %d slots do: the rest is not paid", d.Units, 100*(1-off), m.Slots)
+		say("%.0f%% too few units are declared, %d in place of %d: the rest is not paid", 100*(1-off), d.Units, m.Units)
 	}
 	if best := m.Paid * m.Speed; d.As != nil && d.As.Worth < (1-tolerable)*best {
 		say("as it is declared, the task earns %.0f%% of what it could", 100*d.As.Worth/best)

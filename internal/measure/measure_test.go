@@ -154,7 +154,7 @@ func TestAFullServer(t *testing.T) {
 				}
 			}
 		}
-		if r.Declared.As == nil || r.Declared.As.Paid > 1000.5 || !mentions(r.Warnings(), "1000 units are declared") {
+		if r.Declared.As == nil || r.Declared.As.Paid > 1000.5 || !mentions(r.Warnings(), "units are declared, 1000 in place of") {
 			t.Errorf("declared: %+v; %v", r.Declared.As, r.Warnings())
 		}
 	})
@@ -175,7 +175,7 @@ func TestASlowingServer(t *testing.T) {
 		if r.Slots < 6 || r.Slots > 14 {
 			t.Errorf("declares %d slots: %+v", r.Slots, r.Loads)
 		}
-		if w := r.Warnings(); !mentions(w, "60 slots are declared") || !mentions(w, "units are declared") {
+		if w := r.Warnings(); !mentions(w, "slots are declared, 60 in place of") || !mentions(w, "too many units are declared") {
 			t.Errorf("%v", w)
 		}
 		if r.Declared.As != nil {
