@@ -180,11 +180,15 @@ func printKeys(out io.Writer, keys []admin.Key) error {
 	return w.Flush()
 }
 
-// keyNumber is the key that an argument names.
-func keyNumber(text string) (int64, error) {
-	id, err := strconv.ParseInt(text, 10, 64)
+// keyNumber is the key that the only argument names.
+func keyNumber(flags *flag.FlagSet, args []string) (int64, error) {
+	rest, err := parse(flags, args, 1, 1)
 	if err != nil {
-		return 0, usagef("%q is not a key's number; `vision key list` shows them", text)
+		return 0, err
+	}
+	id, err := strconv.ParseInt(rest[0], 10, 64)
+	if err != nil {
+		return 0, usagef("%q is not a key's number; `vision key list` shows them", rest[0])
 	}
 	return id, nil
 }
@@ -192,11 +196,7 @@ func keyNumber(text string) (int64, error) {
 func keyShow(ctx context.Context, t terminal, flags *flag.FlagSet, args []string) error {
 	where := addDataFlags(flags)
 	asJSON := flags.Bool("json", false, "print JSON")
-	rest, err := parse(flags, args, 1, 1)
-	if err != nil {
-		return err
-	}
-	id, err := keyNumber(rest[0])
+	id, err := keyNumber(flags, args)
 	if err != nil {
 		return err
 	}
@@ -215,11 +215,7 @@ func keyShow(ctx context.Context, t terminal, flags *flag.FlagSet, args []string
 func keyRevoke(ctx context.Context, t terminal, flags *flag.FlagSet, args []string) error {
 	where := addDataFlags(flags)
 	asJSON := flags.Bool("json", false, "print JSON")
-	rest, err := parse(flags, args, 1, 1)
-	if err != nil {
-		return err
-	}
-	id, err := keyNumber(rest[0])
+	id, err := keyNumber(flags, args)
 	if err != nil {
 		return err
 	}
@@ -243,11 +239,7 @@ func keyRotate(ctx context.Context, t terminal, flags *flag.FlagSet, args []stri
 	where := addDataFlags(flags)
 	graceText := flags.String("grace", "0s", "how long the old key goes on working: 24h, 7d")
 	asJSON := flags.Bool("json", false, "print JSON")
-	rest, err := parse(flags, args, 1, 1)
-	if err != nil {
-		return err
-	}
-	id, err := keyNumber(rest[0])
+	id, err := keyNumber(flags, args)
 	if err != nil {
 		return err
 	}

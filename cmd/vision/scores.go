@@ -260,15 +260,11 @@ func printJudgement(out io.Writer, j *scorer.Judgement) {
 			fmt.Fprintf(out, "    and %d more\n", len(j.Evidence)-most)
 			break
 		}
-		what := "suspicious"
-		if e.Proves {
-			what = "convicted it"
-		}
 		again := ""
 		if e.Again != "" {
 			again = "; again by " + e.Again
 		}
 		fmt.Fprintf(out, "    response %d, %s, %s (%s, %d bytes kept): E %.3g by %s, %s: %s%s\n",
-			e.Number, when(e.At), what, e.Request, e.Bytes, e.E, e.By, e.Test, e.Detail, again)
+			e.Number, when(e.At), says(e.Proves), e.Request, e.Bytes, e.E, e.By, e.Test, e.Detail, again)
 	}
 }
