@@ -69,13 +69,18 @@ func (d *Devnet) addMiner(ctx context.Context, name string, c cheat) error {
 	}
 	config := node.MinerDefaults()
 	config.Hotkey, config.Ledger = "devnet", node.Ledger{Kind: "devnet", URL: "http://127.0.0.1"}
-	config.Listen, config.Ops = d.lastAddress(ctx, key.ID()), ""
+	config.Listen, config.Ops = "127.0.0.1:0", ""
 	config.Config = d.minerConfig(url)
 	if c.lie != nil {
 		c.lie(&config.Config)
 	}
 	m := &member{name: name, cheat: c.name, key: key}
-	if m.node, err = node.NewMiner(ctx, config, d.parts(name, key)); err != nil {
+	parts := d.parts(name, key)
+	if l := d.lastListener(ctx, key.ID()); l != nil {
+		parts.Listener = l
+		d.listeners = append(d.listeners, l)
+	}
+	if m.node, err = node.NewMiner(ctx, config, parts); err != nil {
 		return fmt.Errorf("miner %s: %w", name, err)
 	}
 	d.miners = append(d.miners, m)
@@ -83,25 +88,24 @@ func (d *Devnet) addMiner(ctx context.Context, name string, c cheat) error {
 	return nil
 }
 
-// lastAddress is where a miner listened before the devnet was started again,
-// if that is still free: a period that was interrupted goes on with the
-// addresses it began with.
-func (d *Devnet) lastAddress(ctx context.Context, miner hotkey.ID) string {
-	const anywhere = "127.0.0.1:0"
+// lastListener listens where a miner did before the devnet was started again, if
+// that is still free: a period that was interrupted goes on with the addresses it
+// began with. It is nil else. What is free now may be taken when the miner starts, so
+// it is kept until then.
+func (d *Devnet) lastListener(ctx context.Context, miner hotkey.ID) net.Listener {
 	s, err := d.ledger.Snapshot(ctx)
 	if err != nil {
-		return anywhere
+		return nil
 	}
 	n, ok := s.ByHotkey(miner)
 	if !ok || n.Endpoint == "" {
-		return anywhere
+		return nil
 	}
 	l, err := net.Listen("tcp", string(n.Endpoint))
 	if err != nil {
-		return anywhere
+		return nil
 	}
-	l.Close()
-	return string(n.Endpoint)
+	return l
 }
 
 // announcedWithin bounds awaitAnnouncements.

@@ -108,5 +108,5 @@ func (b *base) serveChecks(address string, c *checker.Checker, callers []hotkey.
 		Name: "vision_checker_answers_total", Help: "Samples that a validator had judged here, by HTTP status: 200 is a verdict.",
 	}, []string{"code"})
 	b.ops.Registry.MustRegister(answers)
-	return b.serveTLS("checking server", address, transport.Admit(promhttp.InstrumentHandlerCounter(answers, c), admit), admit)
+	return b.serveTLS("checking server", at(address), transport.Admit(promhttp.InstrumentHandlerCounter(answers, c), admit), admit)
 }

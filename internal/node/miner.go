@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -88,7 +89,11 @@ func NewMiner(ctx context.Context, c MinerConfig, p Parts) (*Miner, error) {
 		return nil, err
 	}
 	m := &Miner{base: b, role: role}
-	m.listener = b.serveTLS("validators' listener", c.Listen, transport.Admit(role, b.view.AdmitValidator), b.view.AdmitValidator)
+	listen := at(c.Listen)
+	if p.Listener != nil {
+		listen = func() (net.Listener, error) { return p.Listener, nil }
+	}
+	m.listener = b.serveTLS("validators' listener", listen, transport.Admit(role, b.view.AdmitValidator), b.view.AdmitValidator)
 	b.group.Add(daemon.Component{
 		Name: "announcement",
 		Serve: func(ctx context.Context) error {

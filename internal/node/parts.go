@@ -30,6 +30,7 @@ type Parts struct {
 	Catalogue *config.Catalogue
 	Log       *slog.Logger
 	StopAfter time.Duration // how long the node's own parts have to stop, all together; 4 s if 0
+	Listener  net.Listener  // of a miner, in place of what its configuration names; the miner closes it. nil: Run binds that
 }
 
 // Open gets the parts that a configuration names.
@@ -134,7 +135,7 @@ func (b *base) Run(ctx context.Context, ready func()) error {
 }
 
 // serveTLS adds a listener on which only admitted hotkeys can speak HTTP.
-func (b *base) serveTLS(name, address string, handler http.Handler, admit func(hotkey.ID) error) *listening {
+func (b *base) serveTLS(name string, listen func() (net.Listener, error), handler http.Handler, admit func(hotkey.ID) error) *listening {
 	l := &listening{}
 	server := &http.Server{
 		Handler:           handler,
@@ -147,7 +148,7 @@ func (b *base) serveTLS(name, address string, handler http.Handler, admit func(h
 	b.group.Add(daemon.Component{
 		Name: name,
 		Start: func(context.Context) error {
-			inner, err := net.Listen("tcp", address)
+			inner, err := listen()
 			if err != nil {
 				return err
 			}
@@ -170,6 +171,11 @@ func (b *base) serveTLS(name, address string, handler http.Handler, admit func(h
 		Stop: func(ctx context.Context) error { return shutdown(ctx, server) },
 	})
 	return l
+}
+
+// at binds an address.
+func at(address string) func() (net.Listener, error) {
+	return func() (net.Listener, error) { return net.Listen("tcp", address) }
 }
 
 // listening is where a listener is bound, once it has started.

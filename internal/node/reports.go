@@ -169,7 +169,7 @@ func (v *Validator) addReports() {
 			watchPages(v.ops.Registry, shown)
 			pages = shown
 		}
-		v.reports = v.serveTLS("reports", v.config.Reports.Listen, pages, everybody)
+		v.reports = v.serveTLS("reports", at(v.config.Reports.Listen), pages, everybody)
 	}
 	if len(v.config.Reports.Peers) > 0 {
 		v.group.Add(daemon.Component{Name: "other validators' reports", Serve: v.followReports})
