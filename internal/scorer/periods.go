@@ -21,7 +21,7 @@ func (s *Scorer) periods(ctx context.Context) error {
 	}
 	for {
 		over := now
-		if over != nil && !sleep(ctx, over.End.Sub(s.c.Now())) {
+		if over != nil && !sleep(ctx, s.until(over.End, s.c.Period+s.c.Period/4)) {
 			return nil
 		}
 		if now, err = s.begin(ctx, over); err != nil {
@@ -77,7 +77,7 @@ func (s *Scorer) resume(ctx context.Context) (*book, error) {
 	case last.Phase == period.Scored:
 		return nil, s.weigh(ctx, last.ID)
 	}
-	now := s.c.Now()
+	now := s.clock()
 	if length := last.End.Sub(last.Start); last.End.Sub(now) > length { // the clock was set back
 		last.Start, last.End = now.Add(-length), now
 	}
@@ -126,7 +126,7 @@ func (s *Scorer) begin(ctx context.Context, over *book) (*book, error) {
 	if err != nil {
 		return nil, err
 	}
-	start := s.c.Now()
+	start := s.clock()
 	if over != nil {
 		start = s.startAfter(over.End, start)
 	}
@@ -167,12 +167,21 @@ func (s *Scorer) begin(ctx context.Context, over *book) (*book, error) {
 }
 
 // startAfter is when the period begins that follows one that ended at end, if
-// it is begun now: back to back, unless it is too late for that.
+// it is begun now: back to back, unless it is too late for that, or too soon, as where the clock was set back.
 func (s *Scorer) startAfter(end, now time.Time) time.Time {
-	if now.Sub(end) < s.c.Period/4 {
+	if now.Sub(end).Abs() < s.c.Period/4 {
 		return end
 	}
 	return now
+}
+
+// clock is the time as outcomes have it, who may be of other processes. It follows the clock when that is set, or when a machine
+// slept, where the difference to an earlier time.Now would not.
+func (s *Scorer) clock() time.Time { return s.c.Now().Round(0) }
+
+// until is how long it is until a time, but never more than most, however the clock was set.
+func (s *Scorer) until(t time.Time, most time.Duration) time.Duration {
+	return min(t.Sub(s.clock()), most)
 }
 
 // keep writes the period down once it is known who contends.
@@ -203,7 +212,7 @@ func (s *Scorer) keep(ctx context.Context, b *book) error {
 
 // finish waits for the last outcomes, keeps the results and weighs them.
 func (s *Scorer) finish(ctx context.Context, b *book) error {
-	if !sleep(ctx, b.End.Add(s.c.Grace).Sub(s.c.Now())) {
+	if !sleep(ctx, s.until(b.End.Add(s.c.Grace), s.c.Grace)) {
 		return ctx.Err()
 	}
 	if err := s.insist(ctx, "count the period's last outcomes", s.tail.read); err != nil {

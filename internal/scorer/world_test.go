@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -65,6 +66,7 @@ type world struct {
 	length  time.Duration
 	started time.Time
 	lag     time.Duration // of the ledger's snapshots
+	stepped atomic.Int64  // by how much the clock of the process was set since the start, nanoseconds
 	setLag  time.Duration // of its taking weights
 
 	mu        sync.Mutex // guards the rest
@@ -181,7 +183,8 @@ func (w *world) Do(ctx context.Context, call relay.Call, _ relay.Sink) relay.Ans
 		sleep(ctx, f(call))
 	}
 	o := outcome.Outcome{Request: call.ID, Last: call.Last, Source: call.Source, Task: call.Task.Name, Miner: call.Peer.Miner,
-		Stream: call.Request.Stream(), Start: time.Now()}
+		Stream: call.Request.Stream(), Start: w.clock()}
+	began := time.Now()
 	if f := w.behaviour(call.Peer.Miner).answer; f != nil {
 		got := f(ctx, call)
 		o.Status, o.Reason, o.Work = got.Status, got.Reason, got.Work
@@ -190,7 +193,7 @@ func (w *world) Do(ctx context.Context, call relay.Call, _ relay.Sink) relay.Ans
 	} else if o.Status = outcome.Canceled; errors.Is(context.Cause(ctx), relay.ErrShutdown) {
 		o.Status = outcome.Ours
 	}
-	o.Total = time.Since(o.Start)
+	o.Total = time.Since(began)
 	a := relay.Answer{Outcome: o}
 	if call.Keep && o.Status == outcome.OK {
 		a.Kept = []byte("answer")
@@ -246,7 +249,7 @@ func (w *world) EndedBurst(_ *dispatch.Burst, o outcome.Outcome) {
 func (w *world) config() Config {
 	return Config{
 		Signer: w.self, Ledger: w, Store: w.store, Miners: w, Relay: w, Checker: w, Board: w, Sampling: w.table,
-		Catalogue: func() *task.Catalogue { return w.tasks }, Secret: [32]byte{7}, Period: w.length,
+		Catalogue: func() *task.Catalogue { return w.tasks }, Secret: [32]byte{7}, Period: w.length, Now: w.clock,
 	}
 }
 
@@ -286,10 +289,13 @@ func (w *world) count(f func() int) int {
 	return f()
 }
 
+// clock is what the clock says of the process.
+func (w *world) clock() time.Time { return time.Now().Add(time.Duration(w.stepped.Load())) }
+
 // organic records a customer's outcome, as a gateway would.
 func (w *world) organic(miner hotkey.ID, name string, status outcome.Status, work int64) {
 	o := outcome.Outcome{Request: fmt.Sprint("req-", time.Now().UnixNano()), Key: 1, Task: name, Miner: miner, Status: status, Work: work,
-		Start: time.Now().Add(-time.Second), Total: time.Second, Last: true}
+		Start: w.clock().Add(-time.Second), Total: time.Second, Last: true}
 	if err := w.store.Record(context.Background(), outcome.Entry{Outcome: o}); err != nil {
 		w.t.Error(err)
 	}
