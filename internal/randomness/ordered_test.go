@@ -156,7 +156,7 @@ func TestSourcesAreAskedByOneAtATime(t *testing.T) {
 		for began := time.Now(); time.Since(began) < time.Hour; {
 			_, _ = o.Next(t.Context(), beacon.Round{})
 			// It fails a little before the first is tried again.
-			down = o.at == 1 && o.again.Sub(time.Now()) < giveUp-5*time.Second
+			down = o.at == 1 && time.Until(o.again) < giveUp-5*time.Second
 			both = both || o.at == 0 && o.try != nil
 		}
 		if !both {

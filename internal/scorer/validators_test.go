@@ -156,3 +156,44 @@ func TestAValidatorThatIsDownDistortsNothing(t *testing.T) {
 		}
 	})
 }
+
+// Why nobody asks for the part of a validator that seems to be down (decision 24): where it is down, who declares double would not
+// be paid for it, but where it is up, for all that one validator alone has heard, honest miners are asked for more than they have.
+func TestCountingOutAValidatorIsRightOnlyIfItIsDown(t *testing.T) {
+	for _, c := range []struct {
+		name          string
+		down, counted bool
+		hours         time.Duration
+		exact, double [2]float64 // least and most that is paid by the first, in what the miner has
+		both          float64    // most that who declares what it has is paid by both together
+	}{
+		{"down, and not counted out", true, false, 12, [2]float64{0.97, 1.01}, [2]float64{1.5, 2.01}, 2},
+		{"down, and counted out", true, true, 9, [2]float64{0.97, 1.01}, [2]float64{0, 0.5}, 2},
+		{"up, and counted out", false, true, 9, [2]float64{0, 1.01}, [2]float64{0, 2.01}, 1.4},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				both := validators(t)
+				for _, w := range both {
+					w.start(hardened(w), func(c *Config) { c.Random = &ticking{every: 3 * time.Second} })
+				}
+				both[0].until(5*time.Hour + 30*time.Second)
+				if c.counted {
+					both[0].count(func() int { both[0].others = nil; return 0 })
+				}
+				if c.down {
+					both[1].stop()
+				}
+				both[0].until(c.hours*time.Hour + 30*time.Second)
+				exact, double, elsewhere := both[0].paid("exact")/fourSlots, both[0].paid("double")/fourSlots, both[1].paid("exact")/fourSlots
+				if exact < c.exact[0] || exact > c.exact[1] || exact+elsewhere > c.both || double < c.double[0] || double > c.double[1] {
+					t.Errorf("who declares what it has is paid %.2f of it, by the other validator %.2f; who declares double %.2f", exact, elsewhere, double)
+				}
+				both[0].stop()
+				if !c.down {
+					both[1].stop()
+				}
+			})
+		})
+	}
+}
