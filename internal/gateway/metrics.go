@@ -43,8 +43,8 @@ func NewMetrics(to prometheus.Registerer) *Metrics {
 		hedges:   counter("hedges_total", "Requests that a second miner was asked for because the first was late, by who was first.", "task", "first"),
 		denied:   counter("retries_denied_total", "Requests that were not put to another miner because the budget for that was used up.", "task"),
 		bytesOut: prometheus.NewCounter(prometheus.CounterOpts{Namespace: "vision", Subsystem: "gateway", Name: "response_bytes_total", Help: "Bytes of responses' bodies."}),
+		charged:  prometheus.NewCounter(prometheus.CounterOpts{Namespace: "vision", Subsystem: "gateway", Name: "charged_microcredits_total", Help: "Micro-credits charged to prepaid projects."}),
 	}
-	m.charged = prometheus.NewCounter(prometheus.CounterOpts{Namespace: "vision", Subsystem: "gateway", Name: "charged_microcredits_total", Help: "Micro-credits charged to prepaid projects."})
 	to.MustRegister(m.charged, m.requests, m.seconds, m.first, m.attempts, m.units, m.prompt, m.bytesOut, m.hedges, m.denied)
 	return m
 }

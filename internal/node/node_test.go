@@ -208,7 +208,7 @@ func TestCapacitiesOfStrangers(t *testing.T) {
 	// Somebody else at the address gets nothing, and the outcome says why.
 	_, err = minerDialer{&transport.Dialer{Identity: us}}.Dial(t.Context(), peer.Addr, key(3).ID())
 	if err == nil || dialReason(err) != "wrong_hotkey" {
-		t.Errorf("dialing another hotkey: %v, reason %q", err, dialReason(err))
+		t.Errorf("dialling another hotkey: %v, reason %q", err, dialReason(err))
 	}
 	if got := dialReason(errors.New("connection refused")); got != "" {
 		t.Errorf("reason %q of an error that is not the handshake's", got)

@@ -30,6 +30,13 @@ function size(m) {
   return m.context_length ? pair('Context', count(m.context_length)) : null
 }
 
+// most is the first token's time of a text, else the most of a request that has such a limit.
+function most(m) {
+  if (m.unit === 'token') return pair('First token', m.live.first_output_seconds ? seconds(m.live.first_output_seconds) : '–')
+  if (m.limits.items) return pair('Batch', count(m.limits.items))
+  return m.limits.steps ? pair('Steps', count(m.limits.steps)) : null
+}
+
 function figures(m) {
   const l = m.live
   if (!l) return []
@@ -38,7 +45,7 @@ function figures(m) {
   bar.style.setProperty('--share', share)
   return [
     pair(`${m.unit[0].toUpperCase()}${m.unit.slice(1)}s / s`, l.units_per_second ? rate(l.units_per_second) : '–'),
-    m.unit === 'token' ? pair('First token', l.first_output_seconds ? seconds(l.first_output_seconds) : '–') : pair(m.limits.items ? 'Batch' : 'Steps', count(m.limits.items ?? m.limits.steps ?? 1)),
+    most(m),
     el('div.wide', {}, el('dt', {}, 'Free now'),
       el('dd', {}, `${Math.round(share * 100)}%`, el('small', {}, ` of ${plural(l.units_total, m.unit)} this period, ${plural(l.miners, 'miner')}`)),
       el('div.meter', { 'aria-hidden': 'true' }, bar)),
