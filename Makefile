@@ -39,7 +39,7 @@ test:
 
 # Under the detector a killed program is adopted slowly: a few are enough there.
 race:
-	VISION_KILLS=4 go test -race ./...
+	VISION_KILLS=4 go test -race -timeout 20m ./...
 
 # Programs are killed more often than the usual tests do it.
 kill:

@@ -234,7 +234,7 @@ func get(t *testing.T, url string) (int, string) {
 
 // patience is how long a test waits for what is sure to come, however slow the
 // machine, before it calls that lost.
-const patience = 4 * time.Minute
+const patience = 4 * time.Minute * slowness
 
 // until waits for something that comes by itself.
 func until(t *testing.T, what string, done func() bool) {

@@ -31,7 +31,7 @@ type Devnet struct {
 	catalogue *config.Catalogue
 	validator *node.Validator
 	miners    []*member
-	listeners []net.Listener // of the ledger and the model servers
+	listeners []net.Listener // of the ledger, the model servers and miners that were here before
 	group     daemon.Group
 }
 

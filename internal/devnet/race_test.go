@@ -4,3 +4,6 @@ package devnet
 
 // racing says whether the race detector is on.
 const racing = true
+
+// slowness is by how much it slows everything down, at least.
+const slowness = 2
