@@ -211,3 +211,29 @@ func TestChangesAtOnce(t *testing.T) {
 		t.Errorf("%d customers in the end, want 4", sum)
 	}
 }
+
+// What it costs that another process is told of each change.
+func BenchmarkAcquireReleaseFollowed(b *testing.B) {
+	board := board(contenders(64, 1e12, 64))
+	wake, stop := board.Follow()
+	defer stop()
+	over := make(chan struct{})
+	defer close(over)
+	go func() {
+		var list []Under
+		for {
+			select {
+			case <-wake:
+				list = board.Changed(list[:0])
+			case <-over:
+				return
+			}
+		}
+	}()
+	r := rand.New(rand.NewPCG(1, 2))
+	b.ReportAllocs()
+	for b.Loop() {
+		s, _ := board.Acquire(chat, true, t0, r.Uint64(), r.Uint64(), nil)
+		board.Release(s, ended(s.Miner, outcome.OK, t0, time.Second, 1), 0)
+	}
+}

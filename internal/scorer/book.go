@@ -20,7 +20,6 @@ import (
 type book struct {
 	period.Period // ID is 0 until the store has it; only the loop of periods reads and writes ID and Phase
 	secret        [32]byte
-	apart         bool // the gateway is another process, which does not know of beacons
 	mechanism     score.Mechanism
 	wake          chan struct{} // holds a token when the queue has a new first entry
 	fetched       chan struct{} // closed when all miners were asked; nil for a resumed period
@@ -34,7 +33,7 @@ type book struct {
 	again            putOff
 	underWay         map[string]int32                   // contenders whose turns were asked and are not counted yet, by the request's id
 	refusals         map[int32][]refusal                // of probes, by contender
-	customerRefusals map[int32][]refusal                // of customers' requests, by contender; only if apart
+	customerRefusals map[int32][]refusal                // of customers' requests, by contender
 	early            map[outcome.Pair][]outcome.Outcome // of pairs that are no contenders, or not yet
 	base             known                              // what was remembered when the period before had closed; nil until it has
 	load             map[string]*load                   // by task

@@ -82,7 +82,6 @@ func (s *Scorer) resume(ctx context.Context) (*book, error) {
 		last.Start, last.End = now.Add(-length), now
 	}
 	b := newBook(last, s.c.Secret, s.c.Mechanism)
-	b.apart = s.c.Apart
 	b.found(*s.known.Load())
 	close(b.kept)
 	b.add(now, contenders...)
@@ -134,7 +133,6 @@ func (s *Scorer) begin(ctx context.Context, over *book) (*book, error) {
 	b.Seed = uint64(start.UnixNano())
 	seed := b.seed("period", hotkey.ID{}, "", 0)
 	b.Seed = binary.BigEndian.Uint64(seed[:])
-	b.apart = s.c.Apart
 	b.fetched = make(chan struct{})
 	if b.recent = s.known.Load(); over == nil {
 		b.found(*b.recent)

@@ -17,8 +17,9 @@ const (
 )
 
 // refusal is a 429 of which only what else ended in the period can
-// tell whether it was our doing: the gateway may be in another process, so that
-// nobody knew which slots customers' requests, or a beacon's, took when it was sent.
+// tell whether it was our doing: a gateway may be in another process, so that
+// it was not known which slots customers' requests, or a beacon's, took when it was sent. (Where it was, a refusal that is
+// our doing was excused at once, and is none of these.)
 // Requests are written down when they end, which may be after it.
 type refusal struct {
 	from, to  time.Time // of the request that was refused
@@ -30,10 +31,11 @@ type refusal struct {
 }
 
 // ours says whether the request should not have been sent, as it is not where all are on one Board: the slots that the miner
-// declared were taken, and not by probes alone. With a customer's request it is ours if a beacon's took some: of customers' the gateway knows.
+// declared were taken, by customers' requests of another gateway, say. Not by probes alone, if it is a probe: they are no more than
+// was declared, and a miner that is too slow for them has to show it.
 func (d *refusal) ours(slots int) bool {
 	if d.organic {
-		return d.bursts > 0 && d.bursts+d.customers+d.probes >= slots
+		return d.bursts+d.customers+d.probes >= slots
 	}
 	others := d.customers + d.bursts
 	return others > 0 && d.probes < slots && d.probes+others >= slots
@@ -51,7 +53,7 @@ func (b *book) refused(i int32, o *outcome.Outcome) bool {
 	switch {
 	case o.Source == outcome.Synthetic && len(b.refusals[i]) < mostRefusals:
 		b.refusals[i] = append(b.refusals[i], d)
-	case d.organic && b.apart:
+	case d.organic:
 		list := b.customerRefusals[i]
 		if len(list) == mostCustomerRefusals {
 			if first := list[0]; !first.ours(b.contenders[i].Slots) {

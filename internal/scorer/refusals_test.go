@@ -77,8 +77,9 @@ func TestRefusalsOfProbesThatCustomersLeftNoSlot(t *testing.T) {
 	}
 }
 
-// A gateway in another process knows nothing of beacons: what they leave no slot for is sent all the same, and its refusal is our doing.
-func TestRefusalsOfCustomersThatABeaconLeftNoSlot(t *testing.T) {
+// A gateway in another process may not know of beacons in time, nor of other gateways' customers: what they leave no slot for is sent all the same,
+// and its refusal is our doing.
+func TestRefusalsOfCustomersThatOthersLeftNoSlot(t *testing.T) {
 	const second = time.Second
 	at := func(from, to time.Duration, source outcome.Source, status outcome.Status) outcome.Outcome {
 		c := entrant(0, 9)
@@ -92,26 +93,24 @@ func TestRefusalsOfCustomersThatABeaconLeftNoSlot(t *testing.T) {
 	}
 	customer := func(from, to time.Duration) outcome.Outcome { return at(from, to, outcome.Organic, outcome.OK) }
 	for name, c := range map[string]struct {
-		others   []outcome.Outcome
-		together bool // gateway and scorer are one process, where the Board knows
-		ours     bool
+		others []outcome.Outcome
+		ours   bool
 	}{
-		"nothing else":                        {},
-		"a beacon's in both slots":            {others: []outcome.Outcome{burst(50*second, 70*second), burst(60*second, 80*second)}, ours: true},
-		"a beacon's in one, a customer's":     {others: []outcome.Outcome{burst(50*second, 70*second), customer(60*second, 80*second)}, ours: true},
-		"a beacon's in one":                   {others: []outcome.Outcome{burst(50*second, 70*second)}},
-		"a beacon's that was over":            {others: []outcome.Outcome{burst(50*second, 59*second), burst(50*second, 59*second)}},
-		"a beacon's just broken off":          {others: []outcome.Outcome{brokenOff(50*second, 60*second-dispatch.Lingers), brokenOff(50*second, 59500*time.Millisecond)}, ours: true},
-		"a beacon's broken off long ago":      {others: []outcome.Outcome{brokenOff(50*second, 58*second), brokenOff(50*second, 59500*time.Millisecond)}},
-		"customers' in both":                  {others: []outcome.Outcome{customer(50*second, 70*second), customer(60*second, 80*second)}},
-		"a beacon's in both, in one process":  {others: []outcome.Outcome{burst(50*second, 70*second), burst(60*second, 80*second)}, together: true},
-		"refused ones of a beacon's, no slot": {others: []outcome.Outcome{at(60*second, 61*second, outcome.Burst, outcome.RateLimited), burst(50*second, 70*second)}},
+		"nothing else":                             {},
+		"a beacon's in both slots":                 {others: []outcome.Outcome{burst(50*second, 70*second), burst(60*second, 80*second)}, ours: true},
+		"a beacon's in one, a customer's":          {others: []outcome.Outcome{burst(50*second, 70*second), customer(60*second, 80*second)}, ours: true},
+		"a beacon's in one":                        {others: []outcome.Outcome{burst(50*second, 70*second)}},
+		"a beacon's that was over":                 {others: []outcome.Outcome{burst(50*second, 59*second), burst(50*second, 59*second)}},
+		"a beacon's just broken off":               {others: []outcome.Outcome{brokenOff(50*second, 60*second-dispatch.Lingers), brokenOff(50*second, 59500*time.Millisecond)}, ours: true},
+		"a beacon's broken off long ago":           {others: []outcome.Outcome{brokenOff(50*second, 58*second), brokenOff(50*second, 59500*time.Millisecond)}},
+		"customers' in both, through two gateways": {others: []outcome.Outcome{customer(50*second, 70*second), customer(60*second, 80*second)}, ours: true},
+		"customers' in one":                        {others: []outcome.Outcome{customer(50*second, 70*second)}},
+		"refused ones of a beacon's, no slot":      {others: []outcome.Outcome{at(60*second, 61*second, outcome.Burst, outcome.RateLimited), burst(50*second, 70*second)}},
 	} {
 		for refusals := range map[int]bool{1: true, mostCustomerRefusals: true, 3 * mostCustomerRefusals: true} {
 			two := entrant(0, 9)
 			two.Slots = 2
 			b := bookOf(time.Hour, two)
-			b.apart = !c.together
 			see := func(o outcome.Outcome) {
 				if err := b.count(&o); err != nil {
 					t.Fatal(err)
