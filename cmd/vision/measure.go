@@ -253,7 +253,7 @@ func printMeasurement(out io.Writer, m capacity.Measurement, c miner.Config) err
 			return err
 		}
 		for _, e := range t.Errors {
-			fmt.Fprintf(out, "  Of %d requests: %s\n", e.Times, e.What)
+			fmt.Fprintf(out, "  Failed or refused (%d): %s\n", e.Times, e.What)
 		}
 		if len(t.Loads) > 0 {
 			for _, w := range t.Warnings() {
@@ -273,7 +273,7 @@ func printLoads(out io.Writer, t *capacity.Measured, period time.Duration) error
 	fmt.Fprintf(w, "SLOTS\tIN TIME\tLATE\tREFUSED\tFAILED\tS A %s\tSLOWDOWN\tSPEED\t%sS IN %v\tCREDITED\tPAID\t\t\n", strings.ToUpper(t.Unit), strings.ToUpper(t.Unit), period)
 	for _, l := range t.Loads {
 		mark := ""
-		if l.Slots == t.Slots && l.Units == t.Units {
+		if l.Best {
 			mark = "best"
 		}
 		fmt.Fprintf(w, "%d\t%d of %d\t%d\t%d\t%d\t%.4g\t%.2f\t%.2f\t%d\t%.0f\t%.0f\t%s\t\n", l.Slots, l.InTime, l.Asked, l.Late, l.Refused, l.Failed, l.Held, l.Slowdown, l.Speed, l.Units, l.Credited, l.Paid, mark)

@@ -59,7 +59,7 @@ func TestMeasuredLines(t *testing.T) {
 	for _, want := range []string{
 		"chat (chat, in tokens), together with image:\n  One at a time: 0.012 s a token, of 20 answers.\n",
 		"Answers count with up to 4 at once. 4 at once are worth most",
-		"Of 1 requests: the model server failed",
+		"Failed or refused (1): the model server failed",
 		"Note: 4 too many slots are declared, 8 in place of 4.",
 		"Note: 25% too many units are declared, 1500000 in place of 1200000.",
 		"Note: as it is declared, the task earns 20% of what it could.",

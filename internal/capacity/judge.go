@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"fmt"
 	"math"
-	"slices"
 	"time"
 
 	"vision/internal/beacon"
@@ -80,6 +79,8 @@ type Judged struct {
 	Credited float64 `json:"credited"` // what beacons like these show
 	Paid     float64 `json:"paid"`
 	Worth    float64 `json:"worth"` // Paid x Speed
+
+	Best bool `json:"best,omitempty"` // it is what is to be declared
 }
 
 // enough is the part of what can be credited that answers to so many slots must show to be said to count: with it a
@@ -176,12 +177,16 @@ func (r Rules) inTime(state score.State, offer score.Offer, l Load) (sum inTime,
 	return sum, nil
 }
 
-// enoughFor is the load of the fewest slots that are as many as were asked; of the most, if none is.
+// enoughFor is the load of the fewest slots that are as many as were asked, the last of those with so many, for its
+// neighbours were asked for most; the last of all, if none is.
 func enoughFor(loads []Load, asked int) int {
-	if i := slices.IndexFunc(loads, func(l Load) bool { return l.Slots >= asked }); i >= 0 {
-		return i
+	found := len(loads) - 1
+	for i, l := range loads {
+		if l.Slots >= asked && l.Slots <= loads[found].Slots {
+			found = i
+		}
 	}
-	return len(loads) - 1
+	return found
 }
 
 // beacon is one of those that were measured, in turn.

@@ -226,3 +226,16 @@ func TestSearchSteps(t *testing.T) {
 		t.Error("a best of nothing")
 	}
 }
+
+// Of loads with as many slots the last counts: beside it others of the miner's were asked for most.
+func TestEnoughFor(t *testing.T) {
+	loads := []Load{{Slots: 1}, {Slots: 1}, {Slots: 3}, {Slots: 3}}
+	for asked, want := range map[int]int{1: 1, 2: 3, 3: 3, 4: 3} {
+		if got := enoughFor(loads, asked); got != want {
+			t.Errorf("%d slots are answered as load %d, want %d", asked, got, want)
+		}
+	}
+	if enoughFor(loads[:1], 9) != 0 || enoughFor(loads[:3], 1) != 1 {
+		t.Error("not the last, or not the fewest")
+	}
+}

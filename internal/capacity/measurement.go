@@ -94,6 +94,7 @@ func (m *Measured) Conclude(best int) {
 			m.Most = max(m.Most, l.Slots)
 		}
 		if i == best && l.Paid > 0 {
+			l.Best = true
 			m.Units, m.Slots, m.Paid, m.Speed = l.Units, l.Slots, l.Paid, l.Speed
 		}
 	}
@@ -102,7 +103,7 @@ func (m *Measured) Conclude(best int) {
 // Slowdown is how many times as long as alone answers take with as many slots as are to be declared; 1 if unknown.
 func (m *Measured) Slowdown() float64 {
 	for _, l := range m.Loads {
-		if l.Slots == m.Slots && l.Units == m.Units {
+		if l.Best {
 			return max(1, l.Slowdown)
 		}
 	}

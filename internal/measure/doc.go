@@ -12,6 +12,6 @@
 //
 // Invariants: requests take the relay's path, as validators' do, and are made up as theirs are; what counts, what is late
 // and what it earns is the mechanism's to say (package capacity). A slot is asked again while the beacon asks, as in package
-// scorer. One step lasts as long as was said, at least two beacons, and until its last answers have come; a context's end ends it at once. No
+// scorer. One step lasts as long as was said, at least three beacons, and until its last answers have come; a context's end ends it at once. No
 // text of a request or an answer is kept.
 package measure

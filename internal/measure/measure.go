@@ -164,7 +164,7 @@ const (
 	mostAlone    = 50 // answers that came alone: the mechanism looks at no more
 	leastAlone   = 3
 	mostBeacons  = 50 // of one number of slots
-	leastBeacons = 2
+	leastBeacons = 3
 )
 
 // single times requests that come one at a time.
