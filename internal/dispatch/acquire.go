@@ -24,7 +24,7 @@ func (b *Board) AcquireNear(task string, stream bool, now time.Time, u1, u2 uint
 	}
 	q := query{now: now.UnixNano(), stream: stream, usual: f.usual, tried: tried}
 	for races := 0; ; races++ {
-		i := pick(f.seats, &q, u1, u2)
+		i := f.pick(&q, u1, u2)
 		if i < 0 {
 			return nil, f.opens(&q)
 		}

@@ -42,9 +42,10 @@ type snapshot struct {
 
 // field is the contenders of one task, ascending by miner.
 type field struct {
-	seats []Seat
-	keys  []uint64 // of the seats' miners; see near
-	usual *usual   // outlives the period
+	seats  []Seat
+	shares Shares   // of the seats
+	keys   []uint64 // of the seats' miners; see near
+	usual  *usual   // outlives the period
 }
 
 func (f *field) find(miner hotkey.ID) (*Seat, bool) {
@@ -93,9 +94,10 @@ func (b *Board) Set(p period.Period, contenders []period.Contender) {
 		slices.SortStableFunc(f.seats, func(a, b Seat) int { return cmp.Or(a.Miner.Compare(b.Miner), cmp.Compare(a.Addr, b.Addr)) })
 		f.seats = slices.CompactFunc(f.seats, func(a, b Seat) bool { return a.Miner == b.Miner })
 		f.keys = make([]uint64, len(f.seats))
+		slots := make([]int64, len(f.seats))
 		for i := range f.seats {
 			s := &f.seats[i]
-			s.usual, f.keys[i] = f.usual, keyOf(s.Miner)
+			s.usual, f.keys[i], slots[i] = f.usual, keyOf(s.Miner), s.Slots
 			s.record = b.recordOf(old, name, s.Miner)
 			s.record.absent = 0
 			if anew {
@@ -103,6 +105,7 @@ func (b *Board) Set(p period.Period, contenders []period.Contender) {
 				s.record.whole.Store(0)
 			}
 		}
+		f.shares = SharesOf(slots)
 	}
 	b.retire(old, next, anew)
 	b.now.Store(next)

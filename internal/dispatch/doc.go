@@ -4,7 +4,7 @@
 // The expected cost of asking a miner is its expected time to the output that
 // the caller waits for, divided by its chance to answer well, and grown by its
 // load and by how much of its capacity is used up. Two candidates are drawn at
-// random and the cheaper is asked (power of two choices), which spreads load
+// random, each as likely as it has slots (Shares), and the cheaper is asked (power of two choices), which spreads load
 // without any coordination. They are drawn with replacement, so that even the
 // dearest is asked once in a while and a recovered miner is noticed.
 //

@@ -88,7 +88,7 @@ func (b *Board) Escort(name string, miner hotkey.ID, now time.Time, within time.
 	if gap <= 0 || now.UnixNano()-last > int64(within) {
 		return nil
 	}
-	expected := escortPicks * never(len(f.seats)) * float64(within) / float64(gap)
+	expected := escortPicks * f.never() * float64(within) / float64(gap)
 	if expected < escortFew {
 		return nil
 	}
@@ -151,7 +151,7 @@ func (b *Board) AcquireFirst(name string, stream bool, now time.Time, u1, u2 uin
 	for range escortPicks { // before the request counts as begun, and so by what it finds itself
 		v1, v2, v3 := mix(v), mix(v+1), mix(v+2)
 		v = mix(v + 3)
-		i := pick(f.seats, &q, v1, v2)
+		i := f.pick(&q, v1, v2)
 		if i < 0 || f.seats[i].standing(&q) != Ready || f.seats[i].record.escorts.waiting.Load() == 0 {
 			continue
 		}
@@ -184,36 +184,45 @@ func (b *Board) AcquireFirst(name string, stream bool, now time.Time, u1, u2 uin
 // even is the probability with which a tick counts at a seat, so that they come
 // in proportion to how often it is picked.
 func (f *field) even(q *query, at int) float64 {
-	n, dearer, equal := 0, 0, 0
+	all, most, dearer, equal := uint64(0), uint64(0), uint64(0), uint64(0) // sums of shares, of those that are Ready
 	cost := Cost(f.seats[at].state(q))
 	for i := range f.seats {
 		s := &f.seats[i]
 		if s.standing(q) != Ready {
 			continue
 		}
-		n++
+		share := f.shares.of(i)
+		all, most = all+share, max(most, share)
 		if i != at {
 			switch c := Cost(s.state(q)); {
 			case c > cost:
-				dearer++
+				dearer += share
 			case c == cost:
-				equal++
+				equal += share
 			}
 		}
 	}
-	if n < 2 {
+	own := f.shares.of(at)
+	if all <= own {
 		return 0
 	}
-	// Of n by n pairs it is picked in: with itself, with any dearer one, and first in those with an equal one.
-	picked := float64(1+2*dearer+equal) / float64(n*n)
-	return never(n) / (1 - picked)
+	// Of all pairs it is picked in: with itself, with any dearer one, and first in those with an equal one.
+	x := 1 / float64(all)
+	picked := float64(own) * x * float64(own+2*dearer+equal) * x
+	return never(float64(most)*x) / (1 - picked)
 }
 
-// never is the chance that a request of n seats does not go to the one that is preferred to all.
-func never(n int) float64 {
-	x := float64(n-1) / float64(n)
-	return x * x
+// never is the chance that a request does not go to the one that has most of the shares, if it is preferred to all.
+func (f *field) never() float64 {
+	most := uint64(0)
+	for i := range f.shares {
+		most = max(most, f.shares.of(i))
+	}
+	return never(float64(most) / float64(f.shares[len(f.shares)-1]))
 }
+
+// never is the chance that a request does not go to a seat that is preferred to all and has such a part of the shares.
+func never(part float64) float64 { return (1 - part) * (1 - part) }
 
 // tick counts a request, picked so many times, for all that wait at a seat, and lets one
 // begin whose time has come, if a slot is free.

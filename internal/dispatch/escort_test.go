@@ -52,14 +52,17 @@ func TestEscortsAreInNobodysWay(t *testing.T) {
 // Given that a miner is asked, whether it is a customer or a probe does not depend on
 // how busy it is, and no request brings a miner two.
 func TestEscortsComeAsCustomersDo(t *testing.T) {
-	for _, n := range []int{2, 3, 6} {
-		b := board(contenders(n, 1e12, 0))
+	for _, c := range []struct{ n, first int }{{2, 0}, {3, 0}, {6, 0}, {6, 24}} {
+		n := c.n
+		cs := contenders(n, 1e12, 0)
+		cs[0].Slots = c.first // more than others', or as unknown as theirs
+		b := board(cs)
 		paced(b)
 		for range 6 { // the first is busy, so that it is asked less
 			began(b, id(0))
 		}
 		r := rand.New(rand.NewPCG(1, uint64(n)))
-		ticks := escortPart * escortPicks * never(n) * 1000 // that are expected in a second
+		ticks := escortPart * escortPicks * b.now.Load().fields[chat].never() * 1000 // that are expected in a second
 		customers, escorts := make([]float64, n), make([]float64, n)
 		for range 40_000 {
 			var waits []*Escort
@@ -93,7 +96,7 @@ func TestEscortsComeAsCustomersDo(t *testing.T) {
 			usual += escorts[i] / customers[i] / float64(n-1)
 		}
 		if busy := escorts[0] / customers[0]; busy < 0.85*usual || busy > 1.18*usual || usual == 0 {
-			t.Errorf("%d miners: %.3f probes for each request to the busy one, %.3f to others", n, busy, usual)
+			t.Errorf("%d miners, the first of %d slots: %.3f probes for each request to the busy one, %.3f to others", n, c.first, busy, usual)
 		}
 	}
 }

@@ -67,9 +67,10 @@ const draws = 6
 
 // pick gives the index of the seat to ask, or -1 when no one may be. u1 and u2
 // are uniform over all of uint64.
-func pick(seats []Seat, q *query, u1, u2 uint64) int {
-	a := draw(seats, q, u1)
-	b := draw(seats, q, u2)
+func (f *field) pick(q *query, u1, u2 uint64) int {
+	seats := f.seats
+	a := f.draw(q, u1)
+	b := f.draw(q, u2)
 	if a < 0 || b < 0 {
 		// Few are Ready, or none is: look at all of them, once.
 		standing, n := best(seats, q)
@@ -88,15 +89,15 @@ func pick(seats []Seat, q *query, u1, u2 uint64) int {
 	return a
 }
 
-// draw gives a uniform choice of the Ready seats that are not excluded, or -1
+// draw gives one of the Ready seats that are not excluded, by their shares, or -1
 // if it met none in a few draws.
-func draw(seats []Seat, q *query, u uint64) int {
+func (f *field) draw(q *query, u uint64) int {
 	for range draws {
-		if len(seats) == 0 {
+		if len(f.seats) == 0 {
 			return -1
 		}
-		i := below(u, len(seats))
-		if s := &seats[i]; s.standing(q) == Ready && !q.excludes(s) {
+		i := f.shares.Draw(u)
+		if s := &f.seats[i]; s.standing(q) == Ready && !q.excludes(s) {
 			return i
 		}
 		u = mix(u)

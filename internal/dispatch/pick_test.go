@@ -228,7 +228,7 @@ func BenchmarkPick(b *testing.B) {
 			q := query{now: t0.UnixNano(), stream: true, usual: f.usual, tried: []hotkey.ID{id(9999)}}
 			b.ReportAllocs()
 			for b.Loop() {
-				if pick(f.seats, &q, r.Uint64(), r.Uint64()) < 0 {
+				if f.pick(&q, r.Uint64(), r.Uint64()) < 0 {
 					b.Fatal("nobody")
 				}
 			}

@@ -51,7 +51,7 @@ func (b *Board) AcquireSpare(task string, stream bool, now time.Time, u1, u2 uin
 // idle draws a seat with much free.
 func (f *field) idle(q *query, u uint64) *Seat {
 	for range draws {
-		s := &f.seats[below(u, len(f.seats))]
+		s := &f.seats[f.shares.Draw(u)]
 		slots := s.Slots
 		if slots <= 0 {
 			slots = unknownSlots

@@ -53,11 +53,11 @@ type Params7 struct {
 
 // Defaults7 are the parameters of the network unless its configuration names others.
 var Defaults7 = Params7{
-	Beacons: 4, Growth: 2, Learning: 0.2, RampGrowth: 2, RampLearn: 0.5, Penalty: 2,
-	Late: 1.6, Slack: 0.4, Caution: 2, Brevity: 1.1, SlowPower: 1.5, Proof: 0.7, ProofPower: 4,
+	Beacons: 4, Growth: 2, Learning: 0.2, RampGrowth: 2, RampLearn: 0.65, Penalty: 2,
+	Late: 1.6, Slack: 0.4, Caution: 2, Brevity: 1.1, SlowPower: 2, Proof: 0.7, ProofPower: 4,
 	Trickle: 1, TrickleShare: 0.01, PaceWindow: 50,
 	Fade:        0.8,
-	CheckWindow: 100, CheckPrior: 20, Kappa: 20, Tolerated: 0.01,
+	CheckWindow: 100, CheckPrior: 20, Kappa: 40, Tolerated: 0.01,
 	AuditLow: 0.03, AuditMiddle: 0.1, AuditHigh: 0.25, AuditLimit: 1e5, SlashPeriods: 24, ForgivePeriods: 720,
 	TrustStart: 0.25, TrustChecks: 100,
 }

@@ -78,6 +78,15 @@ func (s *scenario7) beacon(draw float64, wantAsked, answered int, seconds float6
 
 var sentences7 = []sentence[*scenario7]{
 	say(mechanism7, func(s *scenario7, a []string) error { return s.err }),
+	say(`parameter NAME is NUMBER`, func(s *scenario7, a []string) error {
+		p := s.v.Params().Map()
+		p[a[0]] = float(a[1])
+		all, err := Params7From(p)
+		if err == nil {
+			s.v, err = NewVision7(all)
+		}
+		return err
+	}),
 	say(`a period lasts NUMBER s`, func(s *scenario7, a []string) error {
 		s.length = time.Duration(float(a[0]) * 1e9)
 		return nil

@@ -363,8 +363,9 @@ func TestScenariosCanFail(t *testing.T) {
 	}
 	hardened := mechanism7 + "\ntask chat weighs 1, counts at most 1000000, 10 per request\nspeed of chat: overhead 0 s, mean 1 s per unit, steepness 1\nminer A declares 3600 on chat\n  beacon, draw 0: asks 1, 1 answered in 10 s\n"
 	for text, want := range map[string]string{
-		hardened + "=> A on chat: credited 1801":                               "it is 1800",
+		hardened + "=> A on chat: credited 2341":                               "it is 2340",
 		hardened + "  beacon, draw 0: asks 2, 1 answered in 10 s\n":            "it asks 1",
+		mechanism7 + "\nparameter luck is 2":                                   "no parameter",
 		hardened + "=> weight of B 1":                                          "no miner B above",
 		hardened + "=> weight of A 0\n  is convicted":                          "comes after a result",
 		hardened + "miner A declares 1 on image":                               "no task image",

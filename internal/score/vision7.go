@@ -71,13 +71,27 @@ func (v Vision7) Burst(known State, offer Offer, uniform float64) int {
 	if err != nil || offer.validate() != nil || s.slashed() {
 		return 0
 	}
-	// All validators' requests in a row, of which ours are those after StakeBefore: what they ask together differs
-	// from what is due by less than one, as far as they agree on what is due.
-	all := v.atOnce(s, offer)
-	from, to := float64(offer.StakeBefore*all), float64((offer.StakeBefore+offer.StakeShare)*all)
-	n := math.Ceil(to-uniform) - math.Ceil(from-uniform)
-	return int(min(max(n, 0), MostAsked))
+	// Requests are numbered, and each has a place in the row of all stake by the draw alone. So all validators agree whose each
+	// is, however much they think is due, and together ask for no more than the one that thinks it is most.
+	all := min(v.atOnce(s, offer), mostPlaces)
+	from, to := offer.StakeBefore, offer.StakeBefore+offer.StakeShare
+	n := 0
+	for place := uint64(fraction(float64(1000*uniform))*(1<<53)) << 11; uniform < all && n < MostAsked; uniform, place = uniform+1, place+golden {
+		if at := float64(place>>11) / (1 << 53); at >= from && at < to {
+			n++
+		}
+	}
+	return n
 }
+
+// mostPlaces bounds the requests that all validators together make at once of one contender.
+const mostPlaces = 4 * MostAsked
+
+// golden is 2^64 times the golden ratio's fraction: places that follow one another in such steps leave no large gap.
+const golden = 0x9e3779b97f4a7c15
+
+// fraction is what x, at least 0, has behind its point.
+func fraction(x float64) float64 { return x - math.Floor(x) }
 
 // round gives x rounded down or up, up with the chance of its fraction.
 func round(x, uniform float64) int {

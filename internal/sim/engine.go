@@ -9,6 +9,7 @@ import (
 	"slices"
 	"time"
 
+	"vision/internal/dispatch"
 	"vision/internal/hotkey"
 	"vision/internal/score"
 )
@@ -35,6 +36,7 @@ type Sim struct {
 	seats      []seat
 	fields     [][]int32 // by task: seats that contend, ascending
 	contenders []contender
+	shares     []dispatch.Shares // of each field in the period, by validator and task
 
 	query    Query
 	requests []request

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"vision/internal/chain/yuma"
+	"vision/internal/dispatch"
 	"vision/internal/score"
 )
 
@@ -65,6 +66,21 @@ func (s *Sim) open() {
 	}
 	planned(s.probes)
 	s.planBeacons()
+	s.divide()
+}
+
+// divide sets how likely customers' requests are to be put to each seat, by slots as the daemon's dispatch does.
+func (s *Sim) divide() {
+	s.shares = s.shares[:0]
+	for v := range s.stakes {
+		for _, field := range s.fields {
+			slots := make([]int64, len(field))
+			for i, seat := range field {
+				slots[i] = s.contenders[s.contenderOf(seat, v)].slots
+			}
+			s.shares = append(s.shares, dispatch.SharesOf(slots))
+		}
+	}
 }
 
 // before is the stake of the validators that come before one.

@@ -24,9 +24,10 @@ type Result struct {
 // Account is one operator's.
 type Account struct {
 	Cheat  bool
-	Income float64 // incentive over the run, in periods' whole incentive
-	Cost   float64 // in periods of one GPU at full use
-	Useful float64 // share of what all true work is worth: capacity x good answers, by task weight
+	Plays  Strategy // what it did
+	Income float64  // incentive over the run, in periods' whole incentive
+	Cost   float64  // in periods of one GPU at full use
+	Useful float64  // share of what all true work is worth: capacity x good answers, by task weight
 }
 
 func (s *Sim) result() Result {
@@ -60,7 +61,7 @@ func (s *Sim) result() Result {
 		worth[o.Home] += useful[i]
 	}
 	for i, o := range s.people {
-		a := Account{Cheat: o.cheat, Income: o.Total, Cost: o.fixed + o.paid}
+		a := Account{Cheat: o.cheat, Plays: o.Strategy, Income: o.Total, Cost: o.fixed + o.paid}
 		if worth[o.Home] > 0 {
 			a.Useful = useful[i] / worth[o.Home] * w.Tasks[o.Home].Weight
 		}

@@ -79,11 +79,16 @@ func (s *Sim) pick(q *request) int32 {
 
 func (s *Sim) draw(q *request, field []int32) int32 {
 	for range draws {
-		if i := field[s.validators.IntN(len(field))]; s.ready(q, i) {
+		if i := field[s.sharesOf(q).Draw(s.validators.Uint64())]; s.ready(q, i) {
 			return i
 		}
 	}
 	return -1
+}
+
+// sharesOf is how a task's seats are drawn by the validator that asks.
+func (s *Sim) sharesOf(q *request) dispatch.Shares {
+	return s.shares[int(q.validator)*len(s.fields)+int(q.task)]
 }
 
 // any is the first seat from a random place on that may be asked, -1 if none.
