@@ -25,7 +25,7 @@ func TestSimulations(t *testing.T) {
 		{append([]string{"sim", "table", "--strategy", "declare-5", "--html", page}, small...), exitOK, "declare-5"},
 		{append([]string{"sim", "sweep", "--parameter", "power", "--values", "0.1,0.2", "--strategy", "cheap", "--json"}, small...), exitOK, `"columns"`},
 		{append([]string{"sim", "ablate", "--strategy", "cheap"}, small...), exitOK, "no caution     the mean of what was shown is paid"},
-		{append([]string{"sim", "sensitivity", "--only", "kappa,growth", "--strategy", "cheap", "--html", grid}, small...), exitOK, "kappa 40"},
+		{append([]string{"sim", "sensitivity", "--only", "kappa,growth", "--strategy", "cheap", "--html", grid}, small...), exitOK, "kappa 80"},
 		{append([]string{"sim", "sensitivity", "--only", "kapa"}, small...), exitUsage, `no parameter "kapa"`},
 		{[]string{"sim", "list"}, exitOK, "beacon-only"},
 		{[]string{"sim", "table", "--miners", "1"}, exitUsage, "1 miners, want 4 to 4096"},
