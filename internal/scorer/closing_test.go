@@ -12,6 +12,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"vision/internal/outcome"
+	"vision/internal/period"
 	"vision/internal/score"
 )
 
@@ -261,6 +262,36 @@ func TestStatesMadeAnewRememberMissedBeacons(t *testing.T) {
 		}
 		if of(lived, "leaves").Credited > 0.5*of(lived, "stays").Credited {
 			t.Error("the beacons that it missed have cost nothing")
+		}
+	})
+}
+
+// A period is closed only when what came of its beacons is kept, not while that is being written.
+func TestAPeriodIsNotClosedBeforeItsBeaconsAreKept(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, 10*time.Minute, "a")
+		s, err := New(func() Config { c := w.config(); hardened(w)(&c); return c }())
+		if err != nil {
+			t.Fatal(err)
+		}
+		p, err := w.store.StartPeriod(t.Context(), period.Period{Start: time.Now().Add(-10 * time.Minute), End: time.Now()}, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		b := newBook(p, [32]byte{7}, s.c.Mechanism)
+		b.found(known{})
+		s.known.Store(&known{})
+		s.kept <- struct{}{} // a beacon's is being kept
+		done := make(chan error, 1)
+		go func() { done <- s.finish(t.Context(), b) }()
+		time.Sleep(time.Hour)
+		synctest.Wait()
+		if n := len(w.store.closings); n != 0 {
+			t.Errorf("the period was closed %d times meanwhile", n)
+		}
+		<-s.kept
+		if err := <-done; err != nil || len(w.store.closings) != 1 {
+			t.Errorf("%v, closed %d times", err, len(w.store.closings))
 		}
 	})
 }
