@@ -186,3 +186,43 @@ func TestWhichAnswersAreTimed(t *testing.T) {
 		}
 	}
 }
+
+// A customer's request in flight shows a slot only if it was served at some pace: streams that friends hold open, in which hardly
+// anything comes, show none.
+func TestDawdlingCustomersShowNoSlot(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, 10*time.Minute, "a")
+		busy(w, "a")
+		w.start(hardened(w))
+		w.until(5 * time.Minute)
+		w.stop()
+		var one *burst
+		for _, due := range w.s.due(w.s.running.Load(), w.s.neurons.Load(), beacon.Call{}, 0) {
+			if due.contender.Task == chat {
+				one = due
+			}
+		}
+		if one == nil {
+			t.Fatal("nobody is due")
+		}
+		one.at, one.customers = time.Now(), 9
+		w.s.watched.add(one)
+		// Overhead 0.5 s, slack 0.4 s, and 1.6 times the usual time: of one unit as of 25, a quarter of a usual request.
+		for _, o := range []outcome.Outcome{
+			{Status: outcome.OK, Work: 100, Total: 4 * time.Second},
+			{Status: outcome.OK, Work: 1, Total: 3 * time.Second},
+			{Status: outcome.Canceled, Work: 1000, Total: 30 * time.Second},
+			{Status: outcome.OK, Work: 1, Total: 3 * time.Second, Blocked: 12 * time.Second},
+			{Status: outcome.Canceled, Work: 10, Total: time.Minute},
+			{Status: outcome.OK, Work: 12, Total: time.Minute},
+			{Status: outcome.Canceled, Total: time.Minute},
+		} {
+			o.Miner, o.Task, o.Start = key("a").ID(), chat, one.at.Add(-time.Second)
+			w.s.watched.see(&o)
+		}
+		if r := one.result(false, time.Second); one.ended != 7 || r.InFlight != 4 || r.Asked != 2 || r.Slots != 2 || len(r.Answers) != 0 {
+			t.Errorf("%d ended: %+v, want four in flight and two slots without an answer", one.ended, r)
+		}
+		w.s.watched.drop(one)
+	})
+}

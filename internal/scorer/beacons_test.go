@@ -170,7 +170,7 @@ func TestCustomersAtTheInstantCount(t *testing.T) {
 		begun := time.Now()
 		for time.Since(begun) < 25*time.Minute {
 			time.Sleep(30 * time.Second)
-			o := outcome.Outcome{Request: "r", Key: 1, Task: chat, Miner: key("a").ID(), Work: 60, Start: time.Now().Add(-time.Minute), Total: time.Minute, Last: true}
+			o := outcome.Outcome{Request: "r", Key: 1, Task: chat, Miner: key("a").ID(), Work: 6000, Start: time.Now().Add(-time.Minute), Total: time.Minute, Last: true}
 			if err := w.store.Record(t.Context(), outcome.Entry{Outcome: o}); err != nil {
 				t.Fatal(err)
 			}

@@ -315,10 +315,10 @@ func (w *watched) see(o *outcome.Outcome) {
 		case held && o.Status == outcome.OK:
 			t.badly++
 		case held && o.Status == outcome.Canceled: // who knows whether it would have ended
+		case o.Status == outcome.Failed, o.Work > 0 && t.pace.dawdled(o):
+			t.badly++
 		case o.Status == outcome.OK, o.Status == outcome.Canceled && o.Work > 0:
 			t.well++
-		case o.Status == outcome.Failed:
-			t.badly++
 		case o.Status == outcome.RateLimited:
 			t.none++
 		}

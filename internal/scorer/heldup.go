@@ -17,7 +17,8 @@ import (
 //	                    what came in it, against the pace of all
 //
 // A stream that has begun is held up if what came in the window would have taken far less time at the pace of all of
-// it, and at its miner's usual one. So one of a steady pace is never held up, however slow it is. Of an answer
+// it, and at its miner's usual one. So one of a steady pace is never held up, however slow it is; but one in which next to
+// nothing comes at all dawdles, and shows no slot either: friends of a miner could hold many such open, at hardly any cost to both. Of an answer
 // that comes as a whole, or begins in the window or later, the end is looked at: it is held up if it took longer
 // than an answer to a beacon may, and longer than usual by most of the window.
 //
@@ -33,6 +34,8 @@ const (
 	heldSlower = 2
 	// heldSlack is besides what networks may delay.
 	heldSlack = 500 * time.Millisecond
+	// dawdling is how many times longer than an answer to a beacon a customer's may take, whose prompts are longer now and then.
+	dawdling = 4
 )
 
 // pacer is a mechanism that knows the pace of contenders.
@@ -77,6 +80,15 @@ func (p *pace) heldUp(o *outcome.Outcome, from, until time.Time) bool {
 	standing, err := p.m.Standing(p.known, p.offer)
 	usual := p.offer.Speed.Overhead + seconds(standing.PerUnit*float64(o.Work))
 	return err == nil && o.Total-usual >= time.Duration(heldPart*float64(window))
+}
+
+// dawdled says whether a customer's request took far longer for its work than any that is served.
+func (p *pace) dawdled(o *outcome.Outcome) bool {
+	if p.m == nil {
+		return false
+	}
+	longest, err := p.m.Deadline(p.known, p.offer, o.Work)
+	return err == nil && o.Total/dawdling > longest
 }
 
 // allowed is the longest that what came of a stream in the window may have taken.
