@@ -19,7 +19,7 @@
 //	  +-- period ends --> Closed    |        |
 //	                          +---Observe----+
 //	                                |
-//	                              State --Weights--> Outcome --ToU16--> the ledger
+//	                              State --Weights--> Outcome --> the ledger
 //
 // Invariants:
 //   - Everything is a function of its arguments: no clock, no randomness, no

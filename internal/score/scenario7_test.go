@@ -236,12 +236,11 @@ var sentences7 = []sentence[*scenario7]{
 		if _, err := s.explain(a[0]); err != nil {
 			return err
 		}
-		for _, u := range ToU16(s.out.Weights) {
-			if u.Hotkey == s.miners[a[0]] {
-				return expect(float64(u.Value), a[1])
-			}
+		got, err := onChain(s.out.Weights, s.miners[a[0]])
+		if err != nil {
+			return err
 		}
-		return expect(0, a[1])
+		return expect(got, a[1])
 	}),
 }
 

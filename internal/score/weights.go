@@ -3,7 +3,6 @@ package score
 import (
 	"cmp"
 	"fmt"
-	"math"
 	"slices"
 
 	"vision/internal/hotkey"
@@ -152,30 +151,4 @@ func (t *taskFactors) share(exponent int) {
 	for i := range t.contenders {
 		t.contenders[i].Share, t.contenders[i].CubedShare = linear[i], shares[i]
 	}
-}
-
-// U16 is a weight as the chain takes it: 65535 for the largest.
-type U16 struct {
-	Hotkey hotkey.ID
-	Value  uint16 // at least 1
-}
-
-// ToU16 scales weights as the official SDK does before it submits them: each
-// divided by the largest, times 65535, rounded half to even, zeros dropped.
-// Order is kept. Weights that are all 0, or hold a NaN or an infinity, give none.
-func ToU16(weights []Weight) []U16 {
-	largest := 0.0
-	for _, w := range weights {
-		largest = max(largest, w.Weight) // NaN if any is
-	}
-	if !(largest > 0) || math.IsInf(largest, 1) {
-		return nil
-	}
-	out := make([]U16, 0, len(weights))
-	for _, w := range weights {
-		if v := math.RoundToEven(max(w.Weight, 0) / largest * math.MaxUint16); v > 0 {
-			out = append(out, U16{w.Hotkey, uint16(v)})
-		}
-	}
-	return out
 }

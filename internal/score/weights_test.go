@@ -321,25 +321,6 @@ func TestEvidenceThatCannotBeIsRefused(t *testing.T) {
 	}
 }
 
-func TestToU16(t *testing.T) {
-	in := []Weight{
-		{miner(1), 0.5}, {miner(2), 0.25}, {miner(3), 0}, {miner(4), 0.5 / 65535 * 0.49},
-		{miner(5), 0.5 / 65535 * 1.6}, {miner(6), 0.5 * 0.5 / 65535},
-	}
-	want := []U16{{miner(1), 65535}, {miner(2), 32768}, {miner(5), 2}} // 32767.5 and 0.5 go to the even neighbour
-	if diff := cmp.Diff(want, ToU16(in)); diff != "" {
-		t.Errorf("unexpected weights (-want +got):\n%s", diff)
-	}
-	for name, w := range map[string]float64{"zero": 0, "NaN": math.NaN(), "infinity": math.Inf(1)} {
-		if got := ToU16([]Weight{{miner(1), w}}); got != nil {
-			t.Errorf("%s: %v, want none", name, got)
-		}
-	}
-	if got := ToU16(append(in, Weight{miner(9), math.NaN()})); got != nil {
-		t.Errorf("weights with a NaN give %v, want none", got)
-	}
-}
-
 func BenchmarkWeights(b *testing.B) {
 	const miners, tasksN = 256, 20
 	r := rand.New(rand.NewPCG(1, 2))
