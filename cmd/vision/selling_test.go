@@ -70,6 +70,10 @@ func customer(ctx context.Context, api, key, body string) (reply, error) {
 	return reply{answer.StatusCode, answer.Header.Get("X-Request-Id"), read.Error.Code, answer.Header.Get("X-Should-Retry"), read.Usage.Prompt, read.Usage.Output, string(text)}, nil
 }
 
+// crowd is how many customers spend at once what is not enough for all: eight for each
+// slot of two miners, or fewer where the race detector makes each as much work as ten.
+const crowd = 64 / (slowness * slowness)
+
 // spend has n customers ask with one key at once, through several gateways in
 // turn, until each is told that the money has run out. It gives the ids of
 // the requests that were served.
@@ -96,7 +100,7 @@ func spend(t *testing.T, key string, n int, apis ...string) (served []string) {
 						t.Errorf("customer %d is told that the money has run out with status %d and X-Should-Retry %q", i, r.status, r.retry)
 					}
 					return
-				case r.status != 429 && r.status != 503:
+				case r.status != 429 && r.status != 503 && !strings.HasSuffix(r.code, "_timeout"): // the machine may be as slow as that
 					t.Errorf("customer %d: %d %s", i, r.status, r.body)
 					return
 				default: // miners are busy: they are not asked so often that they stay it
@@ -156,7 +160,7 @@ func TestSellingAccess(t *testing.T) {
 	data := patientDevnet(t)
 	where := []string{"--data", data}
 	in := func(args ...string) []string { return append(args, where...) }
-	net := start(t, "devnet", "devnet", "--data", data, "--period", "5s", "--miners", "2", "--admin", "127.0.0.1:0", "--prepaid", "1.5")
+	net := start(t, "devnet", "devnet", "--data", data, "--period", "1m", "--miners", "2", "--admin", "127.0.0.1:0", "--prepaid", "1.5")
 	line, _ := net.says(t, "API base URL", 0)
 	api := "http" + strings.SplitN(line, "http", 2)[1]
 	line, _ = net.says(t, "Prepaid key", 0)
@@ -186,7 +190,7 @@ func TestSellingAccess(t *testing.T) {
 	if first.prompt == 0 || first.output == 0 {
 		t.Fatalf("a request that is paid for: %+v", first)
 	}
-	served := append([]string{first.request}, spend(t, key.Key, 64, api)...)
+	served := append([]string{first.request}, spend(t, key.Key, crowd, api)...)
 	served = append(served, spend(t, key.Key, 1, api)...) // what was held while others were refused
 	if len(served) < 20 {
 		t.Errorf("only %d requests were served", len(served))
@@ -290,7 +294,7 @@ func (n *separate) sharesLastCredit(t *testing.T) {
 			return err == nil && r.status == 200
 		})
 	}
-	served = append(served, spend(t, key.Key, 64, n.api, other)...)
+	served = append(served, spend(t, key.Key, crowd, n.api, other)...)
 	served = append(served, spend(t, key.Key, 1, other)...) // also what the first gateway has on lease
 	spentToTheEnd(t, where, "shop", 100, served)
 	n.second.terminate(t)
