@@ -2,6 +2,7 @@ package dispatch
 
 import (
 	"math/rand/v2"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -265,5 +266,24 @@ func BenchmarkAcquireWithoutABurst(b *testing.B) {
 	for b.Loop() {
 		s, _ := board.Acquire(chat, true, t0, r.Uint64(), r.Uint64(), nil)
 		s.record.inFlight.Add(-1)
+	}
+}
+
+// The newest request of a burst is the first to be broken off, and none while there is a free slot.
+func TestTheNewestOfABurstIsBrokenOff(t *testing.T) {
+	b := board(contenders(1, 1e6, 3))
+	var stopped []string
+	for _, name := range []string{"first", "second"} {
+		if _, ok := b.BeginBurst(chat, id(0), func() { stopped = append(stopped, name) }); !ok {
+			t.Fatal("no room")
+		}
+	}
+	for i, want := range [][]string{{}, {"second"}, {"second", "first"}} {
+		if s, _ := b.Acquire(chat, true, t0, 1, 2, nil); s == nil {
+			t.Fatal("no slot")
+		}
+		if !slices.Equal(stopped, want) {
+			t.Errorf("after customer %d, broken off are %v, want %v", i+1, stopped, want)
+		}
 	}
 }

@@ -261,6 +261,12 @@ func TestWhileABeaconIsCalledAllAreKeptAlike(t *testing.T) {
 	if got := rates(); got != before {
 		t.Errorf("when it is over, rates are %v, before %v", got, before)
 	}
+	// Checks that have fallen behind since it was called leave less than was foreseen.
+	defer table.Called(0.75)()
+	table.SetPending(c.Backlog, c)
+	if got, want := rates(), 0.2*c.Behind(c.Backlog); math.Abs(got[2]-want) > 1e-12 || got[0] != got[2] {
+		t.Errorf("with checks behind, rates are %v, want %v", got, want)
+	}
 }
 
 func TestSamplerKeepsByRequest(t *testing.T) {
