@@ -59,7 +59,7 @@ func TestSimulations(t *testing.T) {
 		t.Errorf("the page: %v, %d bytes", err, len(b))
 	}
 	if b, err := os.ReadFile(grid); err != nil || bytes.Count(b, []byte("<circle"))+bytes.Count(b, []byte("<path")) != 3 || bytes.Contains(b, []byte("networks of 0 miners")) {
-		t.Errorf("the page of kappa as it is, 10 and 40, without growth, which neither halved nor doubled is allowed: %v, %d bytes", err, len(b))
+		t.Errorf("the page of kappa as it is, 20 and 80, without growth, which neither halved nor doubled is allowed: %v, %d bytes", err, len(b))
 	}
 	var out, errs bytes.Buffer
 	if code := run(context.Background(), append([]string{"sim", "table", "--strategy", "honest", "--json"}, small...), nil, &out, &errs); code != exitOK {

@@ -52,13 +52,13 @@ func TestEscortsAreInNobodysWay(t *testing.T) {
 // Given that a miner is asked, whether it is a customer or a probe does not depend on
 // how busy it is, and no request brings a miner two.
 func TestEscortsComeAsCustomersDo(t *testing.T) {
-	for _, c := range []struct{ n, first int }{{2, 0}, {3, 0}, {6, 0}, {6, 24}} {
+	for _, c := range []struct{ n, first, busy int }{{2, 0, 6}, {3, 0, 6}, {6, 0, 6}, {6, 24, 0}} {
 		n := c.n
 		cs := contenders(n, 1e12, 0)
 		cs[0].Slots = c.first // more than others', or as unknown as theirs
 		b := board(cs)
 		paced(b)
-		for range 6 { // the first is busy, so that it is asked less
+		for range c.busy { // the first is busy, so that it is asked less
 			began(b, id(0))
 		}
 		r := rand.New(rand.NewPCG(1, uint64(n)))
@@ -88,7 +88,7 @@ func TestEscortsComeAsCustomersDo(t *testing.T) {
 			}
 			paced(b) // the pace stays
 		}
-		if b.now.Load().fields[chat].usual.escorts.Load() != 0 || b.now.Load().fields[chat].seats[0].InFlight() != 6 {
+		if b.now.Load().fields[chat].usual.escorts.Load() != 0 || b.now.Load().fields[chat].seats[0].InFlight() != int64(c.busy) {
 			t.Error("something is left")
 		}
 		usual := 0.0
@@ -96,7 +96,7 @@ func TestEscortsComeAsCustomersDo(t *testing.T) {
 			usual += escorts[i] / customers[i] / float64(n-1)
 		}
 		if busy := escorts[0] / customers[0]; busy < 0.85*usual || busy > 1.18*usual || usual == 0 {
-			t.Errorf("%d miners, the first of %d slots: %.3f probes for each request to the busy one, %.3f to others", n, c.first, busy, usual)
+			t.Errorf("%d miners, the first of %d slots with %d under way: %.3f probes for each request to it, %.3f to others", n, c.first, c.busy, busy, usual)
 		}
 	}
 }
