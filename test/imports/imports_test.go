@@ -22,6 +22,29 @@ func TestImportsPointOneWay(t *testing.T) {
 	}
 }
 
+// TestArchitectureNamesEveryPackage holds the map of docs/architecture.md to the rules.
+func TestArchitectureNamesEveryPackage(t *testing.T) {
+	page, err := os.ReadFile("../../docs/architecture.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	first := map[Layer]string{Pure: "pure:", Adapter: "adapters", Relay: "request path", Role: "roles", Plumbing: "plumbing", Wiring: "assembly"}
+	for name, layer := range layerOf {
+		if layer == TestKit || strings.HasPrefix(name, "test/") {
+			continue
+		}
+		row := ""
+		for line := range strings.Lines(string(page)) {
+			if strings.HasPrefix(line, "| "+first[layer]) {
+				row = line
+			}
+		}
+		if !strings.Contains(row, "`"+name+"`") {
+			t.Errorf("docs/architecture.md does not name %s among the packages of its layer, %s", name, layer)
+		}
+	}
+}
+
 // TestRulesBite breaks every rule in a made-up module, and keeps to them beside it.
 func TestRulesBite(t *testing.T) {
 	file := func(lines ...string) *fstest.MapFile {
