@@ -25,7 +25,8 @@ type attempt struct {
 	cn   *conn
 	ans  Answer
 
-	start    time.Time     // the first write's, once sent
+	start    time.Time     // the first write's, once sent; or when connecting began, see slowConnection
+	written  time.Time     // the first write's
 	sent     bool          // something has been written, on this connection or one before it
 	due      time.Time     // when what we wait for must have come
 	armed    time.Time     // the connection's read deadline; not after due
@@ -136,7 +137,7 @@ func (a *attempt) run() bool {
 			return a.end(outcome.Failed, reason, fault.Wrap(err, fault.Upstream, reason, "The miner cannot be reached"))
 		}
 		a.cn = cn
-		again, reusable := a.exchange(firstBy)
+		again, reusable := a.exchange(firstBy, dialled)
 		if !again {
 			return reusable
 		}
@@ -156,10 +157,15 @@ func earlier(a, b time.Time) time.Time {
 // request and worked on it: that is an answer, if a bad one.
 const deathShows = 100 * time.Millisecond
 
+// slowConnection is how long a connection may take to be made before that counts as the miner's time. It does not as long as it
+// is what distance and a busy validator may take; beyond, a miner could have requests wait
+// for a free GPU without its answers being any slower. A beacon makes very many at once, and allows for that itself.
+const slowConnection = time.Second
+
 // exchange sends the request and takes the response. It says again if an idle
 // connection turns out to have been dead. The time that this took stays in the
 // attempt's: hanging up buys a miner none.
-func (a *attempt) exchange(firstBy time.Time) (again, reusable bool) {
+func (a *attempt) exchange(firstBy, dialled time.Time) (again, reusable bool) {
 	cn := a.cn
 	stop := context.AfterFunc(a.ctx, func() { cn.Close() })
 	defer func() {
@@ -169,7 +175,10 @@ func (a *attempt) exchange(firstBy time.Time) (again, reusable bool) {
 	}()
 	begun := a.c.cfg.Now()
 	if !a.sent {
-		a.sent, a.start = true, begun
+		a.sent, a.start, a.written = true, begun, begun
+		if begun.Sub(dialled) > slowConnection && a.call.Source != outcome.Burst {
+			a.start = dialled
+		}
 	}
 	a.due = firstBy
 	a.arm(a.due, begun, true)

@@ -64,7 +64,7 @@ func (a *attempt) late() bool {
 // did; to one that has not begun it can happen at any time.
 func (a *attempt) cutOff() bool {
 	now, patience := a.c.cfg.Now(), a.patience()
-	from, since := a.start, now.Add(-patience)
+	from, since := a.written, now.Add(-patience)
 	if !a.passed.IsZero() {
 		from = a.passed
 		since = earlier(since, from.Add(patience))
