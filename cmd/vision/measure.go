@@ -49,8 +49,8 @@ func runMeasure(ctx context.Context, t terminal, flags *flag.FlagSet, args []str
 	long := flags.Duration("for", 30*time.Second, "how long single requests of a task, and each number of slots, are measured")
 	most := flags.Int("most", 64, "the most slots of a task that are tried")
 	url := flags.String("url", "", "a validator's API, http://HOST:PORT, whose rules are to be judged by, in place of the usual ones")
-	reported := flags.String("report", "", "a file with a validator's report, likewise")
-	asJSON := flags.Bool("json", false, "print JSON, which `vision calculate --measured` reads")
+	reported := flags.String("report", "", "a `FILE` with a validator's report, whose rules are to be judged by, in place of the usual ones")
+	asJSON := flags.Bool("json", false, "print JSON, which vision calculate --measured reads")
 	if _, err := parse(flags, args, 0, 0); err != nil {
 		return err
 	}

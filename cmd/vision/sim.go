@@ -66,7 +66,7 @@ func addSimFlags(flags *flag.FlagSet, strategies string) *simFlags {
 	flags.BoolVar(&f.asJSON, "json", false, "print JSON")
 	flags.StringVar(&f.page, "html", "", "also write a page with charts to this `FILE`")
 	if f.compares = strategies != ""; f.compares {
-		flags.StringVar(&f.strategies, "strategy", strategies, "strategies or families, separated by commas; all for all (`vision sim list` shows them)")
+		flags.StringVar(&f.strategies, "strategy", strategies, "`NAMES` of strategies or families, separated by commas; all for all (vision sim list shows them)")
 	}
 	return f
 }
