@@ -2,6 +2,7 @@ package main
 
 import (
 	"net/http/httptest"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -159,6 +160,9 @@ func TestMeasure(t *testing.T) {
 	vision(t, "init", "network", "--dir", lab, "--miners", "1")
 	file := filepath.Join(lab, "miner-1.yaml")
 	edit(t, file, "http://127.0.0.1:8000", server.URL)
+	if err := os.WriteFile(filepath.Join(lab, "catalogue.yaml"), patientCatalogue(config.DevnetCatalogue()), 0o600); err != nil {
+		t.Fatal(err)
+	}
 	tasks := slices.Clone(catalogue.Tasks())
 	args := []string{"miner", "measure", "--config", file, "--task", "vision-ref-chat", "--task", "vision-ref-embed", "--for", "1ms", "--most", "2"}
 	text := vision(t, append(args, "--json")...)
