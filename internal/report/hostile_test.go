@@ -84,6 +84,26 @@ func TestReportsHaveBounds(t *testing.T) {
 	}
 }
 
+// Names that would do something to a terminal are not read.
+func TestNamesArePrintable(t *testing.T) {
+	for what, change := range map[string]func(r *Report){
+		"network": func(r *Report) { r.Network = "net\x1b[2J" },
+		"task":    func(r *Report) { r.Tasks[0].Task = "chat\n" },
+		"unit":    func(r *Report) { r.Tasks[0].Unit = "\u202etoken" },
+		"source":  func(r *Report) { r.Beacons = []Beacon{{Source: "\x00"}} },
+	} {
+		r, _ := made(t, nil)
+		change(&r)
+		body, err := Sign(r, key("validator"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := Read(body); err == nil || !strings.Contains(err.Error(), "names something") || strings.ContainsAny(err.Error(), "\x1b\n\x00\u202e") {
+			t.Errorf("%s: %v", what, err)
+		}
+	}
+}
+
 // The capacity in a report is what is paid, to the fraction.
 func TestWhatIsPaidIsReported(t *testing.T) {
 	r, out := made(t, nil)

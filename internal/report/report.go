@@ -15,8 +15,10 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
+	"unicode"
 
 	"vision/internal/hotkey"
 	"vision/internal/proto"
@@ -129,7 +131,28 @@ func Read(body []byte) (Report, error) {
 	if err != nil || !hotkey.Verify(r.Validator, message(s.Report), signature) {
 		return Report{}, errors.New("a report that its validator did not sign")
 	}
+	if name := r.unprintable(); name != "" {
+		return Report{}, fmt.Errorf("a report that names something %.40q", name)
+	}
 	return r, nil
+}
+
+// unprintable is a name that would do something to a terminal or a log, if there is one: its author chose them, and readers are shown them.
+func (r *Report) unprintable() string {
+	names := []string{r.Network, r.Mechanism}
+	for i := range r.Tasks {
+		names = append(names, r.Tasks[i].Task, r.Tasks[i].Unit)
+	}
+	for i := range r.Beacons {
+		names = append(names, r.Beacons[i].Source)
+	}
+	i := slices.IndexFunc(names, func(name string) bool {
+		return strings.ContainsFunc(name, func(c rune) bool { return !unicode.IsPrint(c) })
+	})
+	if i < 0 {
+		return ""
+	}
+	return names[i]
 }
 
 // Rules makes the mechanism that a report is by.

@@ -226,3 +226,25 @@ func TestDawdlingCustomersShowNoSlot(t *testing.T) {
 		w.s.watched.drop(one)
 	})
 }
+
+// A beacon of whose requests customers' took the place of more than half says nothing: else friends of a miner of few slots could
+// have it credited with all that it declares.
+func TestWhatIsMostlyPreemptedIsNotJudged(t *testing.T) {
+	for _, c := range []struct {
+		unasked, good, well int
+		judged              bool
+	}{{4, 4, 0, true}, {5, 4, 0, false}, {1, 0, 0, false}, {1, 1, 0, true}, {3, 0, 2, false}, {2, 0, 2, true}, {0, 0, 1, true}, {0, 0, 0, true}} {
+		one := &burst{contender: period.Contender{Miner: key("a").ID(), Task: chat}, slots: make([]slot, c.unasked), well: c.well}
+		for range c.good {
+			one.slots = append(one.slots, slot{1, make([]score.Arrived, 1), make([]time.Duration, 1)})
+		}
+		r := one.result(false, time.Second)
+		asked, well := c.good, c.well
+		if !c.judged {
+			asked, well = 0, 0
+		}
+		if r.Asked != asked || r.Slots != asked || len(r.Answers) != asked || r.InFlight != well || r.Miner != key("a").ID() || r.Task != chat {
+			t.Errorf("%+v: %+v", c, r)
+		}
+	}
+}

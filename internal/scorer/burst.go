@@ -91,7 +91,12 @@ func (t *burst) result(apart bool, allowance time.Duration) period.Burst {
 			good++
 		}
 	}
+	unasked := len(t.slots) // slots of which nothing was seen, for a customer's request took them or something else of ours
 	r.Slots = score.Divide(asked, answered)
+	if unasked -= r.Slots; 2*unasked > len(t.slots)+t.well {
+		// What is left says too little of the rest: friends could take so many slots from a beacon, and be refused, that few are enough.
+		return period.Burst{Miner: r.Miner, Task: r.Task}
+	}
 	for i := range t.slots {
 		for j, a := range t.slots[i].answers {
 			a.Of = asked[i]
