@@ -16,10 +16,11 @@ type Exception struct {
 // Exceptions are the strategies that pay, or may pay, under vision7 although
 // they should not. docs/simulation.md says by how much and what would close each.
 var Exceptions = map[string]Exception{
-	"cheap-1%":       {6, "checks that see a cheaper model once in a hundred times are too weak"},
-	"cheap-2%":       {5, "checks that see it once in fifty times are about where it begins to pay"},
+	"cheap-1%":       {5, "checks that see a cheaper model once in a hundred times are too weak"},
+	"cheap-2%":       {2, "checks that see it once in fifty times are about where it begins to pay"},
 	"queue-short":    {1.3, "a fifth more than fits finds slots that short answers leave"},
-	"copy-weights":   {1.8, "as a network is founded, validators with little stake know miners later than consensus does"},
+	"split-4":        {1.1, "it does not pay, 0.91 ± 0.11 with 48 seeds; but one of the first three has small identities known long before large ones, and 2.1"},
+	"copy-weights":   {1.6, "as a network is founded, validators with little stake know miners later than consensus does"},
 	"copy-settled":   {1.25, "a validator's dividends need no checks of its own, and consensus lies in the middle of what validators see"},
 	"copy-revealed":  {1.25, "the same: what miners can do hardly changes from one period to the next"},
 	"bribe-25":       {1.5, "consensus is a median, which validators can push a little, and what they lose by that is less"},
@@ -32,13 +33,13 @@ var Exceptions = map[string]Exception{
 	"predict":        {9, "who foresees beacons has GPUs for minutes where others have them all day"},
 	"queue-honest":   {1.3, "it is honest, and refuses fewer: a refused request costs reliability"},
 	"dribble-honest": {1.4, "the same"},
-	"searched":       {1.5, "it cheapens so seldom that the rate of failed checks stays about what is tolerated: 1.26 ± 0.10 with 24 seeds"},
+	"searched":       {1.5, "it cheapens so seldom that the rate of failed checks stays about what is tolerated: docs/simulation.md has it with 24 seeds"},
 	"rent-bursts":    {10, "GPUs that are there within no time are capacity, whatever else they do between"},
 }
 
 // cheatsTake is the most that cheats may earn, as a part of what their useful work is worth, where a third of
-// the operators cheat. The aim is 0.2; docs/simulation.md says who earns the rest.
-const cheatsTake = 0.3
+// the operators cheat. The aim is 0.2, which larger and longer runs keep than `make sim` plays; docs/simulation.md says who earns it.
+const cheatsTake = 0.25
 
 // unsure is how far above its limit the mean of a few seeds may lie by chance.
 const unsure = 0.25
