@@ -78,7 +78,7 @@ func TestCalculateMeasured(t *testing.T) {
 	file := hardenedReport(t)
 	m, _ := measured()
 	m.Tasks[0].Loads[0].Slowdown = 1.2
-	m.Tasks[0].Units, m.Tasks[0].Paid, m.Tasks[0].Speed = 1_200_000, 1_200_000*math.Pow(1.2, -1.5), 1 // an hour; 200,000 in ten minutes
+	m.Tasks[0].Units, m.Tasks[0].Paid, m.Tasks[0].Speed = 1_200_000, 1_200_000*math.Pow(1.2, -score.Defaults7.SlowPower), 1 // an hour; 200,000 in ten minutes
 	m.Tasks[0].Loads[0].Units = 1_200_000
 	write := func(m capacity.Measurement) string {
 		text, err := json.Marshal(m)
@@ -93,7 +93,7 @@ func TestCalculateMeasured(t *testing.T) {
 	}
 	big := calculated(t, "--report", file, "--measured", write(m))
 	// Of 200,000 the task counts 6000.
-	if want := 6000 * math.Pow(1.2, -1.5); math.Abs(big.Tasks[0].Capacity-want) > 0.01*want {
+	if want := 6000 * math.Pow(1.2, -score.Defaults7.SlowPower); math.Abs(big.Tasks[0].Capacity-want) > 0.01*want {
 		t.Errorf("%+v, want a capacity of %v", big.Tasks[0], want)
 	}
 	m.Tasks[0].Units, m.Tasks[0].Paid, m.Tasks[0].Loads[0].Units, m.Tasks[0].Loads[0].Slowdown = 14_400, 14_400, 14_400, 1 // 2400 in ten minutes

@@ -19,7 +19,7 @@ func TestDeclareExactly(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if want := can.Units * math.Pow(max(1, can.Slowdown), -1.5); math.Abs(exact.Paid-want) > 0.01*want || exact.Proof < 1-1e-9 || exact.Part != 1 {
+		if want := can.Units * math.Pow(max(1, can.Slowdown), -r.Mechanism.Params().SlowPower); math.Abs(exact.Paid-want) > 0.01*want || exact.Proof < 1-1e-9 || exact.Part != 1 {
 			t.Errorf("%+v: declared exactly %+v, want %v paid", can, exact, want)
 		}
 		last := 0.0

@@ -73,7 +73,7 @@ func TestAllInTime(t *testing.T) {
 	}
 }
 
-// Slower answers are worth less by the mechanism's power of it: 1.5 times as long in 1.5^1.5. Beyond 1.6
+// Slower answers are worth less by the mechanism's power of it. Beyond 1.6
 // times they are late, and show nothing.
 func TestSlower(t *testing.T) {
 	r := hourly(t)
@@ -82,7 +82,7 @@ func TestSlower(t *testing.T) {
 		t.Fatal(err)
 	}
 	units := 4 * 3600 / 1.7 * 100
-	if slow.Units != int64(units) || !about(slow.Slowdown, 1.5) || !about(slow.Paid, units/math.Pow(1.5, 1.5)) || !about(slow.Speed, math.Exp(-0.005*50)) || !slow.Counts() {
+	if slow.Units != int64(units) || !about(slow.Slowdown, 1.5) || !about(slow.Paid, units/math.Pow(1.5, r.Mechanism.Params().SlowPower)) || !about(slow.Speed, math.Exp(-0.005*50)) || !slow.Counts() {
 		t.Errorf("%+v", slow)
 	}
 	// 0.2 + 0.4 + 1.6 x 1 s is the last moment.
