@@ -6,13 +6,11 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
-	"slices"
 	"strconv"
 	"strings"
 	"testing"
 	"time"
 
-	"vision/internal/chain"
 	"vision/internal/hotkey"
 )
 
@@ -148,24 +146,6 @@ var sentences = []sentence[*scenario]{
 		}
 		return s.expect(got, a[1])
 	}),
-}
-
-// onChain is what the ledger is told of a miner, 0 if it is left out, or if nobody earns anything and it is told nothing.
-func onChain(weights []Weight, who hotkey.ID) (float64, error) {
-	if !slices.ContainsFunc(weights, func(w Weight) bool { return w.Weight > 0 }) {
-		return 0, nil
-	}
-	uids, shares := make([]uint16, len(weights)), make([]float64, len(weights))
-	for i, w := range weights {
-		uids[i], shares[i] = uint16(i), w.Weight
-	}
-	set, err := chain.NewWeights(uids, shares, 0)
-	for i, uid := range set.UIDs {
-		if weights[uid].Hotkey == who {
-			return float64(set.Values[i]), err
-		}
-	}
-	return 0, err
 }
 
 func factor(f Factors, name string) float64 {

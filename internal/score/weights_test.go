@@ -11,6 +11,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"pgregory.net/rapid"
 
+	"vision/internal/chain"
 	"vision/internal/hotkey"
 )
 
@@ -319,6 +320,24 @@ func TestEvidenceThatCannotBeIsRefused(t *testing.T) {
 	if out, err := weigh(nil); err != nil || len(out.Weights) != 0 {
 		t.Errorf("no tasks: %v, %v; want no weights and no error", out.Weights, err)
 	}
+}
+
+// onChain is what the ledger is told of a miner, 0 if it is left out, or if nobody earns anything and it is told nothing.
+func onChain(weights []Weight, who hotkey.ID) (float64, error) {
+	if !slices.ContainsFunc(weights, func(w Weight) bool { return w.Weight > 0 }) {
+		return 0, nil
+	}
+	uids, shares := make([]uint16, len(weights)), make([]float64, len(weights))
+	for i, w := range weights {
+		uids[i], shares[i] = uint16(i), w.Weight
+	}
+	set, err := chain.NewWeights(uids, shares, 0)
+	for i, uid := range set.UIDs {
+		if weights[uid].Hotkey == who {
+			return float64(set.Values[i]), err
+		}
+	}
+	return 0, err
 }
 
 func BenchmarkWeights(b *testing.B) {
