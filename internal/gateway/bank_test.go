@@ -22,6 +22,7 @@ type fakeBooks struct {
 	prices   int
 	alive    int
 	asked    ledger.UsageQuery
+	down     error // of what is looked up
 }
 
 const project = 3
@@ -56,7 +57,7 @@ func (b *fakeBooks) Projects(context.Context) ([]apikey.Project, error) {
 }
 
 func (b *fakeBooks) Balances(context.Context) ([]ledger.Balance, error) {
-	return []ledger.Balance{{Project: 1, Free: 9}, {Project: project, Free: 40, Leased: 2}}, nil
+	return []ledger.Balance{{Project: 1, Free: 9}, {Project: project, Free: 40, Leased: 2}}, b.down
 }
 
 func (b *fakeBooks) Usage(_ context.Context, q ledger.UsageQuery) ([]ledger.Usage, error) {

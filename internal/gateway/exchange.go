@@ -94,6 +94,13 @@ func unavailable(stopping bool) error {
 	return e
 }
 
+// notNow is what a request gets for which our database does not answer in time: nothing is lost by asking again.
+func notNow(cause error, code, message string) error {
+	e := fault.Wrap(cause, fault.Unavailable, code, "%s", message)
+	e.RetryAfter = time.Second
+	return e
+}
+
 const modelsPath = "/v1/models"
 
 func (x *exchange) serve() error {

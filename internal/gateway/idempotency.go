@@ -58,9 +58,7 @@ func (x *exchange) once(body []byte) (answered bool, err error) {
 		At: x.arrived, Expires: x.arrived.Add(rememberedFor)})
 	switch {
 	case err != nil:
-		e := fault.Wrap(err, fault.Unavailable, "idempotency_unavailable", "The idempotency key cannot be looked up now. Try again soon.")
-		e.RetryAfter = time.Second
-		return false, e
+		return false, notNow(err, "idempotency_unavailable", "The idempotency key cannot be looked up now. Try again soon.")
 	case !known:
 		x.claimed(name)
 		return false, nil

@@ -328,6 +328,10 @@ func TestUsageEndpoint(t *testing.T) {
 	if r := b.do(t, "GET", usagePath, "", "Authorization", "Bearer sk-wrong"); r.status != 401 {
 		t.Errorf("with a wrong key: %d", r.status)
 	}
+	b.books.down = errors.New("no database")
+	if r := b.do(t, "GET", usagePath, ""); r.status != 503 || r.failure(t).Code != "usage_unavailable" || r.header.Get("Retry-After") != "1" || strings.Contains(r.body, "database") {
+		t.Errorf("while the books cannot be read: %d %v %s", r.status, r.header, r.body)
+	}
 	if b.books.prices != 1 {
 		t.Errorf("the prices of one catalogue were noted %d times", b.books.prices)
 	}

@@ -46,13 +46,13 @@ func (x *exchange) usage() error {
 	defer cancel()
 	rows, err := x.g.Books.Usage(ctx, query)
 	if err != nil {
-		return fault.Wrap(err, fault.Internal, "usage_unavailable", "read the usage of project %d", project.ID)
+		return notNow(err, "usage_unavailable", "What was used cannot be looked up now. Try again soon.")
 	}
 	answer := usageAnswer{Object: "usage", Project: project.Name, Kind: project.Kind.String(), Data: []usageRow{},
 		From: query.From.Format(day), To: query.To.Format(day)}
 	if project.Kind == apikey.Prepaid {
 		if answer.Balance, err = x.g.balance(ctx, project.ID); err != nil {
-			return fault.Wrap(err, fault.Internal, "usage_unavailable", "read the balance of project %d", project.ID)
+			return notNow(err, "usage_unavailable", "The balance cannot be looked up now. Try again soon.")
 		}
 	}
 	for _, u := range rows {
