@@ -25,6 +25,7 @@ fail() {
 background() {
   local name=$1
   shift
+  : >"$scratch/$name.log" # there from the start, for who waits for what it says
   "$@" >"$scratch/$name.log" 2>&1 </dev/null &
   started+=($!)
 }
