@@ -317,6 +317,7 @@ func (w *watched) see(o *outcome.Outcome) {
 		t.mu.Lock()
 		t.ended++
 		switch held := t.pace.heldUp(o, t.at, t.until); {
+		case o.Status == outcome.Ours: // the time that it took was not its miner's
 		case held && o.Status == outcome.OK:
 			t.badly++
 		case held && o.Status == outcome.Canceled: // who knows whether it would have ended

@@ -240,3 +240,18 @@ func TestWhoHoldsCustomersUpShowsNoMore(t *testing.T) {
 		}
 	})
 }
+
+// An outage of ours that cuts a customer's stream off shows nothing of its miner, however long we waited.
+func TestOurOutageIsNoSlotThatAnsweredNothing(t *testing.T) {
+	for status, want := range map[outcome.Status]int{outcome.Ours: 0, outcome.OK: 1, outcome.Canceled: 1} {
+		b := &burst{contender: entrant(0, 9), at: beaconAt, until: beaconAt.Add(window), customers: 1, pace: usualPace(t)}
+		var w watched
+		w.add(b)
+		w.see(&outcome.Outcome{Miner: b.contender.Miner, Task: b.contender.Task, Source: outcome.Organic, Status: status, Reason: "network_down",
+			Stream: true, Start: beaconAt.Add(-time.Second), FirstOutput: 500 * time.Millisecond, Total: time.Minute, Work: 10,
+			Beacon: outcome.During{Time: window, Work: 1}, Arrivals: outcome.Arrivals{Chunks: 2}})
+		if b.ended != 1 || b.well != 0 || b.badly != want {
+			t.Errorf("%v: %d ended, %d well, %d badly; want 1, 0, %d", status, b.ended, b.well, b.badly, want)
+		}
+	}
+}
