@@ -22,8 +22,8 @@ import (
 // that comes as a whole, or begins in the window or later, the end is looked at: it is held up if it took longer
 // than an answer to a beacon may, and longer than usual by most of the window.
 //
-// Nothing is said of streams whose readers held them back, nor where a beacon asks but for a moment: then nothing can be held
-// up for its sake.
+// Nothing is said of streams whose readers held them back, nor of those that had begun at a gateway that was told of no beacon, nor
+// where a beacon asks but for a moment: then nothing can be held up for its sake.
 
 const (
 	// heldFrom is how long a beacon must ask at least for anything to be held up.
@@ -36,6 +36,9 @@ const (
 	heldSlack = 500 * time.Millisecond
 	// dawdling is how many times longer than an answer to a beacon a customer's may take, whose prompts are longer now and then.
 	dawdling = 4
+	// promptsPerUnit is how many tokens of a customer's prompt may take as long as one unit of output: fewer than GPUs read in
+	// that time, which are busy. Who would have a friend keep a slot for long has to have it pay for a very long one.
+	promptsPerUnit = 32
 )
 
 // pacer is a mechanism that knows the pace of contenders.
@@ -67,13 +70,12 @@ func (p *pace) heldUp(o *outcome.Outcome, from, until time.Time) bool {
 		return false
 	}
 	most := time.Duration(heldPart * float64(window))
-	if o.Beacon.Time >= most && !o.Start.Add(o.FirstOutput).After(from.Add(window/10)) {
+	if begun := o.Stream && o.Arrivals.Chunks > 0 && !o.Start.Add(o.FirstOutput).After(from.Add(window/10)); begun && o.Beacon.Time >= most {
 		return o.Beacon.Time > p.allowed(o)
-	}
-	if o.End().Sub(from) < most {
+	} else if begun && o.Beacon.Time == 0 || o.End().Sub(from) < most {
 		return false
 	}
-	longest, err := p.m.Deadline(p.known, p.offer, o.Work)
+	longest, err := p.m.Deadline(p.known, p.offer, workOf(o))
 	if err != nil || o.Total <= longest {
 		return false
 	}
@@ -87,9 +89,12 @@ func (p *pace) dawdled(o *outcome.Outcome) bool {
 	if p.m == nil {
 		return false
 	}
-	longest, err := p.m.Deadline(p.known, p.offer, o.Work)
+	longest, err := p.m.Deadline(p.known, p.offer, workOf(o))
 	return err == nil && o.Total/dawdling > longest
 }
+
+// workOf is the work of a customer's request by which its whole time is judged, its prompt's included.
+func workOf(o *outcome.Outcome) int64 { return o.Work + o.PromptWork/promptsPerUnit }
 
 // allowed is the longest that what came of a stream in the window may have taken.
 func (p *pace) allowed(o *outcome.Outcome) time.Duration {

@@ -255,3 +255,42 @@ func TestOurOutageIsNoSlotThatAnsweredNothing(t *testing.T) {
 		}
 	}
 }
+
+// A very long prompt takes its time before there is any output, and no beacon's request shows how much: an honest miner loses nothing by
+// one that a beacon finds under way. A short one is no reason to wait.
+func TestLongPromptsAreNotHeldUp(t *testing.T) {
+	p := usualPace(t)
+	for _, streamed := range []bool{true, false} {
+		for prompt, total := range map[int64]time.Duration{16_000: 7 * time.Second, 128_000: 30 * time.Second} { // some 4000 tokens a second
+			for _, before := range []time.Duration{0, time.Second, total - 5*time.Second} {
+				o := &outcome.Outcome{Stream: streamed, Status: outcome.OK, Start: beaconAt.Add(-before), FirstOutput: total - 100*time.Millisecond, Total: total,
+					Work: 10, PromptWork: prompt, Arrivals: outcome.Arrivals{Chunks: 10}}
+				if p.heldUp(o, beaconAt, beaconAt.Add(window)) || p.dawdled(o) {
+					t.Errorf("a prompt of %d, begun %v before, streamed %v: held up %v, dawdled %v", prompt, before, streamed, p.heldUp(o, beaconAt, beaconAt.Add(window)), p.dawdled(o))
+				}
+				o.PromptWork = 1000
+				if !p.dawdled(o) || before <= total-window && !p.heldUp(o, beaconAt, beaconAt.Add(window)) {
+					t.Errorf("a short prompt, begun %v before, streamed %v: held up %v, dawdled %v", before, streamed, p.heldUp(o, beaconAt, beaconAt.Add(window)), p.dawdled(o))
+				}
+			}
+		}
+	}
+}
+
+// Of a stream that had begun nobody knows how it went on where its gateway did not hear of the beacon: it may be steady, and slow.
+func TestNothingIsHeldUpWhereNobodyLooked(t *testing.T) {
+	p := usualPace(t)
+	o := &outcome.Outcome{Stream: true, Status: outcome.OK, Start: beaconAt.Add(-time.Second), FirstOutput: 500 * time.Millisecond, Total: 8 * time.Second, Work: 300, Arrivals: outcome.Arrivals{Chunks: 300}}
+	if p.heldUp(o, beaconAt, beaconAt.Add(window)) {
+		t.Error("a stream counts as held up of which nobody saw what came meanwhile")
+	}
+	empty := *o
+	empty.FirstOutput, empty.Work, empty.Arrivals = 0, 0, outcome.Arrivals{}
+	if !p.heldUp(&empty, beaconAt, beaconAt.Add(window)) {
+		t.Error("one that ended late without any output does not")
+	}
+	o.Beacon = outcome.During{Time: window, Work: 1}
+	if !p.heldUp(o, beaconAt, beaconAt.Add(window)) {
+		t.Error("one of which next to nothing came meanwhile does not")
+	}
+}
