@@ -22,23 +22,46 @@ const (
 // our doing was excused at once, and is none of these.)
 // Requests are written down when they end, which may be after it.
 type refusal struct {
-	from, to  time.Time // of the request that was refused
-	asked     int64     // the volume that it counts for
-	organic   bool      // a customer's; else a probe
-	customers int       // customers' requests that were under way with it
-	bursts    int       // a beacon's that were
-	probes    int       // probes that were
+	from, to time.Time // of the request that was refused
+	asked    int64     // the volume that it counts for
+	organic  bool      // a customer's; else a probe
+	sent     others    // that were under way when it was sent
+	came     others    // and when the refusal came
+}
+
+// others are the requests that were under way with one that was refused.
+type others struct {
+	customers, bursts, probes int
+}
+
+// moment is for how long after it was sent a request's refusal may be of what was sent just then, and for how long before
+// it came. Not in all of its time: who waits with a refusal while others end and begin could so
+// have many more of them beside it than were ever under way at once.
+const moment = 100 * time.Millisecond
+
+// add counts one that was under way.
+func (n *others) add(source outcome.Source) {
+	switch source {
+	case outcome.Organic:
+		n.customers++
+	case outcome.Burst:
+		n.bursts++
+	default:
+		n.probes++
+	}
 }
 
 // ours says whether the request should not have been sent, as it is not where all are on one Board: the slots that the miner
 // declared were taken, by customers' requests of another gateway, say. Not by probes alone, if it is a probe: they are no more than
 // was declared, and a miner that is too slow for them has to show it.
 func (d *refusal) ours(slots int) bool {
-	if d.organic {
-		return d.bursts+d.customers+d.probes >= slots
-	}
-	others := d.customers + d.bursts
-	return others > 0 && d.probes < slots && d.probes+others >= slots
+	return d.sent.took(slots, d.organic) || d.came.took(slots, d.organic)
+}
+
+// took says whether they left no slot to a customer's request, or to a probe.
+func (n *others) took(slots int, organic bool) bool {
+	ours := n.customers + n.bursts
+	return ours+n.probes >= slots && (organic || ours > 0 && n.probes < slots)
 }
 
 // refused takes note of an outcome of contender i as far as it matters for
@@ -97,13 +120,11 @@ func (b *book) overlap(i int32, o *outcome.Outcome) {
 			if !o.Start.Before(d.to) || end.Before(d.from) {
 				continue
 			}
-			switch o.Source {
-			case outcome.Organic:
-				d.customers++
-			case outcome.Burst:
-				d.bursts++
-			default:
-				d.probes++
+			if !o.Start.After(d.from.Add(moment)) {
+				d.sent.add(o.Source)
+			}
+			if !end.Before(d.to.Add(-moment)) {
+				d.came.add(o.Source)
 			}
 		}
 	}

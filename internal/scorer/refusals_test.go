@@ -105,6 +105,9 @@ func TestRefusalsOfCustomersThatOthersLeftNoSlot(t *testing.T) {
 		"a beacon's broken off long ago":           {others: []outcome.Outcome{brokenOff(50*second, 58*second), brokenOff(50*second, 59500*time.Millisecond)}},
 		"customers' in both, through two gateways": {others: []outcome.Outcome{customer(50*second, 70*second), customer(60*second, 80*second)}, ours: true},
 		"customers' in one":                        {others: []outcome.Outcome{customer(50*second, 70*second)}},
+		"customers' in one, one after another":     {others: []outcome.Outcome{customer(58*second, 60200*time.Millisecond), customer(60300*time.Millisecond, 60600*time.Millisecond), customer(60700*time.Millisecond, 62*second)}},
+		"customers' in both by when it came":       {others: []outcome.Outcome{customer(58*second, 62*second), customer(60300*time.Millisecond, 62*second)}, ours: true},
+		"customers' in both when it was sent":      {others: []outcome.Outcome{customer(58*second, 60200*time.Millisecond), customer(58*second, 60300*time.Millisecond)}, ours: true},
 		"refused ones of a beacon's, no slot":      {others: []outcome.Outcome{at(60*second, 61*second, outcome.Burst, outcome.RateLimited), burst(50*second, 70*second)}},
 	} {
 		for refusals := range map[int]bool{1: true, mostCustomerRefusals: true, 3 * mostCustomerRefusals: true} {
