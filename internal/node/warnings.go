@@ -21,6 +21,10 @@ func (w *warnings) say(field, format string, args ...any) {
 	*w = append(*w, field+": "+fmt.Sprintf(format, args...))
 }
 
+// fast is how many times as fast as is usual in a task a miner may well be. What its slots are credited with goes by its own pace, which
+// the file does not tell.
+const fast = 4
+
 // Warnings names what a miner's file refers to and is not there, and what of its offers counts for nothing.
 func (c *MinerConfig) Warnings() []string {
 	var w warnings
@@ -40,9 +44,9 @@ func (c *MinerConfig) Warnings() []string {
 			w.say(at+"units", "is %d, and no more than %d in %v count of %s", offer.Units, most, c.Period, t.Name)
 		}
 		if t.Speed.Mean > 0 {
-			if most := float64(offer.Slots) * c.Period.Seconds() / t.Speed.Mean; float64(offer.Units) > most {
-				w.say(at+"slots", "is %d, and so many at once do %.0f in %v at the pace that is usual for %s, not the %d of units",
-					offer.Slots, most, c.Period, t.Name, offer.Units)
+			if most := float64(offer.Slots) * c.Period.Seconds() / t.Speed.Mean; float64(offer.Units) > fast*most {
+				w.say(at+"slots", "is %d, and so many at once do %.0f in %v at the pace that is usual for %s, and not the %d of units even if they are %d times as fast",
+					offer.Slots, most, c.Period, t.Name, offer.Units, fast)
 			}
 		}
 	}
