@@ -107,12 +107,10 @@ func (h *Hub) Serve(ctx context.Context) error {
 			conn.Close()
 			return nil
 		}
-		h.spokes.Go(func() { h.hear(l) })
-		h.spokes.Go(l.say)
 	}
 }
 
-// add takes a link in, and has it told of a beacon that is called just now; false means that the hub has stopped.
+// add takes a link in, serves it, and has it told of a beacon that is called just now; false means that the hub has stopped.
 func (h *Hub) add(l *link) bool {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -123,6 +121,8 @@ func (h *Hub) add(l *link) bool {
 	if h.now.On {
 		l.tell <- h.now
 	}
+	h.spokes.Go(func() { h.hear(l) }) // with mu held: Stop waits for what began before it
+	h.spokes.Go(l.say)
 	h.log.Info("a gateway in a process of its own is linked", "gateways", len(h.links))
 	return true
 }

@@ -283,6 +283,33 @@ func TestGarbageEndsTheLink(t *testing.T) {
 	}
 }
 
+// Stop returns when nothing is heard any more, though a gateway links just then.
+func TestStopWaitsForALinkThatBegins(t *testing.T) {
+	path := Path(t.TempDir())
+	for range 50 {
+		h := NewHub(path, board(), quiet)
+		if err := h.Start(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		served := make(chan error, 1)
+		go func() { served <- h.Serve(context.Background()) }()
+		conn, err := net.Dial("unix", path) // it is accepted while the hub stops, or before, or never
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := h.Stop(context.Background()); err != nil {
+			t.Fatal(err)
+		}
+		if got := h.Linked(); got != 0 {
+			t.Fatalf("%d gateways are linked to a hub that has stopped", got)
+		}
+		conn.Close()
+		if err := <-served; err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
 // How long it is from a customer's request at a gateway until the scorer breaks one of a beacon's off: the median.
 func BenchmarkGivingWay(b *testing.B) {
 	path := Path(b.TempDir())
