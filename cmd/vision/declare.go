@@ -21,8 +21,9 @@ import (
 // measuredFrom is the measurement that a calculation is made from.
 type measuredFrom struct {
 	At     time.Time `json:"at"`
-	Scale  float64   `json:"scale"`            // what was measured is taken so many times
-	Absent []string  `json:"absent,omitempty"` // tasks of it that the network does not have, or that answered nothing in time
+	Scale  float64   `json:"scale"`                 // what was measured is taken so many times
+	Absent []string  `json:"absent,omitempty"`      // tasks of it that the network does not have, or that answered nothing in time
+	Rules  string    `json:"other_rules,omitempty"` // how those of the network differ from those that it was judged by
 }
 
 func (m *measuredFrom) String() string {
@@ -31,6 +32,9 @@ func (m *measuredFrom) String() string {
 		text += fmt.Sprintf(", and scaled by %.4g: so many GPUs are taken to do so many times as much, as fast", m.Scale)
 	}
 	text += ". Quality is the speed that was measured, unless --quality is said.\n"
+	if m.Rules != "" {
+		text += fmt.Sprintf("Measured by other rules than the network's: %s. What is paid is not known; measure again with --url or --report.\n", m.Rules)
+	}
 	if len(m.Absent) > 0 {
 		text += fmt.Sprintf("Left out, for the network does not have it or no answer counted: %s.\n", strings.Join(m.Absent, ", "))
 	}
@@ -61,7 +65,7 @@ func readMeasured(file string, r *report.Report, scale float64) (*measuredFrom, 
 	if length := r.End.Sub(r.Start).Seconds(); length > 0 {
 		times *= length / m.Period
 	}
-	from, tasks, cans := &measuredFrom{At: m.At, Scale: scale}, joins{}, map[string]capacity.Can{}
+	from, tasks, cans := &measuredFrom{At: m.At, Scale: scale, Rules: otherRules(&m, r)}, joins{}, map[string]capacity.Can{}
 	for _, t := range m.Tasks {
 		if t.Units == 0 || !slices.ContainsFunc(r.Tasks, func(of report.Task) bool { return of.Task == t.Task }) {
 			from.Absent = append(from.Absent, t.Task)
@@ -79,6 +83,15 @@ func readMeasured(file string, r *report.Report, scale float64) (*measuredFrom, 
 		return nil, nil, nil, fmt.Errorf("%s: no task of it is one of the network's on which an answer counted", file)
 	}
 	return from, tasks, cans, nil
+}
+
+// otherRules says how a report's rules differ from those that a measurement was judged by; "" if they don't, or it does not say by which.
+func otherRules(m *capacity.Measurement, r *report.Report) string {
+	if m.Mechanism == "" {
+		return ""
+	}
+	by := report.Report{Mechanism: m.Mechanism, Parameters: m.Parameters}
+	return by.Differs(&report.Report{Mechanism: r.Mechanism, Parameters: r.Parameters})
 }
 
 // maximumIn is the most that a task counts of any miner's, by what contenders offer; 0 if a report has none.

@@ -113,6 +113,39 @@ func TestCalculateMeasured(t *testing.T) {
 	}
 }
 
+// What was judged by other rules than the network's is said to be so, and nothing is said if they are the same.
+func TestCalculateMeasuredByOtherRules(t *testing.T) {
+	file := hardenedReport(t)
+	for _, c := range []struct {
+		mechanism string
+		power     float64
+		want      string
+	}{
+		{"vision7", score.Defaults7.SlowPower, ""},
+		{"vision7", 1.5, "its parameters differ: slow_power is 2, not 1.5"},
+		{"vision8", 2, "it scores by vision7, not vision8"},
+	} {
+		m, _ := measured()
+		m.Mechanism, m.Parameters = c.mechanism, score.Defaults7.Map()
+		m.Parameters["slow_power"] = c.power
+		text, err := json.Marshal(m)
+		if err != nil {
+			t.Fatal(err)
+		}
+		name := filepath.Join(t.TempDir(), "m.json")
+		if err := os.WriteFile(name, text, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if got := calculated(t, "--report", file, "--measured", name); got.Measured.Rules != c.want {
+			t.Errorf("%s, %v: %q, want %q", c.mechanism, c.power, got.Measured.Rules, c.want)
+		}
+		printed := vision(t, "calculate", "--report", file, "--measured", name)
+		if said := strings.Contains(printed, "Measured by other rules than the network's: "+c.want+"."); said != (c.want != "") {
+			t.Errorf("%s, %v:\n%s", c.mechanism, c.power, printed)
+		}
+	}
+}
+
 // Declaring exactly what one can do earns more than anything else.
 func TestDeclareInCalculate(t *testing.T) {
 	file := hardenedReport(t)
