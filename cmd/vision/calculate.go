@@ -87,7 +87,7 @@ func runCalculate(ctx context.Context, t terminal, flags *flag.FlagSet, args []s
 	paid := flags.Float64("paid", 0, "what all miners together are paid a day, in whatever currency")
 	gpus := flags.Float64("gpus", 1, "how many GPUs the miner has")
 	cost := flags.Float64("gpu-cost", 0, "what a GPU costs a day, in the same currency")
-	quality := flags.Float64("quality", 0, "quality with speed of its answers, 0 to 1.6; 0 takes what others have")
+	quality := flags.Float64("quality", 0, "quality with speed of its answers, 0 to 1.6; 0 takes what others have; left out with --measured, what was measured counts")
 	reliability := flags.Float64("reliability", 0, "part of requests that it answers, 0 to 1; 0 takes what others have")
 	as := flags.String("hotkey", "", "a miner that is there already: what it earns now is taken out")
 	asJSON := flags.Bool("json", false, "print JSON")
@@ -244,7 +244,14 @@ func readReport(ctx context.Context, where dataFlags, url, file string) (report.
 	var err error
 	switch {
 	case file != "":
-		body, err = os.ReadFile(file)
+		if body, err = os.ReadFile(file); err != nil {
+			return report.Report{}, err
+		}
+		r, err := report.Read(body)
+		if err != nil {
+			return r, fmt.Errorf("%s: %w", file, err)
+		}
+		return r, nil
 	case url != "":
 		body, err = fetchPublic(ctx, url, "/v1/vision/report")
 	default:

@@ -68,13 +68,17 @@ func TestCalculate(t *testing.T) {
 	if err := os.WriteFile(forged, bytes.Replace(body, []byte(`"period":10`), []byte(`"period":11`), 1), 0o600); err != nil {
 		t.Fatal(err)
 	}
+	noReport := filepath.Join(t.TempDir(), "measured.json")
+	if err := os.WriteFile(noReport, []byte(`{"version": 1}`), 0o600); err != nil {
+		t.Fatal(err)
+	}
 	task := []string{"--report", file, "--task", "chat=5"}
 	for _, wrong := range []struct {
 		args []string
 		code int
 		want string
 	}{
-		{[]string{"--report", file}, exitUsage, "say --task NAME=UNITS"},
+		{[]string{"--report", file}, exitUsage, "Usage: vision calculate --task NAME=UNITS ... | --measured FILE "},
 		{[]string{"--report", file, "--task", "chat"}, exitUsage, `"chat": want NAME=UNITS`},
 		{[]string{"--report", file, "--task", "chat=-1"}, exitUsage, `"chat=-1": want NAME=UNITS`},
 		{[]string{"--report", file, "--task", "chat=1e300"}, exitFailure, "want 0 to 1e+24"},
@@ -85,7 +89,8 @@ func TestCalculate(t *testing.T) {
 		{append(task, "--gpu-cost", "Inf"), exitUsage, "--gpu-cost is +Inf"},
 		{append(task, "--quality", "7"), exitUsage, "--quality is 7, want 0 to 1.6"},
 		{append(task, "--reliability", "-1"), exitUsage, "--reliability is -1, want 0 to 1"},
-		{[]string{"--report", forged, "--task", "chat=5"}, exitFailure, "that its validator did not sign"},
+		{[]string{"--report", forged, "--task", "chat=5"}, exitFailure, "forged.json: a report that its validator did not sign"},
+		{[]string{"--report", noReport, "--task", "chat=5"}, exitFailure, "measured.json: a report without a report in it"},
 		{[]string{"--report", filepath.Join(t.TempDir(), "none"), "--task", "chat=5"}, exitFailure, "no such file"},
 		{[]string{"--url", "127.0.0.1", "--task", "chat=5"}, exitUsage, "want http://HOST:PORT"},
 	} {

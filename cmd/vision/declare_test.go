@@ -175,6 +175,8 @@ func TestDeclareInCalculate(t *testing.T) {
 		{[]string{"--measured", file, "--measured-gpus", "0"}, "--measured-gpus is 0"},
 		{[]string{"--measured", file}, "it has version 0, want 1"},
 		{[]string{"--measured", file + ".none"}, "no such file"},
+		{[]string{"--task", "chat=0.5", "--declare", "chat=5"}, "0.5 units can be done of it and 0.5 are declared, want 1 to 2305843009213693951"},
+		{[]string{"--task", "chat=5", "--declare", "chat=Inf"}, "5 units can be done of it and +Inf are declared, want 1 to"},
 	} {
 		var out, errs strings.Builder
 		if code := run(t.Context(), append([]string{"calculate", "--report", file}, wrong.args...), nil, &out, &errs); code == exitOK || !strings.Contains(errs.String(), wrong.want) {

@@ -24,7 +24,7 @@ import (
 
 const measureAbout = `find out what to declare, by asking your model servers as validators do
 
-Takes requests of your own making through the miner that the file describes, on loopback: no ledger, no hotkey, no
+Makes requests up as validators do and sends them through the miner that the file describes, on loopback: no ledger, no hotkey, no
 other miner has part in it, and a miner that runs meanwhile shares its servers with what is measured. Each task is
 asked one request at a time, and then as beacons ask, with 1, 2, 4, … slots at once, until more slots are worth
 less by the mechanism's own rules. Tasks that share a server or a group are asked together, as beacons do, with slots in
@@ -247,7 +247,7 @@ func printMeasurement(out io.Writer, m capacity.Measurement, c miner.Config) err
 		}
 		fmt.Fprintln(out, ":")
 		if t.Alone.Answers > 0 {
-			fmt.Fprintf(out, "  One at a time: %.4g s a %s, of %d answers.\n\n", t.Alone.Seconds/float64(max(t.Alone.Units, 1)), t.Unit, t.Alone.Answers)
+			fmt.Fprintf(out, "  One at a time: %.4g s per %s, of %d answers.\n\n", t.Alone.Seconds/float64(max(t.Alone.Units, 1)), t.Unit, t.Alone.Answers)
 		}
 		if err := printLoads(out, t, period); err != nil {
 			return err
@@ -270,7 +270,7 @@ func printLoads(out io.Writer, t *capacity.Measured, period time.Duration) error
 		return nil
 	}
 	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', tabwriter.AlignRight)
-	fmt.Fprintf(w, "SLOTS\tIN TIME\tLATE\tREFUSED\tFAILED\tS A %s\tSLOWDOWN\tSPEED\t%sS IN %v\tCREDITED\tPAID\t\t\n", strings.ToUpper(t.Unit), strings.ToUpper(t.Unit), period)
+	fmt.Fprintf(w, "SLOTS\tIN TIME\tLATE\tREFUSED\tFAILED\tS PER %s\tSLOWDOWN\tSPEED\t%sS IN %v\tCREDITED\tPAID\t\t\n", strings.ToUpper(t.Unit), strings.ToUpper(t.Unit), period)
 	for _, l := range t.Loads {
 		mark := ""
 		if l.Best {
@@ -282,7 +282,11 @@ func printLoads(out io.Writer, t *capacity.Measured, period time.Duration) error
 		return err
 	}
 	if t.Slots > 0 {
-		fmt.Fprintf(out, "\n  Answers count with up to %d at once. %d at once are worth most: paid x speed.\n", t.Most, t.Slots)
+		counts := "At no number do all answers count"
+		if t.Most > 0 {
+			counts = fmt.Sprintf("Answers count with up to %d at once", t.Most)
+		}
+		fmt.Fprintf(out, "\n  %s. Worth most, by paid x speed: %d at once.\n", counts, t.Slots)
 	}
 	return nil
 }

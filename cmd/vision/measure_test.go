@@ -53,13 +53,19 @@ func measured() (capacity.Measurement, miner.Config) {
 
 func TestMeasuredLines(t *testing.T) {
 	m, c := measured()
+	busy := capacity.Measured{
+		Task: "busy", Kind: "embedding", Unit: "item", Maximum: 1e6, Alone: capacity.Alone{Answers: 9, Units: 9, Seconds: 9}, Declared: capacity.Declared{Units: 100, Slots: 1},
+		Loads: []capacity.Judged{{Slots: 1, Asked: 5, InTime: 3, Late: 2, Held: 1, Slowdown: 1, Speed: 1, Units: 100, Credited: 50, Paid: 5}},
+	}
+	busy.Conclude(0)
+	m.Tasks = append(m.Tasks, busy)
 	var out strings.Builder
 	if err := printMeasurement(&out, m, c); err != nil {
 		t.Fatal(err)
 	}
 	for _, want := range []string{
-		"chat (chat, in tokens), together with image:\n  One at a time: 0.012 s a token, of 20 answers.\n",
-		"Answers count with up to 4 at once. 4 at once are worth most",
+		"chat (chat, in tokens), together with image:\n  One at a time: 0.012 s per token, of 20 answers.\n",
+		"Answers count with up to 4 at once. Worth most, by paid x speed: 4 at once.",
 		"Failed or refused (1): the model server failed",
 		"Note: 4 too many slots are declared, 8 in place of 4.",
 		"Note: 25% too many units are declared, 1500000 in place of 1200000.",
@@ -67,6 +73,7 @@ func TestMeasuredLines(t *testing.T) {
 		"Note: 9000 steps a period are the most that the task counts: more slots earn nothing.",
 		"Note: 1 of 10 requests failed although they came alone",
 		"Note: no answer counts, even one request at a time",
+		"At no number do all answers count. Worth most, by paid x speed: 1 at once.",
 		"To declare, per 1h0m0s (lines for the miner's file):",
 	} {
 		if !strings.Contains(out.String(), want) {

@@ -53,7 +53,7 @@ func commands() []command {
 		{"evidence check", "NUMBER|FILE --data DIR | --config FILE [--checker HOST:PORT --checker-hotkey HOTKEY] [--turn N] [--json]", evidenceCheckAbout, evidenceCheck},
 		{"evidence export", "NUMBER --config FILE | --data DIR --hotkey FILE [--out FILE] [--customers]", "write one as a receipt, which others can verify and judge again\n\nThe miner's signature of the answer must be there. What customers asked stays here, unless --customers is said.", evidenceExport},
 		{"explain", "HOTKEY --data DIR | --config FILE | --url URL [--json]", "say why a miner earns what it does, and what would raise it", runExplain},
-		{"calculate", "--task NAME=UNITS ... --data DIR | --config FILE | --url URL | --report FILE [flags]", calculateAbout, runCalculate},
+		{"calculate", "--task NAME=UNITS ... | --measured FILE --data DIR | --config FILE | --url URL | --report FILE [flags]", calculateAbout, runCalculate},
 		{"project create", "NAME --data DIR | --config FILE [--kind prepaid|free]", "make a project, which pays for what its keys use", projectCreate},
 		{"project list", "--data DIR | --config FILE [--json]", "list the projects and their balances", projectList},
 		{"project show", "PROJECT --data DIR | --config FILE [--json]", "show a project, its balance and its keys\n\nPROJECT is a name or a number, here and elsewhere.", projectShow},

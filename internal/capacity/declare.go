@@ -32,8 +32,11 @@ type Declaration struct {
 // Declare says what it comes to if a miner declares so many units, and slots enough for them, once its credit has settled.
 func (r Rules) Declare(can Can, units float64) (Declaration, error) {
 	d := Declaration{Declared: units, Part: units / can.Units}
-	if !(can.Units >= 1 && can.Units <= everything) || !(units >= 1 && units <= everything) || can.Slots < 0 || can.Slots > score.MostAsked {
-		return d, fmt.Errorf("declare %v units of %v with %d slots: want 1 unit at least, and no more than there are", units, can.Units, can.Slots)
+	if !(can.Units >= 1 && can.Units <= everything) || !(units >= 1 && units <= everything) {
+		return d, fmt.Errorf("%v units can be done of it and %v are declared, want 1 to %d", can.Units, units, int64(everything))
+	}
+	if can.Slots < 0 || can.Slots > score.MostAsked {
+		return d, fmt.Errorf("it is done with %d slots, want 0 to %d", can.Slots, score.MostAsked)
 	}
 	slots := can.Slots
 	if slots == 0 {

@@ -190,7 +190,7 @@ func (m *Measurer) single(ctx context.Context, x *mix, i int) error {
 		return &Unserved{one.Task.Name, fmt.Sprintf("%d requests failed, one after the other", r.Alone.Failed)}
 	}
 	r.Usual = usual
-	m.progress("%s: %d requests, one at a time: %.4g s a %s", r.Task, r.Alone.Answers+r.Alone.Failed, r.Alone.Seconds/float64(max(r.Alone.Units, 1)), r.Unit)
+	m.progress("%s: %d requests, one at a time: %.4g s per %s", r.Task, r.Alone.Answers+r.Alone.Failed, r.Alone.Seconds/float64(max(r.Alone.Units, 1)), r.Unit)
 	return nil
 }
 

@@ -121,6 +121,9 @@ func Read(body []byte) (Report, error) {
 	if err := json.Unmarshal(body, &s); err != nil {
 		return r, fmt.Errorf("a report: %w", err)
 	}
+	if len(s.Report) == 0 {
+		return r, errors.New("a report without a report in it: it is something else")
+	}
 	if err := json.Unmarshal(s.Report, &r); err != nil {
 		return r, fmt.Errorf("a report: %w", err)
 	}
