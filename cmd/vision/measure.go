@@ -294,14 +294,18 @@ func printLoads(out io.Writer, t *capacity.Measured, period time.Duration) error
 // printDeclaration writes what to declare as lines of a miner's file.
 func printDeclaration(out io.Writer, m capacity.Measurement, c miner.Config) error {
 	var tasks strings.Builder
-	groups := map[string]int{} // slots of the tasks that were measured
+	groups, apart := map[string]int{}, map[string]int{} // slots of tasks that were measured, and of those that were left out
 	for _, t := range c.Tasks {
-		i := slices.IndexFunc(m.Tasks, func(r capacity.Measured) bool { return r.Task == t.Task && r.Units > 0 })
+		i := slices.IndexFunc(m.Tasks, func(r capacity.Measured) bool { return r.Task == t.Task })
 		if i < 0 {
+			apart[t.Group] += t.Slots
 			continue
 		}
 		r := &m.Tasks[i]
-		fmt.Fprintf(&tasks, "  - task: %s\n    server: %s\n    model: %q\n    units: %d\n    slots: %d\n    group: %q\n    quantisation: %q\n    speculative: %t\n",
+		if r.Units == 0 {
+			continue
+		}
+		fmt.Fprintf(&tasks, "  - task: %s\n    server: %q\n    model: %q\n    units: %d\n    slots: %d\n    group: %q\n    quantisation: %q\n    speculative: %t\n",
 			t.Task, t.Server, t.Model, r.Units, r.Slots, t.Group, t.Quantisation, t.Speculative)
 		if t.Group != "" {
 			groups[t.Group] += r.Slots
@@ -315,7 +319,7 @@ func printDeclaration(out io.Writer, m capacity.Measurement, c miner.Config) err
 		fmt.Fprintln(out, "groups:")
 		for _, g := range c.Groups {
 			if n := groups[g.Name]; n > 0 {
-				fmt.Fprintf(out, "  - name: %s\n    slots: %d\n", g.Name, n)
+				fmt.Fprintf(out, "  - name: %q\n    slots: %d\n", g.Name, n+apart[g.Name])
 			}
 		}
 	}

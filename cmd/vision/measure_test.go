@@ -20,12 +20,12 @@ import (
 // measured is what was found of two tasks on one GPU and of one that answers nothing in time.
 func measured() (capacity.Measurement, miner.Config) {
 	c := miner.Defaults()
-	c.Servers = []miner.Server{{Name: "main", URL: "http://127.0.0.1:1", Engine: "vllm"}}
-	c.Groups = []miner.Group{{Name: "gpu0", Slots: 16}, {Name: "spare", Slots: 3}}
+	c.Servers = []miner.Server{{Name: "main: #1", URL: "http://127.0.0.1:1", Engine: "vllm"}}
+	c.Groups = []miner.Group{{Name: "gpu: 0", Slots: 16}, {Name: "spare", Slots: 3}}
 	c.Tasks = []miner.Task{
-		{Task: "chat", Server: "main", Model: "llama", Units: 1_500_000, Slots: 8, Group: "gpu0"},
-		{Task: "image", Server: "main", Units: 9000, Slots: 2, Group: "gpu0", Quantisation: "fp8"},
-		{Task: "slow", Server: "main", Units: 10, Slots: 1},
+		{Task: "chat", Server: "main: #1", Model: "llama", Units: 1_500_000, Slots: 8, Group: "gpu: 0"},
+		{Task: "image", Server: "main: #1", Units: 9000, Slots: 2, Group: "gpu: 0", Quantisation: "fp8"},
+		{Task: "slow", Server: "main: #1", Units: 10, Slots: 1},
 	}
 	m := capacity.Measurement{Version: 1, Period: 3600, Tasks: []capacity.Measured{
 		{
@@ -92,10 +92,10 @@ func TestMeasuredLines(t *testing.T) {
 
 	// The lines, pasted over those of the file, are what was found.
 	_, lines, _ := strings.Cut(out.String(), "file):\n\n")
-	if !strings.HasPrefix(lines, "groups:\n  - name: gpu0\n    slots: 5\ntasks:\n") {
+	if !strings.HasPrefix(lines, "groups:\n  - name: \"gpu: 0\"\n    slots: 5\ntasks:\n") {
 		t.Errorf("%s", lines)
 	}
-	pasted := "ledger: {kind: devnet, url: \"http://127.0.0.1:2\"}\nservers: [{name: main, url: \"http://127.0.0.1:1\", engine: vllm}]\n" + lines
+	pasted := "ledger: {kind: devnet, url: \"http://127.0.0.1:2\"}\nservers: [{name: \"main: #1\", url: \"http://127.0.0.1:1\", engine: vllm}]\n" + lines
 	into := node.MinerDefaults()
 	if err := config.Parse("miner.yaml", []byte(pasted), &into); err != nil {
 		t.Fatalf("%v:\n%s", err, pasted)
@@ -104,6 +104,25 @@ func TestMeasuredLines(t *testing.T) {
 	want[0].Units, want[0].Slots, want[1].Units, want[1].Slots = 1_200_000, 4, 9000, 1
 	if !slices.Equal(into.Tasks, want) {
 		t.Errorf("%+v, want %+v", into.Tasks, want)
+	}
+}
+
+// A group keeps room for those of its tasks that were left out, and none for those of which no answer counts.
+func TestAGroupOfWhichNotAllWasMeasured(t *testing.T) {
+	for _, c := range []struct {
+		name string
+		left func(m *capacity.Measurement)
+		want string
+	}{
+		{"left out", func(m *capacity.Measurement) { m.Tasks = m.Tasks[:1] }, "  - name: \"gpu: 0\"\n    slots: 6\n"},
+		{"without answers", func(m *capacity.Measurement) { m.Tasks[1].Units, m.Tasks[1].Slots = 0, 0 }, "  - name: \"gpu: 0\"\n    slots: 4\n"},
+	} {
+		m, config := measured()
+		c.left(&m)
+		var out strings.Builder
+		if err := printDeclaration(&out, m, config); err != nil || !strings.Contains(out.String(), c.want) {
+			t.Errorf("%s: want %q:\n%s", c.name, c.want, out.String())
+		}
 	}
 }
 
