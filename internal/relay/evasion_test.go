@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"vision/internal/outcome"
+	"vision/internal/task"
 )
 
 // TestNoEvasion is the list of what a miner can do to keep an answer from being
@@ -118,6 +119,31 @@ func TestFloodsEnd(t *testing.T) {
 					t.Errorf("%v %q", o.Status, o.Reason)
 				}
 			})
+		}
+	}
+}
+
+// A miner that claims a longer prompt than was sent is believed only what the prompt may have had, streamed or not: what a
+// beacon grants for long prompts cannot be had by a claim.
+func TestClaimedPromptsAreBounded(t *testing.T) {
+	ids := strings.TrimSuffix(strings.Repeat("1,", 20_000), ",")
+	for _, streamed := range []bool{true, false} {
+		c := newClient(t)
+		addr := serve(t, func(_ int, conn net.Conn, r *bufio.Reader) {
+			if request(r) == nil {
+				return
+			}
+			if streamed {
+				first := strings.Replace(token, `{"choices"`, `{"prompt_token_ids":[`+ids+`],"choices"`, 1)
+				io.WriteString(conn, eventStream+chunked(first, token, last, closed))
+				return
+			}
+			io.WriteString(conn, "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"+sized(strings.Replace(answer, "[1,2,3]", "["+ids+"]", 1)))
+		})
+		call := newCall(t, c, addr, streamed)
+		a := c.Do(t.Context(), call, &shown{})
+		if most := task.MostPrompt(call.Request); a.Outcome.Status != outcome.OK || a.Outcome.PromptWork <= 0 || a.Outcome.PromptWork > most {
+			t.Errorf("streamed %v: %v %s, a prompt of %d tokens, want %d at most", streamed, a.Outcome.Status, a.Outcome.Reason, a.Outcome.PromptWork, most)
 		}
 	}
 }

@@ -19,15 +19,16 @@ func (a *attempt) stream(h head) bool {
 	}
 	s := streams.Get().(*openai.Stream)
 	defer streams.Put(s)
+	worst := ledger.Worst(a.call.Task, a.call.Request)
 	s.Reset(openai.Options{
 		Limit: a.c.cfg.MaxEvent, Model: a.call.Task.Name, TokenIDs: a.call.Request.Wants().TokenIDs,
-		Max: openai.Bounds{Completion: a.call.Request.Work(), Prompt: ledger.Worst(a.call.Task, a.call.Request).Prompt},
+		Max: openai.Bounds{Completion: a.call.Request.Work(), Prompt: worst.Prompt},
 	})
 	b := newBody(h)
 	b.wants = a.call.Keep
 	ok, reusable := a.pass(s, &b)
 	tally := s.Tally()
-	a.ans.Work = task.Work{Units: tally.Completion - a.lost, Prompt: tally.Prompt}
+	a.ans.Work = task.Work{Units: tally.Completion - a.lost, Prompt: min(tally.Prompt, worst.Prompt)} // as in whole answers
 	a.ans.Finish = tally.Finish
 	a.ans.Meta = s.Meta()
 	if !ok {
