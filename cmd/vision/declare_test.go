@@ -187,14 +187,14 @@ func TestDeclareInCalculate(t *testing.T) {
 
 // The rules to measure by are a validator's, if its report is there: the network's period says how long beacons ask.
 func TestRulesOfAReport(t *testing.T) {
-	r, err := rulesFor(t.Context(), time.Hour, "", hardenedReport(t))
+	r, err := rulesFor(t.Context(), time.Hour, "", hardenedReport(t), nil)
 	if err != nil || r.Period != time.Hour || r.Network != 10*time.Minute || r.Window() != 10*time.Minute/720 || r.Mechanism.Params() != score.Defaults7 {
 		t.Errorf("%+v, %v", r, err)
 	}
-	if r, err = rulesFor(t.Context(), time.Hour, "", ""); err != nil || r.Window() != 5*time.Second {
+	if r, err = rulesFor(t.Context(), time.Hour, "", "", nil); err != nil || r.Window() != 5*time.Second {
 		t.Errorf("%+v, %v", r, err)
 	}
-	if _, err = rulesFor(t.Context(), time.Hour, "http://127.0.0.1:1", "file"); err == nil || !strings.Contains(err.Error(), "not both") {
+	if _, err = rulesFor(t.Context(), time.Hour, "http://127.0.0.1:1", "file", nil); err == nil || !strings.Contains(err.Error(), "not both") {
 		t.Errorf("%v", err)
 	}
 }

@@ -68,11 +68,11 @@ func runMeasure(ctx context.Context, t terminal, flags *flag.FlagSet, args []str
 	if err != nil {
 		return err
 	}
-	rules, err := rulesFor(ctx, c.Period, *url, *reported)
+	mixes, err := mixesOf(c.Config, catalogue, only)
 	if err != nil {
 		return err
 	}
-	mixes, err := mixesOf(c.Config, catalogue, only)
+	rules, err := rulesFor(ctx, c.Period, *url, *reported, slices.Concat(mixes...))
 	if err != nil {
 		return err
 	}
@@ -119,8 +119,9 @@ func runMeasure(ctx context.Context, t terminal, flags *flag.FlagSet, args []str
 	return errors.Join(append(wrong, err)...)
 }
 
-// rulesFor is what capacity is judged by: what a validator's report says, or vision7 as it is by default.
-func rulesFor(ctx context.Context, period time.Duration, url, file string) (capacity.Rules, error) {
+// rulesFor is what the capacity of some tasks is judged by: what a validator's report says, whose network must have them all, or
+// vision7 as it is by default.
+func rulesFor(ctx context.Context, period time.Duration, url, file string, members []measure.Member) (capacity.Rules, error) {
 	rules := capacity.Rules{Period: period}
 	if url == "" && file == "" {
 		var err error
@@ -130,6 +131,18 @@ func rulesFor(ctx context.Context, period time.Duration, url, file string) (capa
 	r, err := readReport(ctx, dataFlags{data: new(string), config: new(string)}, url, file)
 	if err != nil {
 		return rules, err
+	}
+	var theirs, absent []string
+	for _, t := range r.Tasks {
+		theirs = append(theirs, t.Task)
+	}
+	for _, m := range members {
+		if !slices.Contains(theirs, m.Task.Name) {
+			absent = append(absent, m.Task.Name)
+		}
+	}
+	if len(absent) > 0 {
+		return rules, fmt.Errorf("the report's network has no task %s; it has %s", strings.Join(absent, ", "), strings.Join(theirs, ", "))
 	}
 	named, err := r.Rules()
 	if err != nil {

@@ -218,6 +218,7 @@ func TestMeasure(t *testing.T) {
 		want string
 	}{
 		{args, exitFailure, "vision-ref-chat is not served: the model server cannot be reached"},
+		{append(slices.Clone(args), "--report", hardenedReport(t)), exitFailure, "the report's network has no task vision-ref-chat, vision-ref-embed; it has chat"},
 		{[]string{"miner", "measure", "--config", file, "--task", "painting"}, exitUsage, `no task "painting"; it has vision-ref-chat, `},
 		{append(slices.Clone(args), "--most", "0"), exitUsage, "--most is 0"},
 		{append(slices.Clone(args), "--for", "-1s"), exitUsage, "--for is -1s"},
