@@ -9,7 +9,7 @@ import (
 )
 
 const (
-	// nearLoad is how many times the mean of requests under way a miner may
+	// nearLoad is how many times its share (Shares) of the requests under way a miner may
 	// have and still be preferred for what its cache holds.
 	nearLoad = 1.25
 	// nearCost is how many times the cost of the better of two it may have.
@@ -44,22 +44,22 @@ func (f *field) near(q *query, prefix uint64, cost float64) int {
 			second, more = i, h
 		}
 	}
-	under := nearBound(f.usual.load.Load(), len(f.seats))
+	load, all := f.usual.load.Load(), f.shares[len(f.shares)-1]
 	for _, i := range [2]int{first, second} {
 		if i < 0 {
 			continue
 		}
-		if s := &f.seats[i]; s.InFlight() < under && s.standing(q) == Ready && Cost(s.state(q)) <= nearCost*cost {
+		if s := &f.seats[i]; s.InFlight() < nearBound(load, f.shares.of(i), all) && s.standing(q) == Ready && Cost(s.state(q)) <= nearCost*cost {
 			return i
 		}
 	}
 	return -1
 }
 
-// nearBound is how many requests a preferred seat may have under way, the one
-// that is about to begin included, with load under way at n seats before it.
-func nearBound(load int64, n int) int64 {
-	return int64(math.Ceil(nearLoad * float64(load+1) / float64(n)))
+// nearBound is how many requests a preferred seat with a share of all may have under way, the one
+// that is about to begin included, with load under way at all seats before it.
+func nearBound(load int64, share, all uint64) int64 {
+	return int64(math.Ceil(nearLoad * float64(load+1) * float64(share) / float64(all)))
 }
 
 // keyOf spreads a miner's identity over 64 bits.

@@ -125,6 +125,40 @@ func TestAPopularPrefixOverloadsNobody(t *testing.T) {
 	})
 }
 
+// Under load conversations go by slots, as far as their bound has them: four servers of a quarter of the slots are not crowded while one
+// of as many as theirs together has room.
+func TestConversationsUnderLoadGoBySlots(t *testing.T) {
+	cs := contenders(5, 1e12, 4)
+	cs[0].Slots = 16
+	b := board(cs)
+	for i := range 5 {
+		for range 20 {
+			over(b, ended(id(i), outcome.OK, t0, 100*time.Millisecond, 10))
+		}
+	}
+	r := rand.New(rand.NewPCG(1, 2))
+	var under []*Seat
+	whole, crowded := 0, 0
+	const requests = 20_000
+	for range requests {
+		if len(under) == 16 { // half of all slots
+			i := r.IntN(len(under))
+			b.Release(under[i], ended(under[i].Miner, outcome.OK, t0, 100*time.Millisecond, 10), 0)
+			under = append(under[:i], under[i+1:]...)
+		}
+		s, _ := b.AcquireNear(chat, true, t0, r.Uint64(), r.Uint64(), nil, r.Uint64()|1)
+		if under = append(under, s); s.UID == 0 {
+			whole++
+		} else if s.InFlight() == s.Slots {
+			crowded++
+		}
+	}
+	t.Logf("the whole server was asked %d times of %d; a quarter's last slot was taken %d times", whole, requests, crowded)
+	if whole < requests*7/20 || crowded > requests/20 { // ranks do not heed slots, and the bound leaves a quarter
+		t.Errorf("the whole server was asked %d times of %d; a quarter's last slot was taken %d times", whole, requests, crowded)
+	}
+}
+
 func TestAWarmCacheIsNotWorthASlowMiner(t *testing.T) {
 	b := alike(8, 0)
 	r := rand.New(rand.NewPCG(1, 2))
