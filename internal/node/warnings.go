@@ -85,7 +85,8 @@ func (c *CheckerConfig) Warnings() []string {
 
 // looseEnds warns of a hotkey, a password or a catalogue that cannot be read. It gives the catalogue, or nil.
 func (c *Common) looseEnds(w *warnings) *task.Catalogue {
-	for field, file := range map[string]string{"hotkey": c.Hotkey, "password_file": c.PasswordFile} {
+	for _, named := range [][2]string{{"hotkey", c.Hotkey}, {"password_file", c.PasswordFile}} {
+		field, file := named[0], named[1]
 		if file == "" {
 			continue
 		}

@@ -39,6 +39,16 @@ func expect(t *testing.T, name string, got []string, want ...string) {
 	}
 }
 
+// What is said of two files comes in the order in which they are named, each time.
+func TestWarningsComeInOrder(t *testing.T) {
+	m := MinerDefaults()
+	m.Common = common(t)
+	m.Hotkey, m.PasswordFile = "/nowhere/key", "/nowhere/password"
+	for range 20 {
+		expect(t, "two files that are not there", m.Warnings(), "hotkey: there is no file /nowhere/key", "password_file: there is no file /nowhere/password")
+	}
+}
+
 // A miner that offers what the network does not know earns nothing by it, and would hear of it from nobody else.
 func TestOffersThatCountForNothingAreWarnedOf(t *testing.T) {
 	for name, c := range map[string]struct {
