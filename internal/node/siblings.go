@@ -29,9 +29,7 @@ func (v *Validator) addHub(c *scorer.Config) {
 	}
 	if !v.config.has(Gateway) {
 		c.Apart = true
-		v.group.Add(daemon.Component{Name: "the Board's contenders", Serve: func(ctx context.Context) error {
-			return followPeriods(ctx, v.store, v.board)
-		}})
+		v.group.Add(followPeriods(v.store, v.board))
 	}
 }
 
@@ -59,13 +57,11 @@ type periods interface {
 	Contenders(ctx context.Context, id int64) ([]period.Contender, error)
 }
 
-// followPeriods keeps the period under way on a Board that no gateway keeps, until ctx ends. What cannot be read is
+// followPeriods keeps the period under way on a Board that no gateway keeps, from before anything is counted on it. What cannot be read is
 // read a little later; the scorer says why, for it reads the same.
-func followPeriods(ctx context.Context, from periods, board *dispatch.Board) error {
-	tick := time.NewTicker(250 * time.Millisecond)
-	defer tick.Stop()
+func followPeriods(from periods, board *dispatch.Board) daemon.Component {
 	var read time.Time
-	for {
+	follow := func(ctx context.Context) {
 		p, err := from.LastPeriod(ctx)
 		// Contenders join while a period runs.
 		if err == nil && (p.ID != board.Period() || time.Since(read) >= min(30*time.Second, p.End.Sub(p.Start)/20)) {
@@ -74,10 +70,21 @@ func followPeriods(ctx context.Context, from periods, board *dispatch.Board) err
 				read = time.Now()
 			}
 		}
-		select {
-		case <-tick.C:
-		case <-ctx.Done():
-			return nil
-		}
+	}
+	return daemon.Component{
+		Name:  "the Board's contenders",
+		Start: func(ctx context.Context) error { follow(ctx); return nil },
+		Serve: func(ctx context.Context) error {
+			tick := time.NewTicker(250 * time.Millisecond)
+			defer tick.Stop()
+			for {
+				select {
+				case <-tick.C:
+					follow(ctx)
+				case <-ctx.Done():
+					return nil
+				}
+			}
+		},
 	}
 }
