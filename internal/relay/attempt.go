@@ -159,7 +159,8 @@ const deathShows = 100 * time.Millisecond
 
 // slowConnection is how long a connection may take to be made before that counts as the miner's time. It does not as long as it
 // is what distance and a busy validator may take; beyond, a miner could have requests wait
-// for a free GPU without its answers being any slower. A beacon makes very many at once, and allows for that itself.
+// for a free GPU without its answers being any slower. A beacon makes very many at once, and allows for that itself; what
+// others wait for meanwhile is our doing.
 const slowConnection = time.Second
 
 // exchange sends the request and takes the response. It says again if an idle
@@ -176,7 +177,7 @@ func (a *attempt) exchange(firstBy, dialled time.Time) (again, reusable bool) {
 	begun := a.c.cfg.Now()
 	if !a.sent {
 		a.sent, a.start, a.written = true, begun, begun
-		if begun.Sub(dialled) > slowConnection && a.call.Source != outcome.Burst {
+		if begun.Sub(dialled) > slowConnection && a.call.Source != outcome.Burst && !a.besideBeacon(dialled, begun) {
 			a.start = dialled
 		}
 	}
@@ -208,6 +209,15 @@ func (a *attempt) exchange(firstBy, dialled time.Time) (again, reusable bool) {
 		}
 	}
 	return false, reusable && err == nil
+}
+
+// besideBeacon says whether a beacon asked between two times.
+func (a *attempt) besideBeacon(from, until time.Time) bool {
+	if a.c.cfg.Beacons == nil {
+		return false
+	}
+	_, _, asked := a.c.cfg.Beacons(from, until)
+	return asked
 }
 
 // inOneWrite is how large a payload may be to be written together with the

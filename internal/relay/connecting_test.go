@@ -9,6 +9,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"vision/internal/beacon"
 	"vision/internal/hotkey"
 	"vision/internal/outcome"
 )
@@ -25,17 +26,20 @@ func (h held) Dial(ctx context.Context, addr string, id hotkey.ID) (net.Conn, er
 }
 
 // A miner that has connections wait until it has a GPU free is as slow as if it had requests wait. What is no more than distance
-// counts for nobody, nor what a beacon makes wait, which allows for it itself.
+// counts for nobody, nor what a beacon makes wait: it allows for its own itself, and what connects beside them waits for us.
 func TestConnectionsHeldBackAreTheMinersTime(t *testing.T) {
 	for name, c := range map[string]struct {
 		by     time.Duration
 		source outcome.Source
+		beacon time.Duration // when one begins to ask, for 5 s; 0: none does
 		want   time.Duration
 	}{
-		"at once":     {0, outcome.Organic, 10 * time.Millisecond},
-		"far away":    {time.Second, outcome.Synthetic, 10 * time.Millisecond},
-		"held back":   {3 * time.Second, outcome.Organic, 3010 * time.Millisecond},
-		"at a beacon": {3 * time.Second, outcome.Burst, 10 * time.Millisecond},
+		"at once":                  {0, outcome.Organic, 0, 10 * time.Millisecond},
+		"far away":                 {time.Second, outcome.Synthetic, 0, 10 * time.Millisecond},
+		"held back":                {3 * time.Second, outcome.Organic, 0, 3010 * time.Millisecond},
+		"at a beacon":              {3 * time.Second, outcome.Burst, 0, 10 * time.Millisecond},
+		"beside all of a beacon's": {3 * time.Second, outcome.Organic, time.Second, 10 * time.Millisecond},
+		"before a beacon":          {3 * time.Second, outcome.Organic, 4 * time.Second, 3010 * time.Millisecond},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -45,7 +49,11 @@ func TestConnectionsHeldBackAreTheMinersTime(t *testing.T) {
 					time.Sleep(10 * time.Millisecond)
 					io.WriteString(c, goodStream)
 				})
-				client := network.client(t, func(cfg *Config) { cfg.Dialer = held{&network, c.by} })
+				var windows beacon.Windows
+				client := network.client(t, func(cfg *Config) { cfg.Dialer, cfg.Beacons = held{&network, c.by}, windows.Within })
+				if c.beacon > 0 {
+					windows.Add(time.Now().Add(c.beacon), time.Now().Add(c.beacon+5*time.Second))
+				}
 				call := newCall(t, client, addr, true)
 				call.Source = c.source
 				asked := time.Now()
