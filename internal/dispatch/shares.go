@@ -8,11 +8,11 @@ import (
 // Shares is how likely each of a task's contenders is to be drawn: as likely as it has slots. Were all as likely, one that
 // splits its GPUs over four identities would be drawn four times as often as who keeps them together, and customers would
 // crowd its small servers while large ones stand idle. Slots are what a miner says it has, so none counts for more than
-// mostDrawn times the median.
+// mostDrawn times the median, of two middle ones the lower: where contenders are two, none sets its own bound.
 //
-//	slots   4      2      -      1000          unknown: 8; median 8 of (2 4 8 1000): 32 at most
+//	slots   4      2      -      1000          unknown: 8; median of (2 4 8 1000), the lower: 4; 16 at most
 //	        |----|--|--------|------------------ … |
-//	ends    4      6      14     46
+//	ends    4      6      14     30
 type Shares []uint64
 
 // mostDrawn is how many times the median of slots a contender's may count.
@@ -30,7 +30,7 @@ func SharesOf(slots []int64) Shares {
 		}
 		ends[i] = uint64(min(n, 1<<32)) // so that no sum overflows
 	}
-	most := mostDrawn * slices.Sorted(slices.Values(ends))[len(ends)/2]
+	most := mostDrawn * slices.Sorted(slices.Values(ends))[(len(ends)-1)/2]
 	sum := uint64(0)
 	for i, n := range ends {
 		sum += min(n, most)

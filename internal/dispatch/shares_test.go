@@ -15,7 +15,8 @@ func TestSharesAreBySlots(t *testing.T) {
 		{[]int64{4, 16, 8}, []int64{4, 16, 8}},
 		{[]int64{0, 0, 2}, []int64{unknownSlots, unknownSlots, 2}},
 		{[]int64{-3, 8, 8}, []int64{unknownSlots, 8, 8}},
-		{[]int64{4, 2, 0, 1000}, []int64{4, 2, 8, 32}},                           // the median of 2, 4, 8, 1000 is 8
+		{[]int64{4, 2, 0, 1000}, []int64{4, 2, 8, 16}},                           // the median of 2, 4, 8, 1000 is 4
+		{[]int64{1000, 4}, []int64{16, 4}},                                       // one of two does not raise it
 		{[]int64{1, 1, math.MaxInt64, 1, math.MaxInt64}, []int64{1, 1, 4, 1, 4}}, // two of five cannot raise it
 		{[]int64{math.MaxInt64, math.MaxInt64}, []int64{1 << 32, 1 << 32}},       // nothing overflows
 	} {
