@@ -124,10 +124,8 @@ type declared struct {
 // left is what part of the pay is left by what is declared; above 0, for what earns nothing cannot be estimated.
 func (d *declaring) left() float64 { return part(d.Declared, d.Exactly) }
 
+// exactly is paid something.
 func part(d, exactly capacity.Declaration) float64 {
-	if !(exactly.Paid > 0) {
-		return 1
-	}
 	return max(d.Paid/exactly.Paid, 1e-12)
 }
 
@@ -157,6 +155,9 @@ func declare(r *report.Report, rules score.Mechanism, tasks joins, cans map[stri
 		var err error
 		if d.Exactly, err = by.Declare(can, can.Units); err == nil {
 			d.Declared, err = by.Declare(can, w.Capacity)
+		}
+		if err == nil && !(d.Exactly.Paid > 0) {
+			return nil, fmt.Errorf("--declare %s: answers that take %.2f times as long as alone come too late: nothing is paid, whatever is declared", w.Task, max(1, can.Slowdown))
 		}
 		parts := slices.Clone(capacity.Ladder)
 		if !slices.ContainsFunc(parts, func(p float64) bool { return math.Abs(p-d.Declared.Part) < 1e-6 }) {

@@ -146,6 +146,25 @@ func TestCalculateMeasuredByOtherRules(t *testing.T) {
 	}
 }
 
+// Where answers come too late with all slots at work, no declaration has a part of the pay: there is none.
+func TestNothingToDeclare(t *testing.T) {
+	m, _ := measured()
+	m.Tasks[0].Loads[0].Slowdown = 1.9 // short answers were in time, by the slack
+	text, err := json.Marshal(m)
+	if err != nil {
+		t.Fatal(err)
+	}
+	name := filepath.Join(t.TempDir(), "m.json")
+	if err := os.WriteFile(name, text, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	var out, errs strings.Builder
+	code := run(t.Context(), []string{"calculate", "--report", hardenedReport(t), "--measured", name, "--declare", "chat=5000"}, nil, &out, &errs)
+	if want := "--declare chat: answers that take 1.90 times as long as alone come too late: nothing is paid, whatever is declared"; code != exitFailure || !strings.Contains(errs.String(), want) {
+		t.Errorf("code %d, want %q:\n%s%s", code, want, out.String(), errs.String())
+	}
+}
+
 // Declaring exactly what one can do earns more than anything else.
 func TestDeclareInCalculate(t *testing.T) {
 	file := hardenedReport(t)
