@@ -73,8 +73,8 @@ func (a *SignedAnswer) Verify(miner hotkey.ID, value string) error {
 		}
 		*into = time.UnixMilli(int64(ms)).UTC()
 	}
-	signature, err := base64.RawURLEncoding.Strict().DecodeString(parts[3])
-	if err != nil || len(signature) != hotkey.SignatureSize {
+	signature := decode(parts[3])
+	if len(signature) != hotkey.SignatureSize {
 		return fmt.Errorf("%w: it is no base64 of %d bytes", ErrAnswer, hotkey.SignatureSize)
 	}
 	var stack [128]byte

@@ -57,7 +57,10 @@ func TestAnswerBinds(t *testing.T) {
 		"signature": func(p *Proof, _ *string, _, _ *hotkey.ID, _, _ *[]byte) {
 			p.Answer = p.Answer[:30] + strings.Repeat("A", 86)
 		},
-		"no value":    func(p *Proof, _ *string, _, _ *hotkey.ID, _, _ *[]byte) { p.Answer = "" },
+		"no value": func(p *Proof, _ *string, _, _ *hotkey.ID, _, _ *[]byte) { p.Answer = "" },
+		"end of a line": func(p *Proof, _ *string, _, _ *hotkey.ID, _, _ *[]byte) {
+			p.Answer = p.Answer[:len(p.Answer)-9] + "\r\n" + p.Answer[len(p.Answer)-9:]
+		},
 		"empty words": func(p *Proof, _ *string, _, _ *hotkey.ID, _, _ *[]byte) { p.Answer = "v1   " },
 		"version":     func(p *Proof, _ *string, _, _ *hotkey.ID, _, _ *[]byte) { p.Answer = "v2" + p.Answer[2:] },
 	} {
@@ -74,6 +77,7 @@ func FuzzAnswerHeader(f *testing.F) {
 	key, p, request, answer := answered()
 	f.Add(p.Answer)
 	f.Add("v1 0 0 ")
+	f.Add(p.Answer[:60] + "\r" + p.Answer[60:])
 	f.Fuzz(func(t *testing.T, value string) {
 		p := p
 		p.Answer = value

@@ -8,8 +8,10 @@ import (
 	"crypto/elliptic"
 	"crypto/rand"
 	"crypto/sha256"
+	"encoding/base64"
 	"encoding/hex"
 	"errors"
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -103,7 +105,7 @@ func TestSignaturesEnd(t *testing.T) {
 }
 
 func FuzzParseSignature(f *testing.F) {
-	for _, v := range []string{"v1 1800000060000 AAAA", "v1 1 ", "v2 1 AA", "v1 01 AA", "v1 -5 AA", "", "v1 99999999999999999999 AA", "v1 1 A=", "v1  1 AA"} {
+	for _, v := range []string{"v1 1800000060000 AAAA", "v1 1 ", "v2 1 AA", "v1 01 AA", "v1 -5 AA", "", "v1 99999999999999999999 AA", "v1 1 A=", "v1  1 AA", "v1 1 A\nA"} {
 		f.Add(v)
 	}
 	f.Fuzz(func(t *testing.T, value string) {
@@ -111,6 +113,9 @@ func FuzzParseSignature(f *testing.F) {
 		signature, err := s.ParseSignature(value)
 		if err == nil && (len(signature) == 0 || s.Expires.UnixMilli() < 0) {
 			t.Fatalf("%q: %x until %v", value, signature, s.Expires)
+		}
+		if err == nil && value != fmt.Sprintf("v1 %d %s", s.Expires.UnixMilli(), base64.RawURLEncoding.EncodeToString(signature)) {
+			t.Fatalf("%q is taken for %x until %v", value, signature, s.Expires)
 		}
 	})
 }
