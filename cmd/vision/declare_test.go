@@ -65,6 +65,20 @@ func hardenedReport(t *testing.T) (file string) {
 	return file
 }
 
+// write makes a file of a measurement, as measure --json prints it.
+func write(t *testing.T, m capacity.Measurement) (file string) {
+	t.Helper()
+	text, err := json.Marshal(m)
+	if err != nil {
+		t.Fatal(err)
+	}
+	file = filepath.Join(t.TempDir(), "m.json")
+	if err := os.WriteFile(file, text, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return file
+}
+
 func calculated(t *testing.T, args ...string) (c calculation) {
 	t.Helper()
 	if err := json.Unmarshal([]byte(vision(t, append([]string{"calculate", "--json"}, args...)...)), &c); err != nil {
@@ -80,32 +94,21 @@ func TestCalculateMeasured(t *testing.T) {
 	m.Tasks[0].Loads[0].Slowdown = 1.2
 	m.Tasks[0].Units, m.Tasks[0].Paid, m.Tasks[0].Speed = 1_200_000, 1_200_000*math.Pow(1.2, -score.Defaults7.SlowPower), 1 // an hour; 200,000 in ten minutes
 	m.Tasks[0].Loads[0].Units = 1_200_000
-	write := func(m capacity.Measurement) string {
-		text, err := json.Marshal(m)
-		if err != nil {
-			t.Fatal(err)
-		}
-		name := filepath.Join(t.TempDir(), "m.json")
-		if err := os.WriteFile(name, text, 0o600); err != nil {
-			t.Fatal(err)
-		}
-		return name
-	}
-	big := calculated(t, "--report", file, "--measured", write(m))
+	big := calculated(t, "--report", file, "--measured", write(t, m))
 	// Of 200,000 the task counts 6000.
 	if want := 6000 * math.Pow(1.2, -score.Defaults7.SlowPower); math.Abs(big.Tasks[0].Capacity-want) > 0.01*want {
 		t.Errorf("%+v, want a capacity of %v", big.Tasks[0], want)
 	}
 	m.Tasks[0].Units, m.Tasks[0].Paid, m.Tasks[0].Loads[0].Units, m.Tasks[0].Loads[0].Slowdown = 14_400, 14_400, 14_400, 1 // 2400 in ten minutes
-	one := calculated(t, "--report", file, "--measured", write(m), "--paid", "100")
+	one := calculated(t, "--report", file, "--measured", write(t, m), "--paid", "100")
 	if math.Abs(one.Weight-0.5) > 0.01 || one.Measured == nil || one.Measured.Scale != 1 || !slices.Equal(one.Measured.Absent, []string{"image", "slow"}) {
 		t.Errorf("%+v, %+v", one, one.Measured)
 	}
-	two := calculated(t, "--report", file, "--measured", write(m), "--gpus", "4", "--measured-gpus", "2")
+	two := calculated(t, "--report", file, "--measured", write(t, m), "--gpus", "4", "--measured-gpus", "2")
 	if math.Abs(two.Weight-2.0/3) > 0.01 || two.Measured.Scale != 2 || math.Abs(two.Tasks[0].Capacity-2*one.Tasks[0].Capacity) > 1 {
 		t.Errorf("%+v, %+v", two, two.Measured)
 	}
-	text := vision(t, "calculate", "--report", file, "--measured", write(m), "--gpus", "2", "--declare", "chat=9600", "--paid", "100")
+	text := vision(t, "calculate", "--report", file, "--measured", write(t, m), "--gpus", "2", "--declare", "chat=9600", "--paid", "100")
 	for _, want := range []string{"and scaled by 2: so many GPUs are taken", "Left out, for the network does not have it or no answer counted: image, slow.", "chat, if it can do 4800 tokens a period and declares:", "as asked", "exactly"} {
 		if !strings.Contains(text, want) {
 			t.Errorf("%q is missing:\n%s", want, text)
@@ -128,14 +131,7 @@ func TestCalculateMeasuredByOtherRules(t *testing.T) {
 		m, _ := measured()
 		m.Mechanism, m.Parameters = c.mechanism, score.Defaults7.Map()
 		m.Parameters["slow_power"] = c.power
-		text, err := json.Marshal(m)
-		if err != nil {
-			t.Fatal(err)
-		}
-		name := filepath.Join(t.TempDir(), "m.json")
-		if err := os.WriteFile(name, text, 0o600); err != nil {
-			t.Fatal(err)
-		}
+		name := write(t, m)
 		if got := calculated(t, "--report", file, "--measured", name); got.Measured.Rules != c.want {
 			t.Errorf("%s, %v: %q, want %q", c.mechanism, c.power, got.Measured.Rules, c.want)
 		}
@@ -150,14 +146,7 @@ func TestCalculateMeasuredByOtherRules(t *testing.T) {
 func TestNothingToDeclare(t *testing.T) {
 	m, _ := measured()
 	m.Tasks[0].Loads[0].Slowdown = 1.9 // short answers were in time, by the slack
-	text, err := json.Marshal(m)
-	if err != nil {
-		t.Fatal(err)
-	}
-	name := filepath.Join(t.TempDir(), "m.json")
-	if err := os.WriteFile(name, text, 0o600); err != nil {
-		t.Fatal(err)
-	}
+	name := write(t, m)
 	var out, errs strings.Builder
 	code := run(t.Context(), []string{"calculate", "--report", hardenedReport(t), "--measured", name, "--declare", "chat=5000"}, nil, &out, &errs)
 	if want := "--declare chat: answers that take 1.90 times as long as alone come too late: nothing is paid, whatever is declared"; code != exitFailure || !strings.Contains(errs.String(), want) {

@@ -114,24 +114,14 @@ const announcedWithin = 5 * time.Second
 // awaitAnnouncements waits until the ledger names every miner's address: who
 // is not there when a period begins is not in it.
 func (d *Devnet) awaitAnnouncements(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, announcedWithin)
-	defer cancel()
-	tick := time.NewTicker(10 * time.Millisecond)
-	defer tick.Stop()
-	for {
+	await(ctx, announcedWithin, func() bool {
 		s, err := d.ledger.Snapshot(ctx)
-		if err == nil && !slices.ContainsFunc(d.miners, func(m *member) bool {
+		return err == nil && !slices.ContainsFunc(d.miners, func(m *member) bool {
 			n, ok := s.ByHotkey(m.key.ID())
 			return !ok || string(n.Endpoint) != m.node.Addr()
-		}) {
-			return nil
-		}
-		select {
-		case <-ctx.Done():
-			return nil
-		case <-tick.C:
-		}
-	}
+		})
+	})
+	return nil
 }
 
 // minerConfig is what an honest miner in front of a model server declares.

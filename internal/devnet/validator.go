@@ -71,16 +71,21 @@ const awaitWithin = 15 * time.Second
 
 // awaitCapacity waits until the gateway knows whom to ask.
 func (d *Devnet) awaitCapacity(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, awaitWithin)
+	await(ctx, awaitWithin, d.validator.CanServe)
+	return nil
+}
+
+// await waits until something is so, no longer than within.
+func await(ctx context.Context, within time.Duration, so func() bool) {
+	ctx, cancel := context.WithTimeout(ctx, within)
 	defer cancel()
-	tick := time.NewTicker(50 * time.Millisecond)
+	tick := time.NewTicker(20 * time.Millisecond)
 	defer tick.Stop()
-	for !d.validator.CanServe() {
+	for !so() {
 		select {
 		case <-ctx.Done():
-			return nil
+			return
 		case <-tick.C:
 		}
 	}
-	return nil
 }
