@@ -39,6 +39,9 @@ func racing(t testing.TB, change func(*Config), steps ...step) *fixture {
 
 // after waits before it goes on, unless it is cancelled.
 func after(d time.Duration, next step) step {
+	if d <= 0 {
+		return next
+	}
 	return func(ctx context.Context, c relay.Call, s relay.Sink) relay.Answer {
 		timer := time.NewTimer(d)
 		defer timer.Stop()

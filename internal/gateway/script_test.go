@@ -122,7 +122,7 @@ func hanging(n int) step {
 			by = c.By
 			a.Outcome.FirstOutput = time.Millisecond
 		}
-		timer := time.NewTimer(time.Until(by))
+		timer := time.NewTimer(max(time.Until(by), 1))
 		defer timer.Stop()
 		select {
 		case <-ctx.Done():

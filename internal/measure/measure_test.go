@@ -105,6 +105,9 @@ func (g *gpu) Do(ctx context.Context, call relay.Call, _ relay.Sink) relay.Answe
 }
 
 func sleep(ctx context.Context, d time.Duration) bool {
+	if d <= 0 {
+		return ctx.Err() == nil
+	}
 	select {
 	case <-ctx.Done():
 		return false

@@ -28,7 +28,10 @@ func (s *Scorer) mingle(ctx context.Context, b *book, t turn) (with dispatch.Esc
 	}
 	r := rand.New(rand.NewChaCha8(b.seed("moment", t.Miner, t.Task, t.Number)))
 	within := min(s.c.Period/companyPart, companyMost, b.End.Sub(s.c.Now()))
-	deadline := time.NewTimer(max(within, 0))
+	if within <= 0 {
+		return with, false
+	}
+	deadline := time.NewTimer(within)
 	defer deadline.Stop()
 	if w := s.c.Board.Escort(t.Task, t.Miner, s.c.Now(), within, r.ExpFloat64()); w != nil {
 		for range 2 {
@@ -37,7 +40,11 @@ func (s *Scorer) mingle(ctx context.Context, b *book, t turn) (with dispatch.Esc
 				return with, true
 			case <-deadline.C: // customers ask less than they did: the next one will do
 				w.Hurry()
-				deadline.Reset(max(min(within, b.End.Sub(s.c.Now())), 0))
+				left := min(within, b.End.Sub(s.c.Now()))
+				if left <= 0 {
+					return w.Leave()
+				}
+				deadline.Reset(left)
 			case <-ctx.Done():
 			}
 		}
@@ -51,6 +58,9 @@ func (s *Scorer) mingle(ctx context.Context, b *book, t turn) (with dispatch.Esc
 		}
 		var moment <-chan time.Time
 		if wait, ok := c.Moment(now, companyMean*r.ExpFloat64()); ok {
+			if wait <= 0 {
+				return with, false
+			}
 			timer := time.NewTimer(wait)
 			defer timer.Stop()
 			moment = timer.C
