@@ -78,7 +78,7 @@ func TestCalculate(t *testing.T) {
 		code int
 		want string
 	}{
-		{[]string{"--report", file}, exitUsage, "Usage: vision calculate --task NAME=UNITS ... | --measured FILE "},
+		{[]string{"--report", file}, exitUsage, "Usage: vision calculate (--task NAME=UNITS ... | --measured FILE) "},
 		{[]string{"--report", file, "--task", "chat"}, exitUsage, `"chat": want NAME=UNITS`},
 		{[]string{"--report", file, "--task", "chat=-1"}, exitUsage, `"chat=-1": want NAME=UNITS`},
 		{[]string{"--report", file, "--task", "chat=1e300"}, exitFailure, "want 0 to 1e+24"},

@@ -55,6 +55,26 @@ func configCheck(_ context.Context, t terminal, flags *flag.FlagSet, args []stri
 	for _, w := range warnings {
 		fmt.Fprintf(t.err, "%s: warning: %s\n", rest[1], w)
 	}
-	fmt.Fprintf(t.out, "%s: no mistakes\n", rest[1])
+	switch len(warnings) {
+	case 0:
+		fmt.Fprintf(t.out, "%s: no mistakes\n", rest[1])
+	case 1:
+		fmt.Fprintf(t.out, "%s: no mistakes, but a warning\n", rest[1])
+	default:
+		fmt.Fprintf(t.out, "%s: no mistakes, but %d warnings\n", rest[1], len(warnings))
+	}
 	return nil
+}
+
+// otherKind names what a file with unknown keys is if it has no mistakes as another kind of file: somebody took the wrong one.
+func otherKind(found config.Problems) string {
+	if !slices.ContainsFunc(found, func(p config.Problem) bool { return strings.HasPrefix(p.Message, "unknown key") }) {
+		return ""
+	}
+	for _, kind := range slices.Sorted(maps.Keys(checkable)) {
+		if _, err := checkable[kind](found[0].File); err == nil {
+			return kind
+		}
+	}
+	return ""
 }

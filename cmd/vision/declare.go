@@ -179,6 +179,14 @@ func declare(r *report.Report, rules score.Mechanism, tasks joins, cans map[stri
 	return all, nil
 }
 
+// percent writes a part in hundredths, to three digits or whole.
+func percent(part float64) string {
+	if part >= 10 {
+		return fmt.Sprintf("%.0f", 100*part)
+	}
+	return fmt.Sprintf("%.3g", 100*part)
+}
+
 func namesOf(tasks joins) (list []string) {
 	for _, t := range tasks {
 		list = append(list, t.Task)
@@ -217,9 +225,9 @@ func (t *calculatedTask) printDeclaring(out io.Writer, paid bool) error {
 	if paid {
 		fmt.Fprint(w, "INCOME\t")
 	}
-	fmt.Fprintln(w, "\t")
+	fmt.Fprintln(w)
 	for _, one := range d.Others {
-		fmt.Fprintf(w, "%.0f\t%.3g%%\t%.0f\t%.2f\t%.1f%%\t%.4f\t", one.Declared, 100*one.Part, one.Credited, one.Proof, 100*part(one.Declaration, d.Exactly), one.Weight)
+		fmt.Fprintf(w, "%.0f\t%s%%\t%.0f\t%.2f\t%.1f%%\t%.4f\t", one.Declared, percent(one.Part), one.Credited, one.Proof, 100*part(one.Declaration, d.Exactly), one.Weight)
 		if paid {
 			fmt.Fprintf(w, "%.2f\t", one.Income)
 		}

@@ -117,9 +117,12 @@ func depositRun(ctx context.Context, t terminal, flags *flag.FlagSet, args []str
 	reference := flags.String("reference", "", "the payment's name where it came from; a second deposit with one is not booked")
 	note := flags.String("note", "", "for people")
 	asJSON := flags.Bool("json", false, "print JSON")
-	rest, err := parse(flags, args, 2, 2)
+	rest, err := parse(flags, negative(args), 2, 2)
 	if err != nil {
 		return err
+	}
+	if strings.HasPrefix(rest[1], by) {
+		return usagef("a deposit is above 0; `vision project adjust` takes credits off")
 	}
 	amount, err := ledger.ParseAmount(rest[1])
 	if err != nil {

@@ -8,6 +8,7 @@ import (
 	"io"
 	"math"
 	"os"
+	"strings"
 	"text/tabwriter"
 	"time"
 
@@ -65,15 +66,21 @@ func runScores(ctx context.Context, t terminal, flags *flag.FlagSet, args []stri
 
 func printScores(out io.Writer, r scorer.Report) error {
 	printPeriod(out, r)
+	width := 0 // of the longest task's name: names begin at the left, numbers end at the right
+	for _, m := range r.Miners {
+		for _, c := range m.Tasks {
+			width = max(width, len(c.Task))
+		}
+	}
 	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', tabwriter.AlignRight)
-	fmt.Fprintln(w, "UID\tHOTKEY\tWEIGHT\tTASK\tCAPACITY\tOK\t429\tFAILED\tPERIOD\tQUALITY\tSPEED\tCHECKS\tEFFECTIVE\tSHARE\tSTANDING\t")
+	fmt.Fprintf(w, "UID\t%-48s\tWEIGHT\t%-*s\tCAPACITY\tOK\t429\tFAILED\tPERIOD\tQUALITY\tSPEED\tCHECKS\tEFFECTIVE\tSHARE\t  STANDING\n", "HOTKEY", width, "TASK")
 	for _, m := range r.Miners {
 		for i, c := range m.Tasks {
 			who := [3]string{"", "", ""}
 			if i == 0 {
 				who = [3]string{fmt.Sprint(m.UID), m.Hotkey.String(), fmt.Sprintf("%.4f", m.Weight)}
 			}
-			fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%d\t%d\t%d\t%d\t%.3f\t%.3f\t%.3f\t%d\t%.1f\t%.3f\t%s\t\n", who[0], who[1], who[2], c.Task, c.Capacity,
+			fmt.Fprintf(w, "%s\t%s\t%s\t%-*s\t%d\t%d\t%d\t%d\t%.3f\t%.3f\t%.3f\t%d\t%.1f\t%.3f\t  %s\n", who[0], who[1], who[2], width, c.Task, c.Capacity,
 				c.Counts.OK, c.Counts.RateLimited, c.Counts.Failed, c.PeriodScore, c.Quality.Mean, c.Quality.Speed, c.Quality.Checks, c.Effective, c.CubedShare, standing(c))
 		}
 	}
@@ -97,10 +104,14 @@ func printPeriod(out io.Writer, r scorer.Report) {
 		}
 		fmt.Fprintf(out, "Validator %s, by its report of %s, %s.\n", p.Validator, p.At.UTC().Format(time.DateTime), says)
 	}
+	var much []string
 	for _, t := range r.Tasks {
 		if t.Load != nil && t.Load.Share() > 0.02 {
-			fmt.Fprintf(out, "Requests of our own took %.1f%% of %s's capacity in this period so far.\n", 100*t.Load.Share(), t.Task)
+			much = append(much, fmt.Sprintf("%.1f%% of %s", 100*t.Load.Share(), t.Task))
 		}
+	}
+	if len(much) > 0 {
+		fmt.Fprintf(out, "Requests of our own took more than 2%% of a task's capacity in this period so far: %s.\n", strings.Join(much, ", "))
 	}
 	if r.Weights != nil {
 		fmt.Fprintf(out, "Weights of period %d: %s.\n", r.Weights.Period, r.Weights.Note)

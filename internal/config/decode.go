@@ -95,7 +95,7 @@ func Parse(file string, text []byte, into any) error {
 	if err := yaml.Unmarshal(text, &root); err != nil {
 		return Problems{{File: file, Message: strings.TrimPrefix(err.Error(), "yaml: ")}}
 	}
-	d := decoder{file: file, lines: map[string]int{}}
+	d := decoder{file: file, lines: map[string]int{}, listed: map[string]bool{}}
 	if len(root.Content) > 0 {
 		d.decode(root.Content[0], reflect.ValueOf(into).Elem(), "")
 	}
@@ -119,7 +119,8 @@ func Parse(file string, text []byte, into any) error {
 
 type decoder struct {
 	file     string
-	lines    map[string]int // where each path stands
+	lines    map[string]int  // where each path stands
+	listed   map[string]bool // paths whose keys were listed, all of them, after an unknown one
 	problems Problems
 	depth    int
 }
@@ -194,7 +195,7 @@ func (d *decoder) decodeStruct(node *yaml.Node, into reflect.Value, path string)
 		at := join(path, key.Value)
 		field, ok := fields[key.Value]
 		if !ok {
-			d.report(key.Line, at, "unknown key%s", suggest(key.Value, fields))
+			d.report(key.Line, at, "unknown key%s", d.suggest(path, key.Value, fields))
 			continue
 		}
 		if first, again := seen[key.Value]; again {

@@ -35,7 +35,7 @@ func OpenAgain(ctx context.Context, c ValidatorConfig, only *RemoteChecker, log 
 	var signers []hotkey.ID
 	if c.Hotkey != "" {
 		var err error
-		if key, err = loadKey(c.Common); err != nil {
+		if key, err = LoadKey(c.Common); err != nil {
 			return nil, err
 		}
 		signers = []hotkey.ID{key.ID()}

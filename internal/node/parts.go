@@ -37,7 +37,7 @@ type Parts struct {
 func Open(c Common, log *slog.Logger) (Parts, error) {
 	p := Parts{Log: log}
 	var err error
-	if p.Key, err = loadKey(c); err != nil {
+	if p.Key, err = LoadKey(c); err != nil {
 		return p, err
 	}
 	if p.Ledger, err = OpenLedger(c.Ledger); err != nil {
@@ -50,9 +50,7 @@ func Open(c Common, log *slog.Logger) (Parts, error) {
 }
 
 // LoadKey reads the hotkey that a configuration names.
-func LoadKey(c Common) (*hotkey.Key, error) { return loadKey(c) }
-
-func loadKey(c Common) (*hotkey.Key, error) {
+func LoadKey(c Common) (*hotkey.Key, error) {
 	path, err := wallet.Expand(c.Hotkey)
 	if err != nil {
 		return nil, err

@@ -7,8 +7,10 @@ import (
 	"os"
 	"strings"
 
+	"vision/internal/chain/private"
 	"vision/internal/checker"
 	"vision/internal/config"
+	"vision/internal/hotkey"
 	"vision/internal/hotkey/wallet"
 	"vision/internal/task"
 	"vision/internal/typo"
@@ -29,6 +31,7 @@ const fast = 4
 func (c *MinerConfig) Warnings() []string {
 	var w warnings
 	catalogue := c.looseEnds(&w)
+	c.looseMember("miner", &w)
 	if catalogue == nil {
 		return w
 	}
@@ -57,6 +60,7 @@ func (c *MinerConfig) Warnings() []string {
 func (c *ValidatorConfig) Warnings() []string {
 	var w warnings
 	catalogue := c.looseEnds(&w)
+	c.looseMember("validator", &w)
 	if catalogue != nil && c.has(Checks) {
 		looseReferences("checker.", &c.Checker, catalogue, &w)
 	}
@@ -106,6 +110,39 @@ func (c *Common) looseEnds(w *warnings) *task.Catalogue {
 		return nil
 	}
 	return catalogue
+}
+
+// looseMember warns of a hotkey that cannot be read, and of one that is not in a private network's file, or is there as something else. An
+// encrypted one is not opened, for that takes seconds.
+func (c *Common) looseMember(role string, w *warnings) {
+	if c.Ledger.Kind != "private" {
+		return
+	}
+	text, err := os.ReadFile(c.Ledger.File)
+	if err != nil {
+		return
+	}
+	network, err := private.Parse(c.Ledger.File, text)
+	if err != nil {
+		return // a mistake, and reported as one
+	}
+	key, err := wallet.Load(c.Hotkey, nil)
+	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, hotkey.ErrEncrypted) {
+		return
+	}
+	if err != nil {
+		w.say("hotkey", "%v", err)
+		return
+	}
+	for _, m := range network.Members {
+		if m.Hotkey == key.ID() {
+			if m.Role != role {
+				w.say("hotkey", "%s is a %s by %s, not a %s", key.ID(), m.Role, c.Ledger.File, role)
+			}
+			return
+		}
+	}
+	w.say("hotkey", "%s is no member of the network: %s does not list it; add it there, under neurons, with all members", key.ID(), c.Ledger.File)
 }
 
 // looseReferences warns of references that judge no task.

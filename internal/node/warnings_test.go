@@ -7,8 +7,10 @@ import (
 	"testing"
 	"time"
 
+	"vision/internal/chain/chaintest"
 	"vision/internal/checker"
 	"vision/internal/config"
+	"vision/internal/hotkey/wallet"
 	"vision/internal/miner"
 )
 
@@ -106,4 +108,40 @@ func TestTasksThatNobodyJudgesAreWarnedOf(t *testing.T) {
 	k.Common = common(t)
 	k.References = []checker.ReferenceConfig{{Serves: "other"}}
 	expect(t, "a checking server", k.Warnings(), `references[0].serves: no task of the catalogue has the model "other"`)
+}
+
+// A hotkey that is not in the network's file, or is there as something else, is asked nothing and sets no weights that count.
+func TestHotkeysThatAreNoMembersAreWarnedOf(t *testing.T) {
+	mine, other := chaintest.Key("mine"), chaintest.Key("other")
+	c := common(t)
+	folder := filepath.Dir(c.Hotkey)
+	c.Hotkey, c.Ledger.File = filepath.Join(folder, "mine"), filepath.Join(folder, "network.yaml")
+	if err := wallet.Save(c.Hotkey, mine); err != nil {
+		t.Fatal(err)
+	}
+	for name, test := range map[string]struct {
+		neuron string
+		want   []string
+	}{
+		"a member":        {"{hotkey: " + mine.ID().String() + ", role: miner, address: '127.0.0.1:1'}", nil},
+		"a validator":     {"{hotkey: " + mine.ID().String() + ", role: validator, stake: 5000}", []string{"hotkey: " + mine.ID().String() + " is a validator by " + c.Ledger.File + ", not a miner"}},
+		"somebody else":   {"{hotkey: " + other.ID().String() + ", role: miner, address: '127.0.0.1:1'}", []string{"hotkey: " + mine.ID().String() + " is no member of the network"}},
+		"a broken file":   {"{hotkey: nobody, role: miner}", nil},
+		"an empty file":   {"", nil},
+		"not YAML at all": {"{", nil},
+	} {
+		if err := os.WriteFile(c.Ledger.File, []byte("network: lab\nnetuid: 1\nneurons:\n  - "+test.neuron+"\n"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		m := MinerDefaults()
+		m.Common = c
+		expect(t, name, m.Warnings(), test.want...)
+	}
+	if err := os.WriteFile(c.Ledger.File, []byte("network: lab\nnetuid: 1\nneurons:\n  - {hotkey: "+mine.ID().String()+", role: miner, address: '127.0.0.1:1'}\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	m := MinerDefaults()
+	m.Common = c
+	m.Hotkey = filepath.Join(folder, "key") // empty
+	expect(t, "no hotkey's file", m.Warnings(), "not a usable wallet file")
 }

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-	"strings"
 
 	"vision/internal/hotkey"
 )
@@ -45,7 +44,7 @@ type EstimatedTask struct {
 func (o Outcome) Estimate(id hotkey.ID, joining []Joining, paid float64) (Estimate, error) {
 	var e Estimate
 	if !(paid >= 0) || paid > mostWork {
-		return e, fmt.Errorf("score: %v is paid to all miners, want a number of at least 0", paid)
+		return e, fmt.Errorf("%v is paid to all miners, want a number of at least 0", paid)
 	}
 	volumes := map[string]float64{}
 	for _, t := range o.tasks {
@@ -53,16 +52,16 @@ func (o Outcome) Estimate(id hotkey.ID, joining []Joining, paid float64) (Estima
 	}
 	for _, j := range joining {
 		if _, known := volumes[j.Task]; !known {
-			return e, fmt.Errorf("score: the network has no task %q; it has %s", j.Task, strings.Join(slices.Sorted(maps.Keys(volumes)), ", "))
+			return e, fmt.Errorf("the network has no task %q; %s", j.Task, meant(j.Task, slices.Sorted(maps.Keys(volumes))))
 		}
 		if slices.ContainsFunc(e.Tasks, func(t EstimatedTask) bool { return t.Task == j.Task }) {
-			return e, fmt.Errorf("score: task %q is given twice", j.Task)
+			return e, fmt.Errorf("task %q is given twice", j.Task)
 		}
 		if err := j.validate(); err != nil {
-			return e, fmt.Errorf("score: task %q: %w", j.Task, err)
+			return e, fmt.Errorf("task %q: %w", j.Task, err)
 		}
 		if err := j.fill(o.Task(j.Task), id); err != nil {
-			return e, fmt.Errorf("score: task %q: %w", j.Task, err)
+			return e, fmt.Errorf("task %q: %w", j.Task, err)
 		}
 		volumes[j.Task] = worth{j.Quality, j.Reliability, j.Trust, j.Capacity}.volume()
 		e.Tasks = append(e.Tasks, EstimatedTask{Joining: j, EffectiveVolume: volumes[j.Task]})

@@ -122,7 +122,7 @@ var mechanisms = []struct {
 }{
 	{"vision4", func(params map[string]float64) (Mechanism, error) {
 		for name := range params {
-			return nil, fmt.Errorf("score: vision4 has no parameters, but %q is set", name)
+			return nil, fmt.Errorf("vision4 has no parameters, but %q is set", name)
 		}
 		return Vision4{}, nil
 	}},
@@ -143,7 +143,7 @@ func Named(name string, params map[string]float64) (Mechanism, error) {
 			return m.make(params)
 		}
 	}
-	return nil, fmt.Errorf("score: no mechanism %q, there are %v", name, Names())
+	return nil, fmt.Errorf("no mechanism %q, there are %v", name, Names())
 }
 
 // Names lists the mechanisms that Named makes.

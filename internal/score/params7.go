@@ -5,6 +5,8 @@ import (
 	"maps"
 	"slices"
 	"strings"
+
+	"vision/internal/typo"
 )
 
 // Params7 are the parameters of vision7. All validators of a network need the
@@ -137,12 +139,20 @@ func Params7From(named map[string]float64) (Params7, error) {
 	}
 	for _, name := range slices.Sorted(maps.Keys(named)) {
 		if known[name] == nil {
-			return p, fmt.Errorf("score: vision7 has no parameter %q; it has %s", name, strings.Join(slices.Sorted(maps.Keys(known)), ", "))
+			return p, fmt.Errorf("vision7 has no parameter %q; %s", name, meant(name, slices.Sorted(maps.Keys(known))))
 		}
 		*known[name] = named[name]
 	}
 	if err := p.Validate(); err != nil {
-		return p, fmt.Errorf("score: vision7: %w", err)
+		return p, fmt.Errorf("vision7: %w", err)
 	}
 	return p, nil
+}
+
+// meant asks for the name that was probably meant, or says which it has.
+func meant(typed string, names []string) string {
+	if near := typo.Nearest(typed, names, 2); near != "" {
+		return fmt.Sprintf("did you mean %q?", near)
+	}
+	return "it has " + strings.Join(names, ", ")
 }
