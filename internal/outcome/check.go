@@ -45,6 +45,12 @@ type Check struct {
 	Convicted bool               // it is the one that convicted the miner
 }
 
+// Folded is a check that has been taken in by what a mechanism remembers.
+type Folded struct {
+	Check
+	Period int64 // at whose end
+}
+
 // Judgement is what is known of a miner on a task.
 type Judgement struct {
 	Miner hotkey.ID

@@ -22,6 +22,7 @@ type Evidence interface {
 	LastResults(ctx context.Context, miner hotkey.ID, task string, n int) ([]period.Past, error)
 	States(ctx context.Context, mechanism string) ([]period.State, error)
 	UnfoldedChecks(ctx context.Context, limit int) ([]outcome.Check, error)
+	FoldedChecks(ctx context.Context, period, sample int64, limit int) ([]outcome.Folded, error)
 	Beacons(ctx context.Context, period int64) ([]period.Beacon, error)
 	Bursts(ctx context.Context, period int64) ([]period.Burst, error)
 	LastBursts(ctx context.Context, miner hotkey.ID, task string, limit int) ([]period.Burst, error)

@@ -9,7 +9,6 @@ import (
 	"maps"
 	"math"
 	"slices"
-	"time"
 
 	"vision/internal/chain"
 	"vision/internal/outcome"
@@ -32,7 +31,7 @@ func fold(m score.Mechanism, s score.State, o score.Observation, errs *[]error) 
 
 // recall reads what a mechanism remembers as of the newest scored period, with
 // that period's results. Where another mechanism was in use since, or there was
-// none, it follows from what is kept of the periods since then.
+// none, what is kept of the periods since then is taken in.
 func recall(ctx context.Context, st Evidence, m score.Mechanism) (k known, newest []period.Result, err error) {
 	results, err := st.Results(ctx, score.MaxHistory)
 	if err != nil {
@@ -62,9 +61,6 @@ func recall(ctx context.Context, st Evidence, m score.Mechanism) (k known, newes
 		if k[outcome.Pair{Miner: s.Miner, Task: s.Task}], err = m.Decode(s.Bytes); err != nil {
 			return nil, nil, fmt.Errorf("read what is remembered of %s on %s: %w", s.Miner, s.Task, err)
 		}
-	}
-	if len(results) == 0 || last >= results[0].Period { // nobody contends in some periods
-		return k, newest, nil
 	}
 	k, err = rebuild(ctx, st, m, k, last, results)
 	return k, newest, err
@@ -103,35 +99,28 @@ func recalled(ctx context.Context, st Evidence, m recaller, results []period.Res
 	return k, nil
 }
 
-// rebuild makes states of what is kept: results, what came of beacons, and
-// the checks that states of some mechanism have taken in. Single answers are not
-// among it, so that what was usual has to be learned anew. What the mechanism remembered as of an earlier period,
-// the last that closed by it, goes on from there: who was slashed stays so, and nobody is slashed again for what is past.
+// rebuild takes in what is kept of the periods after the last that closed by the mechanism (0: none did), of which k is
+// remembered: results, what came of beacons, and the checks that states of other mechanisms have taken in meanwhile, each at the end of the
+// period that took it in. So each check counts once, whenever it came, and who was slashed is not slashed again for what is past. Single
+// answers are not among it, so that what is usual stays as it was.
 func rebuild(ctx context.Context, st Evidence, m score.Mechanism, k known, last int64, results []period.Result) (known, error) {
-	since, err := endOf(ctx, st, last, results)
-	if err != nil {
-		return nil, err
-	}
-	if since.IsZero() { // too long ago, or never
-		k, last = known{}, 0
-	}
-	before := k
-	unfolded, err := st.UnfoldedChecks(ctx, mostUnfolded)
-	if err != nil {
-		return nil, err
-	}
-	later := map[int64]bool{}
-	for i := range unfolded {
-		later[unfolded[i].Sample] = true
-	}
 	results = slices.DeleteFunc(slices.Clone(results), func(r period.Result) bool { return r.Period <= last })
 	slices.SortStableFunc(results, func(a, b period.Result) int { return cmp.Compare(a.Period, b.Period) })
-	k = maps.Clone(before)
+	k = maps.Clone(k)
 	var errs []error // what an old record lacks is left out
+	checks := folded{st: st, period: last, sample: math.MaxInt64}
+	check := func(c *outcome.Check) {
+		p := outcome.Pair{Miner: c.Miner, Task: c.Task}
+		k[p] = fold(m, k[p], checkSeen(c), &errs)
+	}
 	for i := 0; i < len(results); {
 		id := results[i].Period
 		bursts, err := st.Bursts(ctx, id)
 		if err != nil {
+			return nil, err
+		}
+		// What a period that had no contenders took in counted before this one.
+		if err := checks.until(ctx, id-1, check); err != nil {
 			return nil, err
 		}
 		offers := map[outcome.Pair]score.Offer{}
@@ -146,45 +135,45 @@ func rebuild(ctx context.Context, st Evidence, m score.Mechanism, k known, last 
 				k[p] = fold(m, k[p], burstSeen(&bursts[j], offer), &errs)
 			}
 		}
+		if err := checks.until(ctx, id, check); err != nil {
+			return nil, err
+		}
 		for _, r := range results[first:i] {
 			p := pairOf(&r.Contender)
 			k[p] = fold(m, k[p], score.Observation{Closed: &score.Closed{Number: id, Counts: r.Counts, Offer: offers[p]}}, &errs)
 		}
 		absent(m, id, k, there, offers, bursts, &errs)
 	}
-	for p := range k {
-		checks, err := st.Checks(ctx, p.Miner, p.Task, 4*score.MaxChecks)
-		if err != nil {
-			return nil, fmt.Errorf("read checks: %w", err)
-		}
-		_, remembered := before[p]
-		for _, c := range slices.Backward(checks) {
-			if !later[c.Sample] && (!remembered || c.At.After(since)) {
-				k[p] = fold(m, k[p], checkSeen(&c), &errs)
-			}
-		}
+	if err := checks.until(ctx, math.MaxInt64, check); err != nil {
+		return nil, err
 	}
 	return k, nil
 }
 
-// endOf is when the newest period of results ended that is not after last; zero if there is none.
-func endOf(ctx context.Context, st Evidence, last int64, results []period.Result) (time.Time, error) {
-	for i := range results { // the newest come first
-		r := &results[i]
-		if r.Period > last {
-			continue
-		}
-		past, err := st.LastResults(ctx, r.Miner, r.Task, score.MaxHistory)
-		if err != nil {
-			return time.Time{}, fmt.Errorf("read when period %d ended: %w", r.Period, err)
-		}
-		for _, p := range past {
-			if p.Period == r.Period {
-				return p.End, nil
+// folded reads the checks that states have taken in, by period and sample, those after period and sample.
+type folded struct {
+	st             Evidence
+	period, sample int64
+	list           []outcome.Folded // read ahead
+	done           bool
+}
+
+// until calls f for each check that was taken in by the end of a period and not given before.
+func (r *folded) until(ctx context.Context, period int64, f func(*outcome.Check)) (err error) {
+	for {
+		if len(r.list) == 0 && !r.done {
+			if r.list, err = r.st.FoldedChecks(ctx, r.period, r.sample, page); err != nil {
+				return fmt.Errorf("read checks: %w", err)
 			}
+			r.done = len(r.list) < page
 		}
+		if len(r.list) == 0 || r.list[0].Period > period {
+			return nil
+		}
+		c := &r.list[0]
+		f(&c.Check)
+		r.period, r.sample, r.list = c.Period, c.Sample, r.list[1:]
 	}
-	return time.Time{}, nil
 }
 
 // mostUnfolded is how many checks are taken in at once; the rest come with the next period.

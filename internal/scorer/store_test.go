@@ -32,7 +32,7 @@ type memory struct {
 	results  map[int64][]period.Result
 	weights  []period.Weights
 	states   map[string]map[outcome.Pair]period.State // by mechanism
-	folded   map[int64]bool                           // samples
+	folded   map[int64]int64                          // by sample: in which period
 	beacons  []period.Beacon
 	bursts   []period.Burst
 	reports  []period.Report
@@ -56,7 +56,7 @@ type kept struct {
 
 func newMemory() *memory {
 	return &memory{judgements: map[outcome.Pair]judgement.State{}, samples: map[int64]*kept{}, entrants: map[int64][]period.Contender{}, results: map[int64][]period.Result{},
-		states: map[string]map[outcome.Pair]period.State{}, folded: map[int64]bool{}}
+		states: map[string]map[outcome.Pair]period.State{}, folded: map[int64]int64{}}
 }
 
 // do runs f as the method's effect.

@@ -79,7 +79,7 @@ func (m *memory) FinishPeriod(_ context.Context, id int64, c period.Closing) err
 			m.states[c.Mechanism][outcome.Pair{Miner: st.Miner, Task: st.Task}] = st
 		}
 		for _, sample := range c.Folded {
-			m.folded[sample] = true
+			m.folded[sample] = id
 		}
 		return nil
 	})
@@ -99,13 +99,28 @@ func (m *memory) States(_ context.Context, mechanism string) (list []period.Stat
 func (m *memory) UnfoldedChecks(_ context.Context, limit int) (list []outcome.Check, err error) {
 	err = m.do("UnfoldedChecks", func() error {
 		for _, c := range m.checks {
-			if !m.folded[c.Sample] {
+			if m.folded[c.Sample] == 0 {
 				list = append(list, c)
 			}
 		}
 		return nil
 	})
 	slices.SortFunc(list, func(a, b outcome.Check) int { return cmp.Or(a.At.Compare(b.At), cmp.Compare(a.Sample, b.Sample)) })
+	return list[:min(len(list), limit)], err
+}
+
+func (m *memory) FoldedChecks(_ context.Context, id, sample int64, limit int) (list []outcome.Folded, err error) {
+	err = m.do("FoldedChecks", func() error {
+		for _, c := range m.checks {
+			if in := m.folded[c.Sample]; in > id || in == id && in > 0 && c.Sample > sample {
+				list = append(list, outcome.Folded{Check: c, Period: in})
+			}
+		}
+		return nil
+	})
+	slices.SortFunc(list, func(a, b outcome.Folded) int {
+		return cmp.Or(cmp.Compare(a.Period, b.Period), cmp.Compare(a.Sample, b.Sample))
+	})
 	return list[:min(len(list), limit)], err
 }
 

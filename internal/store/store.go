@@ -152,6 +152,9 @@ type Store interface {
 	States(ctx context.Context, mechanism string) ([]period.State, error)
 	// UnfoldedChecks lists checks that no closed period's states have taken in, oldest first.
 	UnfoldedChecks(ctx context.Context, limit int) ([]outcome.Check, error)
+	// FoldedChecks lists checks that the states of closed periods have taken in, whatever the mechanism, by period and sample: those after
+	// the check of a sample in a period.
+	FoldedChecks(ctx context.Context, period, sample int64, limit int) ([]outcome.Folded, error)
 	// SaveBeacon writes a beacon and gives it its ID. One that is there already,
 	// by its source and number, stays as it is, and its ID is given.
 	SaveBeacon(ctx context.Context, b period.Beacon) (period.Beacon, error)

@@ -14,11 +14,12 @@ import (
 )
 
 const (
-	checkColumns = `SELECT sample, task, miner, source, at, quality, speed, work, test, detail, e, untimed, reference, again, failed, weak, abandoned, number, standing, wealth, convicted FROM checks `
+	checkFields  = `sample, task, miner, source, at, quality, speed, work, test, detail, e, untimed, reference, again, failed, weak, abandoned, number, standing, wealth, convicted`
+	checkColumns = `SELECT ` + checkFields + ` FROM checks `
 	minerChecks  = checkColumns + `INDEXED BY checks_miner WHERE miner = ? ORDER BY at DESC, sample DESC LIMIT ?`
 	pairChecks   = checkColumns + `INDEXED BY checks_pair WHERE miner = ? AND task = ? ORDER BY at DESC, sample DESC LIMIT ?`
 	checkCounts  = `SELECT miner, task, count(*) FROM checks INDEXED BY checks_at WHERE at >= ? GROUP BY miner, task`
-	insertCheck  = `INSERT INTO checks (sample, task, miner, source, at, quality, speed, work, test, detail, e, untimed, reference, again, failed, weak, abandoned, number, standing, wealth, convicted) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`
+	insertCheck  = `INSERT INTO checks (` + checkFields + `) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`
 )
 
 // SaveCheck implements store.Store. The verdict, what follows for the miner, and
@@ -66,18 +67,21 @@ func (s *Store) Checks(ctx context.Context, miner hotkey.ID, task string, limit 
 	if task != "" {
 		text, args = pairChecks, []any{miner[:], task, limit}
 	}
-	list, err := query(ctx, s.reads, scanCheck, text, args...)
+	list, err := query(ctx, s.reads, oneCheck, text, args...)
 	if err != nil {
 		return nil, fmt.Errorf("list the checks of %s: %w", miner, err)
 	}
 	return list, nil
 }
 
-func scanCheck(r *sql.Rows) (c outcome.Check, err error) {
+func oneCheck(r *sql.Rows) (outcome.Check, error) { return scanCheck(r) }
+
+// scanCheck reads checkFields, and what is selected behind them.
+func scanCheck(r *sql.Rows, more ...any) (c outcome.Check, err error) {
 	var id sql.RawBytes
 	var at int64
-	err = r.Scan(&c.Sample, &c.Task, &id, &c.Source, &at, &c.Quality, &c.Speed, &c.Work, &c.Test, &c.Detail, &c.E, &c.Untimed,
-		&c.Reference, &c.Again, &c.Failed, &c.Weak, &c.Abandoned, &c.Number, &c.Standing, &c.Wealth, &c.Convicted)
+	err = r.Scan(append([]any{&c.Sample, &c.Task, &id, &c.Source, &at, &c.Quality, &c.Speed, &c.Work, &c.Test, &c.Detail, &c.E, &c.Untimed,
+		&c.Reference, &c.Again, &c.Failed, &c.Weak, &c.Abandoned, &c.Number, &c.Standing, &c.Wealth, &c.Convicted}, more...)...)
 	copy(c.Miner[:], id)
 	c.At = timeAt(at)
 	return c, err

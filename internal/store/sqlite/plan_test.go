@@ -27,6 +27,8 @@ func TestQueryPlans(t *testing.T) {
 		"DropSamples":         {oldSamples, []any{5, 5}, "SEARCH samples USING COVERING INDEX samples_start (start<?)"},
 		"Checks":              {minerChecks, []any{[]byte{1}, 5}, "SEARCH checks USING INDEX checks_miner (miner=?)"},
 		"Checks in a task":    {pairChecks, []any{[]byte{1}, "a", 5}, "SEARCH checks USING INDEX checks_pair (miner=? AND task=?)"},
+		"FoldedChecks":        {foldedChecks, []any{1, 2, 5}, "SEARCH checks USING INDEX checks_folded ("},
+		"UnfoldedChecks":      {unfoldedChecks, []any{5}, "SCAN checks USING INDEX checks_unfolded"}, // in order
 		"CheckCounts":         {checkCounts, []any{5}, "SEARCH checks USING COVERING INDEX checks_at (at>?)"},
 		"LastPeriod":          {lastPeriod, nil, "SCAN periods"}, // from its end, LIMIT 1
 		"Contenders":          {periodContenders, []any{1}, "SEARCH c USING PRIMARY KEY (period=?)"},

@@ -21,6 +21,7 @@ const (
 	saveState      = `INSERT INTO states VALUES (?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET period = excluded.period, state = excluded.state`
 	allStates      = `SELECT miner, task, period, state FROM states WHERE mechanism = ? ORDER BY miner, task`
 	unfoldedChecks = checkColumns + `INDEXED BY checks_unfolded WHERE folded = 0 ORDER BY at, sample LIMIT ?`
+	foldedChecks   = `SELECT ` + checkFields + `, folded FROM checks INDEXED BY checks_folded WHERE folded > 0 AND (folded, sample) > (?, ?) ORDER BY folded, sample LIMIT ?`
 	burstColumns   = `SELECT beacon, period, miner, task, asked, in_flight, answers, slots, of FROM bursts `
 	periodBursts   = burstColumns + `INDEXED BY bursts_period WHERE period = ? ORDER BY id`
 	pairBursts     = burstColumns + `INDEXED BY bursts_pair WHERE miner = ? AND task = ? ORDER BY id DESC LIMIT ?`
@@ -89,9 +90,26 @@ func (s *Store) UnfoldedChecks(ctx context.Context, limit int) ([]outcome.Check,
 		return nil, err
 	}
 	defer done()
-	list, err := query(ctx, s.reads, scanCheck, unfoldedChecks, limit)
+	list, err := query(ctx, s.reads, oneCheck, unfoldedChecks, limit)
 	if err != nil {
 		return nil, fmt.Errorf("list the checks that states have not taken in: %w", err)
+	}
+	return list, nil
+}
+
+// FoldedChecks implements store.Store.
+func (s *Store) FoldedChecks(ctx context.Context, period, sample int64, limit int) ([]outcome.Folded, error) {
+	done, err := s.reading()
+	if err != nil {
+		return nil, err
+	}
+	defer done()
+	list, err := query(ctx, s.reads, func(r *sql.Rows) (c outcome.Folded, err error) {
+		c.Check, err = scanCheck(r, &c.Period)
+		return c, err
+	}, foldedChecks, period, sample, limit)
+	if err != nil {
+		return nil, fmt.Errorf("list the checks that states have taken in: %w", err)
 	}
 	return list, nil
 }

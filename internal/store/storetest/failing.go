@@ -187,6 +187,11 @@ func (f *Failing) UnfoldedChecks(ctx context.Context, limit int) ([]outcome.Chec
 	return call(f, "UnfoldedChecks", func() ([]outcome.Check, error) { return f.next.UnfoldedChecks(ctx, limit) })
 }
 
+// FoldedChecks implements store.Store.
+func (f *Failing) FoldedChecks(ctx context.Context, period, sample int64, limit int) ([]outcome.Folded, error) {
+	return call(f, "FoldedChecks", func() ([]outcome.Folded, error) { return f.next.FoldedChecks(ctx, period, sample, limit) })
+}
+
 // SaveBeacon implements store.Store.
 func (f *Failing) SaveBeacon(ctx context.Context, b period.Beacon) (period.Beacon, error) {
 	return call(f, "SaveBeacon", func() (period.Beacon, error) { return f.next.SaveBeacon(ctx, b) })

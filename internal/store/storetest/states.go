@@ -2,6 +2,7 @@ package storetest
 
 import (
 	"bytes"
+	"math"
 	"testing"
 	"time"
 
@@ -17,6 +18,18 @@ func unfolded(s fixture) (list []int64) {
 	s.t.Helper()
 	for _, c := range must(s.UnfoldedChecks(ctx, 100))(s.t) {
 		list = append(list, c.Sample)
+	}
+	return list
+}
+
+// folded are the samples of the checks that states have taken in, each with the period, after a sample's in a period.
+func folded(s fixture, period, sample int64, limit int) (list [][2]int64) {
+	s.t.Helper()
+	for _, c := range must(s.FoldedChecks(ctx, period, sample, limit))(s.t) {
+		if c.Test != "test" {
+			s.t.Errorf("a check taken in has become %+v", c.Check)
+		}
+		list = append(list, [2]int64{c.Period, c.Sample})
 	}
 	return list
 }
@@ -53,6 +66,8 @@ func testStates(t *testing.T, db Database) {
 	same(t, "states", must(s.States(ctx, "a"))(t), want)
 	same(t, "states of another mechanism", must(s.States(ctx, "b"))(t), []period.State{})
 	same(t, "checks left", unfolded(s), ids[2:])
+	taken := [][2]int64{{first.ID, ids[1]}, {first.ID, ids[0]}}
+	same(t, "checks taken in", folded(s, 0, 0, 9), taken)
 
 	// All of it or nothing.
 	second := start(s, 2, contenders(3))
@@ -81,6 +96,12 @@ func testStates(t *testing.T, db Database) {
 	want[1].Period, want[1].Bytes = second.ID, []byte("two")
 	same(t, "states after the second period", must(s.States(ctx, "a"))(t), want)
 	same(t, "checks left in the end", len(unfolded(s)), 0)
+	taken = append(taken, [2]int64{second.ID, ids[2]})
+	same(t, "checks taken in by both", folded(s, 0, math.MaxInt64, 9), taken)
+	same(t, "the first of them", folded(s, 0, 0, 1), taken[:1])
+	same(t, "those after the first", folded(s, taken[0][0], taken[0][1], 9), taken[1:])
+	same(t, "those of the second period", folded(s, first.ID, math.MaxInt64, 9), taken[2:])
+	same(t, "those after the last", len(folded(s, taken[2][0], taken[2][1], 9)), 0)
 
 	if err := s.Prune(ctx, first.End.Add(time.Minute)); err != nil {
 		t.Fatal(err)
