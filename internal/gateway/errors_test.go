@@ -131,6 +131,41 @@ func TestSlowBody(t *testing.T) {
 	}
 }
 
+// Nor is a body waited for without end that nobody reads: a stranger's, who is refused before, or one that comes where none is wanted.
+func TestSlowBodyOfAStranger(t *testing.T) {
+	for _, head := range []string{
+		"POST " + chatPath + " HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\n",
+		"POST " + chatPath + " HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n",
+		"GET /nowhere HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\n",
+		"GET " + modelsPath + " HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer " + secret + "\r\nContent-Length: 100\r\n\r\n",
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			f := servePiped(t, nil, ok(1))
+			transport := f.http.Transport.(*http.Transport)
+			conn, err := transport.DialContext(t.Context(), "tcp", strings.TrimPrefix(f.url, "http://"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer conn.Close()
+			begun := time.Now()
+			conn.SetDeadline(begun.Add(time.Hour))
+			io.WriteString(conn, head)
+			in := bufio.NewReader(conn)
+			if resp, err := http.ReadResponse(in, nil); err != nil || !resp.Close {
+				t.Errorf("%q: %v, %v", head, resp, err)
+			} else if _, err := io.Copy(io.Discard, resp.Body); err != nil {
+				t.Error(err)
+			}
+			if _, err := in.ReadByte(); err != io.EOF {
+				t.Errorf("%q: the connection stays open: %v", head, err)
+			}
+			if took := time.Since(begun); took > time.Minute {
+				t.Errorf("%q: after %v", head, took)
+			}
+		})
+	}
+}
+
 // The deadline of a body must not end the stream that follows it, nor those of
 // one response the next on the same connection.
 func TestDeadlinesDoNotLinger(t *testing.T) {

@@ -276,8 +276,12 @@ func (g *Gateway) Stop(ctx context.Context) error {
 	return nil
 }
 
-// idleTimeout is how long a connection may wait for its next request.
-const idleTimeout = 2 * time.Minute
+const (
+	// idleTimeout is how long a connection may wait for its next request.
+	idleTimeout = 2 * time.Minute
+	// headTimeout is how long a request's header may take.
+	headTimeout = 10 * time.Second
+)
 
 // NewServer makes an HTTP server for a Gateway. The caller listens, and serves
 // what Listener makes of the listener.
@@ -287,9 +291,11 @@ func NewServer(g *Gateway) *http.Server {
 		BaseContext:       g.BaseContext,
 		ConnContext:       connContext,
 		ErrorLog:          slog.NewLogLogger(g.Log.Handler(), slog.LevelDebug), // strangers' mistakes
-		ReadHeaderTimeout: 10 * time.Second,
-		IdleTimeout:       idleTimeout,
-		MaxHeaderBytes:    64 << 10,
-		// Bodies and streams have deadlines of their own, set by the handler.
+		ReadHeaderTimeout: headTimeout,
+		// For bodies that nobody reads, which the server itself waits for before it answers, so that strangers could keep
+		// connections for ever. Those that are read, and streams, have deadlines of their own, set by the handler.
+		ReadTimeout:    headTimeout + g.Limits.BodyRead,
+		IdleTimeout:    idleTimeout,
+		MaxHeaderBytes: 64 << 10,
 	}
 }
