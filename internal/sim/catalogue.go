@@ -2,6 +2,7 @@ package sim
 
 import (
 	"fmt"
+	"math"
 	"strings"
 )
 
@@ -117,10 +118,10 @@ func Catalogue() []Entry {
 		{Name: "predict-slow", Family: timing, About: "foresees every beacon, rents GPUs in time for it, which load the model for a minute, for ten minutes at least; declares five times", Make: Rent{Declare: 5, Price: 3, Load: 60, Least: 600, Foresees: true}},
 		{Name: "beacon-only", Family: timing, About: "serves bursts and refuses single requests", Make: BeaconOnly{}},
 
-		{Name: "collude-8", Family: colluding, About: "its validator with 8% of stake gives it all its weight", Make: Collude{Validators: []int{4}, Favour: 1e9}.strategy()},
-		{Name: "collude-25", Family: colluding, About: "its validator with 25% of stake gives it all its weight", Make: Collude{Validators: []int{1}, Favour: 1e9}.strategy()},
+		{Name: "collude-8", Family: colluding, About: "its validator with 8% of stake gives it all its weight", Make: Collude{Validators: []int{4}, Favour: math.Inf(1)}.strategy()},
+		{Name: "collude-25", Family: colluding, About: "its validator with 25% of stake gives it all its weight", Make: Collude{Validators: []int{1}, Favour: math.Inf(1)}.strategy()},
 		{Name: "lie-25", Family: colluding, About: "its validator with 25% of stake gives it three times its weight", Make: Collude{Validators: []int{1}, Favour: 3}.strategy()},
-		{Name: "cartel-45", Family: colluding, About: "validators with 45% of stake give it all their weight", Make: Collude{Validators: []int{1, 3, 4}, Favour: 1e9}.strategy()},
+		{Name: "cartel-45", Family: colluding, About: "validators with 45% of stake give it all their weight", Make: Collude{Validators: []int{1, 3, 4}, Favour: math.Inf(1)}.strategy()},
 		{Name: "cartel-55", Family: colluding, About: "validators with 55% of stake, which consensus follows, give it twice its weight", Make: Collude{Validators: []int{0, 2}, Favour: 2}.strategy()},
 		{Name: "bribe-8", Family: colluding, About: "a validator with 8% of stake gives it half more than its weight, and is paid what it loses by that", Make: bribed(1.5, 4), Bribes: true},
 		{Name: "bribe-25", Family: colluding, About: "a validator with 25% of stake gives it half more than its weight, and is paid what it loses by that", Make: bribed(1.5, 1), Bribes: true},

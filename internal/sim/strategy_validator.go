@@ -1,11 +1,14 @@
 package sim
 
-import "slices"
+import (
+	"math"
+	"slices"
+)
 
 // Collude serves honestly, and some validators favour it.
 type Collude struct {
 	Validators []int   // indices into World.Stakes; those that are not there are left out
-	Favour     float64 // its weight is multiplied by this
+	Favour     float64 // its weight is multiplied by this; infinite: it gets all of theirs, whether they know it or not
 }
 
 // strategy is a Collude that can be compared.
@@ -18,10 +21,19 @@ func (*Collude) Answer(*Operator, *Query) Act { return Act{} }
 // Runs says whether the validator is one of those that favour it.
 func (c *Collude) Runs(validator int) bool { return slices.Contains(c.Validators, validator) }
 
-// Votes multiplies the operator's weight.
+// Votes multiplies the operator's weight. One of 0, as all are of a validator that knows nobody so far, stays 0: half more
+// than nothing is nothing, and would be all that there is.
 func (c *Collude) Votes(o *Operator, weights, _ []float64) {
+	all := math.IsInf(c.Favour, 1)
+	if all {
+		clear(weights)
+	}
 	for _, id := range o.Identities {
-		weights[id] = max(weights[id], 1e-6) * c.Favour
+		if all {
+			weights[id] = 1
+		} else {
+			weights[id] *= c.Favour
+		}
 	}
 }
 

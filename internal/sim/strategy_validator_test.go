@@ -2,6 +2,7 @@ package sim
 
 import (
 	"math"
+	"slices"
 	"testing"
 )
 
@@ -37,6 +38,23 @@ func TestACopierIsShownOnlyWhatWasRevealed(t *testing.T) {
 	Copy{0}.Votes(nil, weights, []float64{0.2, 0.8})
 	if weights[0] != 0.2 || weights[1] != 0.8 {
 		t.Errorf("it sets %v", weights)
+	}
+}
+
+func TestAFavourOfNothingIsNothing(t *testing.T) {
+	o := &Operator{Identities: []int{1, 2}}
+	for _, c := range []struct {
+		favour    float64
+		set, want []float64
+	}{
+		{1.5, []float64{0.5, 0.5, 0}, []float64{0.5, 0.75, 0}},
+		{1.5, []float64{0, 0, 0}, []float64{0, 0, 0}}, // or a validator that knows nobody would give it all
+		{math.Inf(1), []float64{0.5, 0.5, 0}, []float64{0, 1, 1}},
+		{math.Inf(1), []float64{0, 0, 0}, []float64{0, 1, 1}},
+	} {
+		if (&Collude{Favour: c.favour}).Votes(o, c.set, nil); !slices.Equal(c.set, c.want) {
+			t.Errorf("favoured by %v, the weights are %v, want %v", c.favour, c.set, c.want)
+		}
 	}
 }
 
