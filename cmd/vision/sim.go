@@ -199,6 +199,9 @@ func simTable(ctx context.Context, t terminal, flags *flag.FlagSet, args []strin
 		list[i] = strings.TrimSpace(list[i])
 	}
 	w, entries, mechanisms, err := f.open(list...)
+	if err == nil && *check && !slices.Contains(list, "vision7") {
+		err = usagef("--check checks claims of vision7, and --mechanism is %s", *names)
+	}
 	if err != nil {
 		return err
 	}

@@ -41,6 +41,7 @@ func TestSimulations(t *testing.T) {
 		{[]string{"sim", "ablate", "--html", nowhere}, exitUsage, "--html: open "},
 		{[]string{"sim", "search", "--html", nowhere}, exitUsage, "--html: open "},
 		{[]string{"sim", "table", "--mechanism", "vision4", "--set", "kappa=3"}, exitUsage, "--set changes vision7, and --mechanism is vision4"},
+		{[]string{"sim", "table", "--mechanism", "vision4", "--check"}, exitUsage, "--check checks claims of vision7, and --mechanism is vision4"},
 		{[]string{"sim", "table", "--mechanism", "vision4,vision7", "--set", "kapa=3"}, exitUsage, `--set: vision7 has no parameter "kapa"; did you mean "kappa"?`},
 		{[]string{"sim", "sensitivity", "--set", "kappa=1e9"}, exitUsage, "kappa is 1e+09, want 0 to 1000"},
 		{[]string{"sim", "sweep", "--parameter", "kapa", "--values", "1"}, exitUsage, `there is no "kapa" to turn; of the world there are power`},
