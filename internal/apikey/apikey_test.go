@@ -168,6 +168,29 @@ func TestLimitOwed(t *testing.T) {
 	}
 }
 
+// A clock that was ahead and is set right locks nobody out, and forgives nothing.
+func TestLimitWhenTheClockIsSetBack(t *testing.T) {
+	for _, back := range []time.Duration{3 * time.Minute, time.Hour, 1000 * time.Hour} {
+		l := NewLimit(60)
+		l.TakeN(t0, 60)
+		if s := l.TakeN(t0.Add(-back), 1); s.OK || s.Retry != time.Second {
+			t.Errorf("set back by %v, with all used: %+v", back, s)
+		}
+		if s := l.TakeN(t0.Add(time.Second-back), 1); !s.OK || s.Remaining != 0 {
+			t.Errorf("set back by %v, a second later: %+v", back, s)
+		}
+		if s := l.TakeN(t0, 60); !s.OK || s.Remaining != 0 {
+			t.Errorf("set back by %v, and that much later: %+v", back, s)
+		}
+	}
+	l := NewLimit(60)
+	l.TakeN(t0, 60)
+	l.TakeN(t0.Add(-90*time.Second), 0) // of a request that took long to come
+	if s := l.TakeN(t0, 1); s.OK || s.Retry != time.Second {
+		t.Errorf("after one that was late: %+v", s)
+	}
+}
+
 func TestLimitShared(t *testing.T) {
 	l := NewLimit(10)
 	l.Share(3)

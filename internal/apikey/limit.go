@@ -14,7 +14,12 @@ type Limit struct {
 	perMinute int64
 	share     atomic.Int64 // of how many limits this is one; see Share
 	unused    atomic.Int64 // Unix nanoseconds
+	latest    atomic.Int64 // of the instants that it was asked at since the clock was set back last, Unix nanoseconds
 }
+
+// setBack is how much earlier than another an instant must be for the clock to have been set back: requests that come slowly
+// are asked about late. A limit that waited for the old time to come again would refuse everything until then.
+const setBack = 2 * time.Minute
 
 // Standing is where a limit stands after a request.
 type Standing struct {
@@ -58,6 +63,7 @@ func (l *Limit) Take(now time.Time) Standing { return l.TakeN(now, 1) }
 // allowed a minute stand for more: whatever waits long enough is allowed.
 func (l *Limit) TakeN(now time.Time, n int64) Standing {
 	at, size := now.UnixNano(), l.size()
+	l.follow(at)
 	n = min(max(n, 0), size)
 	for {
 		old := l.unused.Load()
@@ -69,6 +75,22 @@ func (l *Limit) TakeN(now time.Time, n int64) Standing {
 		}
 		if l.unused.CompareAndSwap(old, next) {
 			return Standing{OK: true, Limit: size, Remaining: units(int64(-over), size), Reset: shown(next - at)}
+		}
+	}
+}
+
+// follow has what is used stay used when the clock is set back.
+func (l *Limit) follow(at int64) {
+	for {
+		latest := l.latest.Load()
+		switch back := latest - at; {
+		case back > int64(setBack):
+			if l.latest.CompareAndSwap(latest, at) {
+				l.unused.Add(-back)
+				return
+			}
+		case back >= 0 || l.latest.CompareAndSwap(latest, at):
+			return
 		}
 	}
 }
