@@ -71,6 +71,11 @@ func part(usual float64) func(*parsing, string, []byte) error {
 	}
 }
 
+// Describe implements Kind.
+func (Avatar) Describe(*Task) Description {
+	return Description{both, onlyPicture, concat(paintingParameters, []string{"adapter_strength", "control_strength"})}
+}
+
 // Parse reads a request for an avatar.
 func (Avatar) Parse(body []byte, t *Task) (Request, error) { return parseWith(avatarForm, body, t) }
 
@@ -87,3 +92,6 @@ func (Avatar) Synthesise(r *rand.Rand, shape Shape, t *Task) Request {
 		return append(body, '}')
 	}, f)
 }
+
+// Plausible draws a picture that may be asked for.
+func (Avatar) Plausible(r *rand.Rand) Features { return plausiblePicture(r) }

@@ -57,6 +57,12 @@ func concat[T any](lists ...[]T) (all []T) {
 // Knows says whether a field is one that the kind reads; others are passed on.
 func (Chat) Knows(field string) bool { return chatForm.knows(field) }
 
+// Describe implements Kind.
+func (Chat) Describe(t *Task) Description {
+	return Description{reads(t), onlyText, concat(samplingParameters, []string{"top_logprobs", "response_format", "structured_outputs",
+		"tools", "tool_choice", "parallel_tool_calls", "reasoning_effort", "verbosity"})}
+}
+
 // Parse reads a chat request. Unknown fields are passed on; null is as good as
 // absent.
 func (Chat) Parse(body []byte, t *Task) (Request, error) {
@@ -82,6 +88,16 @@ func (Chat) Synthesise(r *rand.Rand, shape Shape, t *Task) Request {
 		body = appendSampling(body, f, t)
 		return append(appendOptions(body, r, f, t, tools), '}')
 	}, f)
+}
+
+// Plausible draws a conversation of a few turns.
+func (Chat) Plausible(r *rand.Rand) Features {
+	return plausibleText(r, Features{
+		Stream:      r.IntN(10) < 7,
+		Turns:       1 + []int{0, 0, 0, 1, 1, 2, 3, 4, 6}[r.IntN(9)],
+		PromptBytes: plausibleLength(r, 40, 2400),
+		Output:      []int{64, 100, 128, 200, 256, 400, 512, 1000, 1024}[r.IntN(9)],
+	})
 }
 
 func topLogprobs(p *parsing, name string, v []byte) error {

@@ -38,6 +38,11 @@ var completionForm = newForm(concat(
 // Knows says whether a field is one that the kind reads; others are passed on.
 func (Completion) Knows(field string) bool { return completionForm.knows(field) }
 
+// Describe implements Kind.
+func (Completion) Describe(*Task) Description {
+	return Description{onlyText, onlyText, samplingParameters}
+}
+
 // Parse reads a completion request. Unknown fields are passed on; null is as
 // good as absent.
 func (Completion) Parse(body []byte, t *Task) (Request, error) {
@@ -57,6 +62,16 @@ func (Completion) Synthesise(r *rand.Rand, shape Shape, t *Task) Request {
 		body = appendSampling(body, f, t)
 		return append(appendOptions(body, r, f, t, nil), '}')
 	}, f)
+}
+
+// Plausible draws a text, of which some pages are asked for.
+func (Completion) Plausible(r *rand.Rand) Features {
+	return plausibleText(r, Features{
+		Stream:      r.IntN(2) == 0,
+		Turns:       1,
+		PromptBytes: plausibleLength(r, 40, 1600),
+		Output:      []int{16, 32, 64, 100, 128, 256, 512}[r.IntN(7)],
+	})
 }
 
 // textPrompt reads a prompt: a string, or an array of one.

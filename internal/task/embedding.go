@@ -41,6 +41,15 @@ var embeddingForm = newForm(
 	field{name: "user", read: ignored},
 )
 
+// Describe implements Kind.
+func (Embedding) Describe(t *Task) Description {
+	d := Description{reads(t), []string{"embedding"}, []string{"encoding_format"}}
+	if t.Limits.Dimensions > 0 {
+		d.Parameters = append(d.Parameters, "dimensions")
+	}
+	return d
+}
+
 // Parse reads a request for vectors. Miners are always asked for numbers;
 // base64 is made of them for the customers who want it.
 func (Embedding) Parse(body []byte, t *Task) (Request, error) {
@@ -73,6 +82,12 @@ func (Embedding) Synthesise(r *rand.Rand, shape Shape, t *Task) Request {
 		body = openai.AppendString(body, written(r, shape, t, each))
 	}
 	return must(embeddingForm.parse(append(body, `]}`...), t))
+}
+
+// Plausible draws one text, or a few.
+func (Embedding) Plausible(r *rand.Rand) Features {
+	items := []int{1, 1, 1, 2, 4, 8, 16}[r.IntN(7)]
+	return Features{Turns: items, Temperature: -1, TopP: -1, PromptBytes: items * plausibleLength(r, 30, 600), Output: items}
 }
 
 // Parts of an input are texts or, where the model takes them, pictures. A

@@ -45,6 +45,11 @@ func canvas(p *parsing, name string, v []byte) error {
 	return err
 }
 
+// Describe implements Kind.
+func (ImageToImage) Describe(*Task) Description {
+	return Description{both, onlyPicture, concat(paintingParameters, []string{"strength"})}
+}
+
 // Parse reads a request to change a picture.
 func (ImageToImage) Parse(body []byte, t *Task) (Request, error) {
 	return parseWith(imageToImageForm, body, t)
@@ -61,3 +66,6 @@ func (ImageToImage) Synthesise(r *rand.Rand, shape Shape, t *Task) Request {
 		return append(body, '}')
 	}, f)
 }
+
+// Plausible draws a picture that may be asked for.
+func (ImageToImage) Plausible(r *rand.Rand) Features { return plausiblePicture(r) }

@@ -90,6 +90,11 @@ func canvasAndMask(p *parsing, name string, v []byte) error {
 
 func sizeOfPicture(img image.Image) string { return sizeOf(img.Bounds().Dx(), img.Bounds().Dy()) }
 
+// Describe implements Kind.
+func (Inpaint) Describe(*Task) Description {
+	return Description{both, onlyPicture, concat(paintingParameters, []string{"strength"})}
+}
+
 // Parse reads a request to paint a part of a picture.
 func (Inpaint) Parse(body []byte, t *Task) (Request, error) { return parseWith(inpaintForm, body, t) }
 
@@ -107,3 +112,6 @@ func (Inpaint) Synthesise(r *rand.Rand, shape Shape, t *Task) Request {
 		return append(body, '}')
 	}, f)
 }
+
+// Plausible draws a picture that may be asked for.
+func (Inpaint) Plausible(r *rand.Rand) Features { return plausiblePicture(r) }

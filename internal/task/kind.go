@@ -30,12 +30,17 @@ type Kind interface {
 	Evidence() Evidence
 	// Check lists what is wrong with the parts of a Task that are the kind's own.
 	Check(*Task) []Problem
+	// Describe says what customers are told of a task besides its limits.
+	Describe(*Task) Description
 	// Parse reads a customer's body for the task. Its errors are *fault.Error
 	// of kind Invalid and name the field.
 	Parse(body []byte, t *Task) (Request, error)
 	// Synthesise makes up a request as a customer could have sent it, with
 	// lengths and parameters drawn from shape. All randomness comes from r.
 	Synthesise(r *rand.Rand, shape Shape, t *Task) Request
+	// Plausible draws lengths and parameters such as customers' requests may
+	// have, for where nobody knows them. It may ask for more than a task allows.
+	Plausible(r *rand.Rand) Features
 	// Count counts the work in a whole answer that was not streamed, and says
 	// what is wrong with an answer that is not one. Streams are counted by
 	// openai.Stream while they pass.

@@ -29,6 +29,11 @@ var imageForm = newForm(concat(
 	pictureFields,
 )...)
 
+// Describe implements Kind.
+func (TextToImage) Describe(*Task) Description {
+	return Description{onlyText, onlyPicture, paintingParameters}
+}
+
 // Parse reads a request for pictures.
 func (TextToImage) Parse(body []byte, t *Task) (Request, error) {
 	return parseWith(imageForm, body, t)
@@ -43,3 +48,6 @@ func (TextToImage) Synthesise(r *rand.Rand, shape Shape, t *Task) Request {
 		return append(body, '}')
 	}, f)
 }
+
+// Plausible draws a picture that may be asked for.
+func (TextToImage) Plausible(r *rand.Rand) Features { return plausiblePicture(r) }

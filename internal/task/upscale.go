@@ -87,6 +87,11 @@ func enlarged(p *parsing, name string, v []byte) error {
 	return nil
 }
 
+// Describe implements Kind.
+func (Upscale) Describe(*Task) Description {
+	return Description{onlyPicture, onlyPicture, nil}
+}
+
 // Parse reads a request to enlarge a picture.
 func (Upscale) Parse(body []byte, t *Task) (Request, error) { return parseWith(upscaleForm, body, t) }
 
@@ -101,3 +106,6 @@ func (Upscale) Synthesise(r *rand.Rand, shape Shape, t *Task) Request {
 	body := appendPicture([]byte(`{"n":1`), "image", madeUp(prompt.Picture(r, w, h)))
 	return must(upscaleForm.parse(append(body, '}'), t))
 }
+
+// Plausible draws a picture that may be asked for.
+func (Upscale) Plausible(r *rand.Rand) Features { return plausiblePicture(r) }
