@@ -43,6 +43,9 @@ type Burst struct {
 	InFlight int
 	Answers  []score.Arrived
 	Slots    int // 0 of those before slots were counted
+
+	// Offer is what it offered when it was asked, if that was in an earlier period than Period, in which it came out; else zero.
+	Offer score.Offer
 }
 
 // Report is a validator's signed report of a period, as package report writes it.

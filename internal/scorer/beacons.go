@@ -23,7 +23,8 @@ import (
 //	                        answered, and customers' requests of that instant ended
 //	                          │
 //	                          ▼
-//	                        kept, then counted in the period that runs by now
+//	                        kept, then counted in the period that runs by now,
+//	                        by what was offered when it asked
 //
 // What our own side failed to do is left out: requests that found no room or
 // that a customer's took the place of, that a shutdown or our network broke off.
@@ -120,7 +121,7 @@ func (s *Scorer) beacon(ctx context.Context, call beacon.Call, window time.Durat
 	for _, t := range asked {
 		t.under.Wait()
 	}
-	s.settle(ctx, call, asked)
+	s.settle(ctx, b, call, asked)
 	for _, t := range asked {
 		s.watched.drop(t)
 	}

@@ -188,8 +188,8 @@ func (s *Scorer) askOnce(ctx context.Context, b *book, t *burst, slot int, asked
 }
 
 // settle waits for customers' requests that were under way at the beacon, and
-// keeps what came of it in the period that runs by then.
-func (s *Scorer) settle(ctx context.Context, call beacon.Call, asked []*burst) {
+// keeps what came of it in the period that runs by then. in is the one in which it asked.
+func (s *Scorer) settle(ctx context.Context, in *book, call beacon.Call, asked []*burst) {
 	patience := time.NewTimer(min(30*time.Second, s.c.Period/4))
 	defer patience.Stop()
 	over := false
@@ -206,14 +206,20 @@ func (s *Scorer) settle(ctx context.Context, call beacon.Call, asked []*burst) {
 		}
 	}
 	var results []period.Burst
+	var offers []score.Offer
 	allowed := allowance(asked)
 	for _, t := range asked {
 		if r := t.result(s.c.Apart, allowed); r.Asked+r.InFlight > 0 {
-			results = append(results, r)
+			results, offers = append(results, r), append(offers, t.contender.Offer)
 		}
 	}
 	for ctx.Err() == nil {
 		b := s.running.Load()
+		if b != in {
+			for i := range results {
+				results[i].Offer = offers[i]
+			}
+		}
 		select {
 		case <-b.kept:
 		case <-ctx.Done():

@@ -98,12 +98,12 @@ func (t *TaskExplanation) findBeacons(ctx context.Context, st Evidence, m score.
 		return fmt.Errorf("read what came of beacons: %w", err)
 	}
 	at := map[int64]time.Time{}
-	by, late := m.(deadliner)
+	by, timed := m.(deadliner)
 	var offer score.Offer
 	var state score.State
-	if late = late && len(bursts) > 0; late {
+	if timed = timed && len(bursts) > 0; timed {
 		offer, state, err = contenderIn(r, m, f)
-		late = err == nil
+		timed = err == nil
 	}
 	for i := range bursts {
 		b := &bursts[i]
@@ -117,9 +117,10 @@ func (t *TaskExplanation) findBeacons(ctx context.Context, st Evidence, m score.
 			}
 		}
 		rec := BeaconRecord{At: at[b.Beacon], Asked: b.Asked + b.InFlight, Customers: b.InFlight, Answered: len(b.Answers) + b.InFlight}
-		if late {
+		if timed {
+			offered := burstSeen(b, offer).Beacon.Offer
 			for _, a := range b.Answers {
-				if limit, err := by.Deadline(state, offer, a.Served); err == nil && a.Elapsed > limit {
+				if limit, err := by.Deadline(state, offered, a.Served); err == nil && a.Elapsed > limit {
 					rec.Late++
 				}
 			}

@@ -129,12 +129,7 @@ func rebuild(ctx context.Context, st Evidence, m score.Mechanism, k known, last 
 		for ; i < len(results) && results[i].Period == id; i++ {
 			offers[pairOf(&results[i].Contender)] = offerOf(&results[i].Contender)
 		}
-		for j := range bursts {
-			p := outcome.Pair{Miner: bursts[j].Miner, Task: bursts[j].Task}
-			if offer, ok := offers[p]; ok {
-				k[p] = fold(m, k[p], burstSeen(&bursts[j], offer), &errs)
-			}
-		}
+		takeBursts(m, k, bursts, offers, &errs)
 		if err := checks.until(ctx, id, check); err != nil {
 			return nil, err
 		}
@@ -194,8 +189,25 @@ func checkSeen(c *outcome.Check) score.Observation {
 	return score.Observation{Check: &score.Check{Quality: c.Quality, Speed: c.Speed, Failed: c.Failed, Convicted: c.Convicted, Work: c.Work}}
 }
 
-// burstSeen is what came of a beacon as a mechanism sees it.
+// late says that a beacon asked in an earlier period than that in which it is kept.
+func late(b *period.Burst) bool { return b.Offer != (score.Offer{}) }
+
+// takeBursts has what is remembered take in what came of a period's beacons; offers are those of the period.
+func takeBursts(m score.Mechanism, k known, bursts []period.Burst, offers map[outcome.Pair]score.Offer, errs *[]error) {
+	for i := range bursts {
+		p := outcome.Pair{Miner: bursts[i].Miner, Task: bursts[i].Task}
+		if offer, ok := offers[p]; ok || late(&bursts[i]) {
+			k[p] = fold(m, k[p], burstSeen(&bursts[i], offer), errs)
+		}
+	}
+}
+
+// burstSeen is what came of a beacon as a mechanism sees it. It is judged by what was offered when it asked: that of its
+// period, or its own.
 func burstSeen(b *period.Burst, offer score.Offer) score.Observation {
+	if late(b) {
+		offer = b.Offer
+	}
 	return score.Observation{Beacon: &score.Beacon{Offer: offer, Asked: b.Asked, InFlight: b.InFlight, Answers: b.Answers, Slots: b.Slots}}
 }
 
@@ -277,12 +289,7 @@ func (s *Scorer) closing(ctx context.Context, b *book) (c period.Closing, k know
 		k[p] = b.judgedState(int32(i))
 	}
 	b.mu.Unlock()
-	for i := range bursts {
-		p := outcome.Pair{Miner: bursts[i].Miner, Task: bursts[i].Task}
-		if offer, ok := offers[p]; ok {
-			k[p] = fold(m, k[p], burstSeen(&bursts[i], offer), &errs)
-		}
-	}
+	takeBursts(m, k, bursts, offers, &errs)
 	for i := range checks {
 		p := outcome.Pair{Miner: checks[i].Miner, Task: checks[i].Task}
 		k[p] = fold(m, k[p], checkSeen(&checks[i]), &errs)
@@ -321,7 +328,8 @@ func absent(m score.Mechanism, id int64, k, before known, offers map[outcome.Pai
 	}
 }
 
-// heldOn counts the beacons of a period that asked anybody for anything, by task.
+// heldOn counts the beacons that asked anybody for anything in a period, by task. One that asked in the period before has been
+// missed by nobody: who was away then is not known any more.
 func heldOn(bursts []period.Burst) map[string]int {
 	type one struct {
 		task   string
@@ -330,7 +338,7 @@ func heldOn(bursts []period.Burst) map[string]int {
 	seen := map[one]bool{}
 	held := map[string]int{}
 	for i := range bursts {
-		if b := (one{bursts[i].Task, bursts[i].Beacon}); !seen[b] {
+		if b := (one{bursts[i].Task, bursts[i].Beacon}); !seen[b] && !late(&bursts[i]) {
 			seen[b] = true
 			held[b.task]++
 		}

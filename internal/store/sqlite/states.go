@@ -22,7 +22,7 @@ const (
 	allStates      = `SELECT miner, task, period, state FROM states WHERE mechanism = ? ORDER BY miner, task`
 	unfoldedChecks = checkColumns + `INDEXED BY checks_unfolded WHERE folded = 0 ORDER BY at, sample LIMIT ?`
 	foldedChecks   = `SELECT ` + checkFields + `, folded FROM checks INDEXED BY checks_folded WHERE folded > 0 AND (folded, sample) > (?, ?) ORDER BY folded, sample LIMIT ?`
-	burstColumns   = `SELECT beacon, period, miner, task, asked, in_flight, answers, slots, of FROM bursts `
+	burstColumns   = `SELECT beacon, period, miner, task, asked, in_flight, answers, slots, of, offer FROM bursts `
 	periodBursts   = burstColumns + `INDEXED BY bursts_period WHERE period = ? ORDER BY id`
 	pairBursts     = burstColumns + `INDEXED BY bursts_pair WHERE miner = ? AND task = ? ORDER BY id DESC LIMIT ?`
 )
@@ -142,13 +142,17 @@ func (s *Store) SaveBursts(ctx context.Context, bursts []period.Burst) error {
 	defer done()
 	return s.writer.tx(ctx, "save what came of a beacon", func(ctx context.Context, conn *sql.Conn) error {
 		return conn.Raw(func(raw any) error {
-			insert, err := prepare(ctx, raw, `INSERT INTO bursts (beacon, period, miner, task, asked, in_flight, answers, slots, of) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING`, 9)
+			insert, err := prepare(ctx, raw, `INSERT INTO bursts (beacon, period, miner, task, asked, in_flight, answers, slots, of, offer) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING`, 10)
 			if err != nil {
 				return err
 			}
 			for i := range bursts {
 				b := &bursts[i]
-				if _, err := insert.exec(ctx, b.Beacon, b.Period, b.Miner[:], b.Task, int64(b.Asked), int64(b.InFlight), appendAnswers([]byte{}, b.Answers), int64(b.Slots), appendOf([]byte{}, b.Answers)); err != nil {
+				offer, err := offerText(&b.Offer)
+				if err != nil {
+					return errors.Join(fmt.Errorf("%s in %s at beacon %d: %w", b.Miner, b.Task, b.Beacon, err), insert.close())
+				}
+				if _, err := insert.exec(ctx, b.Beacon, b.Period, b.Miner[:], b.Task, int64(b.Asked), int64(b.InFlight), appendAnswers([]byte{}, b.Answers), int64(b.Slots), appendOf([]byte{}, b.Answers), offer); err != nil {
 					return errors.Join(fmt.Errorf("%s in %s at beacon %d: %w", b.Miner, b.Task, b.Beacon, err), insert.close())
 				}
 			}
@@ -226,11 +230,14 @@ func (s *Store) bursts(ctx context.Context, text string, args ...any) ([]period.
 	}
 	defer done()
 	list, err := query(ctx, s.reads, func(r *sql.Rows) (b period.Burst, err error) {
-		var miner, answers, of sql.RawBytes
-		if err = r.Scan(&b.Beacon, &b.Period, &miner, &b.Task, &b.Asked, &b.InFlight, &answers, &b.Slots, &of); err != nil {
+		var miner, answers, of, offer sql.RawBytes
+		if err = r.Scan(&b.Beacon, &b.Period, &miner, &b.Task, &b.Asked, &b.InFlight, &answers, &b.Slots, &of, &offer); err != nil {
 			return b, err
 		}
 		copy(b.Miner[:], miner)
+		if err = readOffer(offer, &b.Offer); err != nil {
+			return b, err
+		}
 		b.Answers, err = readAnswers(answers, of)
 		return b, err
 	}, text, args...)

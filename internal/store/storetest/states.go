@@ -130,6 +130,7 @@ func testBeacons(t *testing.T, db Database) {
 	}
 	all := []period.Burst{burst(0, 2), burst(0, 1), burst(1, 1)}
 	all[1].Answers = nil
+	all[0].Offer = score.Offer{Declared: 1 << 40, Maximum: 7, StakeShare: 0.3, Slots: 4, Part: 0.5}
 	all[2].Slots, all[2].Answers[0].Of, all[2].Answers[1].Of = 3, 1, 300
 	for _, list := range [][]period.Burst{all[:2], all[1:]} { // one of them twice
 		if err := s.SaveBursts(ctx, list); err != nil {
