@@ -3,10 +3,12 @@ package gateway
 import (
 	"bufio"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net"
 	"net/http"
+	"os"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -161,6 +163,28 @@ func TestSlowBodyOfAStranger(t *testing.T) {
 			}
 			if took := time.Since(begun); took > time.Minute {
 				t.Errorf("%q: after %v", head, took)
+			}
+		})
+	}
+}
+
+// Whoever asks on and on and reads no answer keeps no connection, with or without a key.
+func TestAnswersThatNobodyReads(t *testing.T) {
+	for _, path := range []string{"/nowhere", modelsPath} {
+		synctest.Test(t, func(t *testing.T) {
+			f := servePiped(t, nil, ok(1))
+			conn, err := f.http.Transport.(*http.Transport).DialContext(t.Context(), "tcp", strings.TrimPrefix(f.url, "http://"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer conn.Close()
+			begun := time.Now()
+			conn.SetDeadline(begun.Add(time.Hour))
+			for err == nil {
+				_, err = io.WriteString(conn, "GET "+path+" HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer "+secret+"\r\n\r\n")
+			}
+			if took := time.Since(begun); errors.Is(err, os.ErrDeadlineExceeded) || took > 2*time.Minute {
+				t.Errorf("%s: %v after %v", path, err, took)
 			}
 		})
 	}

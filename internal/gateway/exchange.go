@@ -258,8 +258,9 @@ func (x *exchange) end() {
 	x.unclaim()
 	x.g.bodies.held.Add(-x.large)
 	x.large = 0
-	if _, detached := x.w.(*wire); !detached && !x.extended.IsZero() { // a wire does that itself, once its end is sent
-		x.rc.SetWriteDeadline(time.Time{}) // for the connection's next request
+	if _, detached := x.w.(*wire); !detached { // a wire does that itself
+		// For what the server has kept until now; it may wait for the rest of the request's body first.
+		x.rc.SetWriteDeadline(time.Now().Add(headTimeout + x.g.Limits.BodyRead + x.g.Limits.Write))
 	}
 	x.report()
 }

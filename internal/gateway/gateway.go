@@ -294,7 +294,9 @@ func NewServer(g *Gateway) *http.Server {
 		ReadHeaderTimeout: headTimeout,
 		// For bodies that nobody reads, which the server itself waits for before it answers, so that strangers could keep
 		// connections for ever. Those that are read, and streams, have deadlines of their own, set by the handler.
-		ReadTimeout:    headTimeout + g.Limits.BodyRead,
+		ReadTimeout: headTimeout + g.Limits.BodyRead,
+		// For what the server writes itself; the handler extends it.
+		WriteTimeout:   g.Limits.Write,
 		IdleTimeout:    idleTimeout,
 		MaxHeaderBytes: 64 << 10,
 	}
