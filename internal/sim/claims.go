@@ -24,7 +24,7 @@ var Exceptions = map[string]Exception{
 	"copy-revealed":  {1.25, "the same: what miners can do hardly changes from one period to the next"},
 	"bribe-25":       {1.25, "consensus is a median, which validators can push a little, and what they lose by that is less"},
 	"bribe-45":       {1.35, "the same"},
-	"cartel-55":      {1.5, "who has most of the stake makes consensus"},
+	"cartel-55":      {1.2, "who has most of the stake makes consensus"},
 	"relay-network":  {4, "customers' price is below what an idle GPU costs: a relay needs none"},
 	"relay-api":      {5, "the same, of an outside API that serves the task's own model"},
 	"overflow-api":   {12, "an outside API that serves the task's own model is capacity at a beacon"},
