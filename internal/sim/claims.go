@@ -18,7 +18,7 @@ type Exception struct {
 var Exceptions = map[string]Exception{
 	"cheap-1%":       {5, "checks that see a cheaper model once in a hundred times are too weak"},
 	"cheap-2%":       {2, "checks that see it once in fifty times are about where it begins to pay"},
-	"split-4":        {1.1, "it does not pay, 0.91 ± 0.11 with 48 seeds; but one of the first three has small identities known long before large ones, and 2.1"},
+	"split-4":        {1.1, "it does not pay, 0.90 ± 0.10 with 48 seeds; but one of the first three has small identities known long before large ones, and 2.1"},
 	"copy-weights":   {1.6, "as a network is founded, validators with little stake know miners later than consensus does"},
 	"copy-settled":   {1.25, "a validator's dividends need no checks of its own, and consensus lies in the middle of what validators see"},
 	"copy-revealed":  {1.25, "the same: what miners can do hardly changes from one period to the next"},
