@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"vision/internal/devnet"
+	"vision/internal/node"
 	"vision/internal/obs"
 )
 
@@ -60,6 +61,14 @@ func runDevnet(ctx context.Context, t terminal, flags *flag.FlagSet, args []stri
 	}
 	if err := o.Check(); err != nil {
 		return usagef("%v", err)
+	}
+	for _, s := range [][2]string{{"--model-server", o.Server}, {"--quantised-server", o.QuantisedServer}} {
+		if s[1] == "" {
+			continue
+		}
+		if err := node.Reach(ctx, s[1]); err != nil {
+			return fmt.Errorf("%s: %w: start it first, or mend the URL", s[0], err)
+		}
 	}
 	if o.Data == "" {
 		folder, err := os.MkdirTemp("", "vision-devnet-")

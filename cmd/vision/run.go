@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 	"syscall"
+	"time"
 
 	"vision/internal/config"
 )
@@ -198,7 +199,7 @@ func parse(flags *flag.FlagSet, args []string, least, most int) ([]string, error
 			if errors.Is(err, flag.ErrHelp) {
 				return nil, err
 			}
-			return nil, usagef("%v", err)
+			return nil, usagef("%s", plainly(flags, err.Error()))
 		}
 		if args = flags.Args(); len(args) == 0 {
 			break
@@ -209,6 +210,30 @@ func parse(flags *flag.FlagSet, args []string, least, most int) ([]string, error
 		return nil, usagef("got %d arguments besides flags, want %s", len(rest), between(least, most))
 	}
 	return rest, nil
+}
+
+// plainly says of a flag's value that cannot be read what is wanted, where the flag package says no more than "parse error".
+func plainly(flags *flag.FlagSet, message string) string {
+	said, ok := strings.CutSuffix(message, ": parse error")
+	if !ok {
+		return message
+	}
+	f := flags.Lookup(strings.TrimPrefix(said[strings.LastIndex(said, " ")+1:], "-"))
+	if f == nil {
+		return message
+	}
+	want := "a number"
+	if g, ok := f.Value.(flag.Getter); ok {
+		switch g.Get().(type) {
+		case time.Duration:
+			want = "a number and a unit, such as 500ms, 60s or 1h"
+		case int, int64, uint, uint64:
+			want = "a whole number"
+		case bool:
+			want = "true or false"
+		}
+	}
+	return said + ": want " + want
 }
 
 func between(least, most int) string {

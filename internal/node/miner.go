@@ -106,6 +106,14 @@ func NewMiner(ctx context.Context, c MinerConfig, p Parts) (*Miner, error) {
 			return ctx.Err()
 		},
 	})
+	b.group.Add(daemon.Component{
+		Name: "model servers",
+		Serve: func(ctx context.Context) error {
+			m.reachServers(ctx, c)
+			<-ctx.Done()
+			return ctx.Err()
+		},
+	})
 	return m, nil
 }
 

@@ -29,7 +29,7 @@ func openFile(dir string) (*file, error) {
 		return nil, err
 	}
 	if err := exclusive(lock); err != nil {
-		return nil, errors.Join(fmt.Errorf("%s is in use by another process: %w", dir, err), lock.Close())
+		return nil, errors.Join(fmt.Errorf("%s is in use by another process: end it, or take another folder: %w", dir, err), lock.Close())
 	}
 	return &file{dir: dir, path: filepath.Join(dir, "ledger.json"), lock: lock}, nil
 }
