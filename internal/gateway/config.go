@@ -90,7 +90,7 @@ type Limits struct {
 	BodyRead   time.Duration // in which a body must have come. Default 30 s.
 	Write      time.Duration // that a customer may take to accept a write. Default 30 s.
 	Record     time.Duration // that recording may take. Default 10 s.
-	Requests   int           // at once. Default 16384.
+	Requests   int           // at once, a quarter of them for Pages at most. Default 16384.
 	Tries      int           // miners asked for one request, 1 to 8. Default 3.
 	Guesses    int           // wrong keys a minute from one address. Default 30.
 }

@@ -35,6 +35,7 @@ type Gateway struct {
 	periodRead time.Time // when the Board was last set; of the goroutine of Start and then Serve
 
 	active   atomic.Int64  // requests under way
+	pages    atomic.Int64  // of them, those for Pages
 	draining atomic.Bool   // new requests are refused
 	idle     chan struct{} // gets one when active falls to 0 while draining
 

@@ -12,11 +12,19 @@ type Pages interface {
 // pagesPath stands for all their paths in logs and metrics.
 const pagesPath = "page"
 
+// pagesPart is which part of all requests under way may be for pages, one in so many: strangers who read a page slowly
+// leave room for customers.
+const pagesPart = 4
+
 // page serves a path of Pages.
 func (x *exchange) page() error {
 	x.event.Path = pagesPath
 	if x.r.Method != http.MethodGet && x.r.Method != http.MethodHead {
 		return x.wrongMethod("GET, HEAD")
+	}
+	defer x.g.pages.Add(-1)
+	if x.g.pages.Add(1) > int64(max(x.g.Limits.Requests/pagesPart, 1)) {
+		return unavailable(false)
 	}
 	x.extend()
 	x.g.Pages.ServeHTTP(pageWriter{x}, x.r)

@@ -3,6 +3,7 @@ package gateway
 import (
 	"net/http"
 	"strings"
+	"sync"
 	"testing"
 )
 
@@ -46,6 +47,42 @@ func TestPagesAreServedWithoutAKeyBesideTheAPI(t *testing.T) {
 	if !strings.Contains(f.log.String(), "path=page") || strings.Contains(f.log.String(), "path=/page") {
 		t.Errorf("the log has a path from outside, or not the page's name:\n%s", f.log)
 	}
+}
+
+// heldPages has a page that takes as long as its visitors like.
+type heldPages struct{ visited, leave chan struct{} }
+
+func (heldPages) Has(path string) bool { return path == "/page" }
+
+func (p heldPages) ServeHTTP(http.ResponseWriter, *http.Request) {
+	p.visited <- struct{}{}
+	<-p.leave
+}
+
+// Visitors without a key who never let go of a page keep no customer out.
+func TestVisitorsLeaveRoomForCustomers(t *testing.T) {
+	p := heldPages{make(chan struct{}), make(chan struct{})}
+	f := serve(t, func(c *Config) { c.Pages, c.Limits.Requests = p, 8 }, ok(3))
+	var visitors sync.WaitGroup
+	for range 2 {
+		visitors.Go(func() { f.do(t, "GET", "/page", "", "Authorization", "") })
+		<-p.visited
+	}
+	for range 2 {
+		if r := f.do(t, "GET", "/page", "", "Authorization", ""); r.status != 503 || r.failure(t).Code != "overloaded" || r.header.Get("Retry-After") == "" {
+			t.Errorf("a third visitor: %d %s", r.status, r.body)
+		}
+	}
+	if r := f.do(t, "POST", chatPath, chatBody); r.status != 200 {
+		t.Errorf("a customer: %d %s", r.status, r.body)
+	}
+	close(p.leave)
+	visitors.Wait()
+	visitors.Go(func() { <-p.visited })
+	if r := f.do(t, "GET", "/page", "", "Authorization", ""); r.status != 200 {
+		t.Errorf("when they have left: %d %s", r.status, r.body)
+	}
+	visitors.Wait()
 }
 
 func TestWithoutPagesThereIsOnlyTheAPI(t *testing.T) {
