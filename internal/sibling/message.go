@@ -11,7 +11,8 @@ import (
 	"vision/internal/hotkey"
 )
 
-// Path is where the hub of the validator with a data folder listens.
+// Path is where the hub of the validator with a data folder listens. Whoever changes what a message says changes this name: so processes
+// of two versions, while an operator replaces one by the other, do without a link and do not misread one another.
 func Path(data string) string { return filepath.Join(data, "siblings", "scorer.sock") }
 
 // loads is what a spoke tells: what has changed.

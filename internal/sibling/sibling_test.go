@@ -3,11 +3,13 @@ package sibling
 import (
 	"context"
 	"encoding/gob"
+	"fmt"
 	"io"
 	"log/slog"
 	"net"
 	"os"
 	"path/filepath"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -280,6 +282,53 @@ func TestGarbageEndsTheLink(t *testing.T) {
 		if got := b.customers(t, 0); got != 0 {
 			t.Errorf("%s: %d customers are left", name, got)
 		}
+	}
+}
+
+// Processes of two versions meet while an operator replaces one by the other. Messages that are not what they were have a socket of another
+// name: change Path, and then this.
+func TestMessagesAreThoseOfTheSocketsName(t *testing.T) {
+	want := "loads{List []load{Task string; Miner []uint8; N int64}} called{On bool; Call Call{Part float64; From Time; Until Time}} at scorer.sock"
+	if got := fmt.Sprintf("%s %s at %s", fields(reflect.TypeFor[loads]()), fields(reflect.TypeFor[called]()), filepath.Base(Path("data"))); got != want {
+		t.Errorf("messages are\n%s, and were\n%s", got, want)
+	}
+}
+
+// fields describes a type of message.
+func fields(t reflect.Type) string {
+	switch {
+	case t.Kind() == reflect.Slice:
+		return "[]" + fields(t.Elem())
+	case t.Kind() != reflect.Struct || t.PkgPath() == "time":
+		return t.Name()
+	}
+	var list []string
+	for i := range t.NumField() {
+		list = append(list, t.Field(i).Name+" "+fields(t.Field(i).Type))
+	}
+	return t.Name() + "{" + strings.Join(list, "; ") + "}"
+}
+
+// A scorer that does not understand a gateway is not linked to four times a second for ever; one that was started again is linked to at once.
+func TestLinksThatEndAtOnceAreTriedRarely(t *testing.T) {
+	wait := redial
+	for _, c := range []struct {
+		linked bool
+		lasted time.Duration
+		want   time.Duration
+	}{
+		{false, 0, redial}, {false, time.Hour, redial}, {true, 0, 2 * redial}, {true, time.Second, 4 * redial}, {true, time.Minute, redial},
+		{true, 0, 2 * redial}, {false, 0, redial},
+	} {
+		if wait = after(wait, c.linked, c.lasted); wait != c.want {
+			t.Errorf("after %+v it waits %v", c, wait)
+		}
+	}
+	for range 20 {
+		wait = after(wait, true, 0)
+	}
+	if wait != rarely {
+		t.Errorf("after 20 such it waits %v", wait)
 	}
 }
 

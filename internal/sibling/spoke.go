@@ -37,8 +37,11 @@ func NewSpoke(path string, board Source, called func(Call) (over func()), log *s
 func (s *Spoke) Linked() bool { return s.linked.Load() }
 
 const (
-	// redial is how often a hub is looked for.
+	// redial is how often a hub is looked for, but after links that ended at once, as where the two do not understand one another:
+	// then ever more rarely, down to every rarely.
 	redial = 250 * time.Millisecond
+	rarely = 30 * time.Second
+	atOnce = 10 * time.Second
 	// patience is how long a message may take to be taken.
 	patience = time.Second
 )
@@ -46,7 +49,8 @@ const (
 // Serve links to the hub, again and again, until ctx ends.
 func (s *Spoke) Serve(ctx context.Context) error {
 	said := false
-	for {
+	for wait := redial; ; {
+		began := time.Now()
 		linked, err := s.link(ctx)
 		if ctx.Err() != nil {
 			return nil
@@ -55,12 +59,21 @@ func (s *Spoke) Serve(ctx context.Context) error {
 			s.log.Info("no scorer hears of customers' requests here for now: its beacons do not give way to them", "err", err)
 			said = true
 		}
+		wait = after(wait, linked, time.Since(began))
 		select {
-		case <-time.After(redial):
+		case <-time.After(wait):
 		case <-ctx.Done():
 			return nil
 		}
 	}
+}
+
+// after is how long to wait before a hub is looked for again, if before it was wait, after a link that lasted for so long, or none.
+func after(wait time.Duration, linked bool, lasted time.Duration) time.Duration {
+	if linked && lasted < atOnce {
+		return min(2*wait, rarely)
+	}
+	return redial
 }
 
 // link holds one connection, and says whether there was any and why it ended.
