@@ -34,6 +34,10 @@ func (c *ValidatorConfig) learnable() (list []string) {
 		warn("beacons.sources", "drand has a value every %v, which is enough for %.1f of the %.4g beacons in a period of %v: lengthen the period, or lower mechanism.parameters.beacons",
 			tick, c.Period.Seconds()/rules.Gap(tick).Seconds(), beacons, c.Period)
 	}
+	if name, n := c.mostAtOnce(); n > float64(c.Scorer.Bursts) {
+		warn("scorer.bursts", "is %d, and a miner with all the capacity that counts on %s is due %.0f requests at once from all validators together: who is due more than the bound is asked at no beacon, and what it is credited with stays as it is. Set it to more than that, for all miners are asked at the same time",
+			c.Scorer.Bursts, name, n)
+	}
 	name, takes := c.longest()
 	if takes == 0 {
 		return list
@@ -67,6 +71,21 @@ func (c *ValidatorConfig) learnable() (list []string) {
 			c.Scorer.Synthetic, beacons, all, name, c.Period, fix)
 	}
 	return list
+}
+
+// mostAtOnce is the task on which a miner may be due most requests at once at the task's pace, and how many; 0 as of longest.
+func (c *ValidatorConfig) mostAtOnce() (name string, most float64) {
+	all, err := config.LoadCatalogue(c.Catalogue)
+	if err != nil {
+		return "", 0
+	}
+	for _, t := range all.Tasks() {
+		perUnit := t.Speed.Mean + t.Speed.Overhead/float64(max(t.Typical, 1)) // seconds of a slot
+		if n := float64(t.CapacityIn(c.Period)) / c.Period.Seconds() * perUnit; t.Weight > 0 && n > most {
+			name, most = t.Name, n
+		}
+	}
+	return name, most
 }
 
 // longest is the task whose usual request takes longest at the task's mean pace, and how long. 0 if the catalogue cannot be read, which

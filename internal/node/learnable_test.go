@@ -28,6 +28,7 @@ func TestSettingsThatTeachNothingAreWarnedOf(t *testing.T) {
 			c.Period, c.Scorer.Synthetic, c.Mechanism.Parameters = 20*time.Second, 1, map[string]float64{"beacons": 15}
 			c.Beacons.Sources = []string{"ledger"}
 		}, []string{"period: is 20s, and its 15 beacons take"}},
+		"few at once":     {func(c *ValidatorConfig) { c.Scorer.Bursts = 4 }, []string{"scorer.bursts: is 4, and a miner with all the capacity that counts on"}},
 		"no beacons":      {func(c *ValidatorConfig) { c.Mechanism.Parameters = map[string]float64{"beacons": 0} }, []string{"mechanism.parameters.beacons: is 0"}},
 		"no trickle":      {func(c *ValidatorConfig) { c.Mechanism.Parameters = map[string]float64{"trickle": 0} }, []string{"mechanism.parameters.trickle: is 0"}},
 		"another process": {func(c *ValidatorConfig) { c.Period, c.Roles = time.Minute, []string{Gateway} }, nil},

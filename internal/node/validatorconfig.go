@@ -135,7 +135,7 @@ type ScorerConfig struct {
 	// Checks is how many samples are at each checking server at once.
 	Checks int `yaml:"checks"`
 	// Bursts is how many requests of beacons may be under way at once. Contenders
-	// that find no place among them are not asked at that beacon.
+	// that find no place among them are not asked at that beacon; who is due more than that alone, at none.
 	Bursts int `yaml:"bursts"`
 	// Synthetic is the most of a task's capacity, (0, 1], that may go to requests of
 	// the validator's own. Beacons that would take more leave the task out.
