@@ -191,15 +191,20 @@ goes_on() {
   holds 'a["error"]["code"] == "previous_response_not_found" and a["error"]["param"] == "previous_response_id"'
 }
 
-# refused CODE asks until the key's limit is reached: status 429 with that code.
+# refused CODE asks until the key's limit is reached: status 429 with that code. Where the
+# machine is busy, the balance may take longer to read than a request waits (503): it asks again.
 refused() {
-  local i got
+  local i got served=
   for i in $(seq 30); do
     got=$(curl -sS -m 120 -o "$body" -D "$head" -w '%{http_code}' -H "Authorization: Bearer $bearer" "$VISION_API/chat/completions" \
       -d "$(json chat "$rivers,\"max_tokens\":200,\"temperature\":1,\"seed\":$i")")
-    [ "$got" = 200 ] || break
+    case $got in
+      200) served=1 ;;
+      503) ;;
+      *) break ;;
+    esac
   done
-  [ "$got" = 429 ] && [ "$i" -gt 1 ] || { echo "request $i got status $got: $(head -c 600 "$body")"; return 1; }
+  [ "$got" = 429 ] && [ -n "$served" ] || { echo "request $i got status $got: $(head -c 600 "$body")"; return 1; }
   holds 'a["error"]["code"] == "'"$1"'"'
   tr -d '\r' <"$head" >"$folder/lines"
 }

@@ -17,20 +17,24 @@ const paris = [{ role: 'user', content: PARIS }];
 const weather = { type: 'function', function: { name: 'get_weather', description: 'The weather somewhere', parameters: WEATHER_SCHEMA } };
 
 // exhausted asks until the key is refused, and gives the error; the SDK must not
-// have sent anything twice.
+// have tried again. It may before, where the machine is busy and the balance takes
+// longer to read than a request waits: status 503.
 async function exhausted(key, options = { maxRetries: 3 }) {
-  let sent = 0;
-  const count = (...args) => {
-    sent++;
-    return fetch(...args);
+  let refusals = 0, served = 0;
+  const count = async (...args) => {
+    const answer = await fetch(...args);
+    if (answer.status === 429) refusals++;
+    return answer;
   };
   const c = client({ apiKey: process.env[key], fetch: count, ...options });
   for (let seed = 0; seed < 30; seed++) {
     try {
       await c.chat.completions.create({ model: CHAT, messages: rivers, max_tokens: 200, temperature: 1, seed });
+      served++;
     } catch (e) {
-      assert(seed > 0, e);
-      assert.equal(sent, seed + 1, 'requests sent');
+      if (e.status === 503) continue;
+      assert(served > 0, e);
+      assert.equal(refusals, 1, 'refusals');
       return e;
     }
   }
