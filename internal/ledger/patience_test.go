@@ -41,17 +41,35 @@ func TestSpentKeysHoldNothingOfTheProjects(t *testing.T) {
 	})
 }
 
-// A customer is not told that money has run out because the bank is slow.
-func TestASlowBankIsNoLackOfMoney(t *testing.T) {
+// A slow bank is waited for, whether it has money or not.
+func TestASlowBankIsWaitedFor(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		v := newVault(map[Pot]Amount{pot1: 1000})
 		s := running(t, slow{v.member("a"), 3 * time.Second})
 		time.Sleep(time.Second) // some ticks
+		h := must(t, s.Purse(1, 0), 10)
+		h.Release()
+		if _, err := s.Purse(2, 0).Hold(ctx, 10); err != ErrProjectSpent {
+			t.Errorf("of nothing: %v", err)
+		}
+	})
+}
+
+// A customer is not told that money has run out because the bank says nothing.
+func TestASilentBankIsNoLackOfMoney(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		v := newVault(map[Pot]Amount{pot1: 1000})
+		s := running(t, slow{v.member("a"), silence + time.Second})
+		time.Sleep(time.Second) // some ticks
+		begin := time.Now()
 		_, err := s.Purse(1, 0).Hold(ctx, 10)
 		if fault.KindOf(err) != fault.Unavailable || errors.Is(err, ErrProjectSpent) {
 			t.Errorf("got %v", err)
 		}
-		time.Sleep(3 * time.Second)
+		if took := time.Since(begin); took < silence || took > silence+time.Second {
+			t.Errorf("it waited for %v", took)
+		}
+		time.Sleep(time.Second)
 		h := must(t, s.Purse(1, 0), 10)
 		h.Release()
 	})

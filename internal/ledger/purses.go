@@ -11,6 +11,7 @@ import (
 
 const (
 	patience = 2 * time.Second  // how long a hold waits for what may come back
+	silence  = 10 * time.Second // how long for a bank that says nothing: what a store waits for another process
 	lookout  = time.Second      // how often others' wants are looked at, and one that was refused in vain asked again
 	idle     = 10 * time.Second // after which an unused lease is given back
 
@@ -143,7 +144,7 @@ func (s *Purses) tick(at time.Time) {
 			if w.since == 0 {
 				w.since = now // it came before the first tick
 			}
-			return p.tooLate(w), now-w.since >= int64(patience)
+			return p.tooLate(w, now)
 		})
 		if p.asking != 0 && now-p.asking >= int64(lookout) {
 			p.asking = 0
