@@ -26,7 +26,7 @@ func watchScorer(r prometheus.Registerer, s *scorer.Scorer) {
 			"paired":  func(s scorer.Stats) int64 { return s.Paired },
 		})
 	counts("vision_scorer_beacons_total",
-		"Instants at which all contenders were asked at once, and those that were heard of too late.",
+		"Instants at which all contenders were asked at once, and those that were heard of too late, or, by a clock that is behind, before their time.",
 		"fate", map[string]func(scorer.Stats) int64{
 			"asked":  func(s scorer.Stats) int64 { return s.Beacons },
 			"missed": func(s scorer.Stats) int64 { return s.BeaconsMissed },

@@ -67,12 +67,22 @@ func (s *Scorer) beacons(ctx context.Context) error {
 			s.log.Warn("a beacon was heard of too late to ask with the others", "source", r.Source, "number", r.Number, "late", late)
 			continue
 		}
+		// No value comes before its time but by a clock that is behind: we would ask when nobody else does, who knows how much later.
+		if early := call.At.Sub(s.c.Now()) - r.Tick - rules.Lead; early > beaconEarly {
+			s.beaconStats(func(st *Stats) { st.BeaconsMissed++ })
+			s.log.Warn("a beacon was heard of before its time, so this machine's clock is behind: it is left out", "source", r.Source, "number", r.Number, "early", early)
+			continue
+		}
 		s.probes.Go(func() { s.beacon(ctx, call, rules.Window) })
 	}
 }
 
-// beaconLate is how much after its instant a beacon may still ask.
-const beaconLate = 500 * time.Millisecond
+const (
+	// beaconLate is how much after its instant a beacon may still ask.
+	beaconLate = 500 * time.Millisecond
+	// beaconEarly is by how much our clock may be behind for a beacon to ask together with others.
+	beaconEarly = 2 * time.Second
+)
 
 func (s *Scorer) beaconStats(change func(*Stats)) {
 	s.total.mu.Lock()

@@ -30,12 +30,18 @@ func (r *ticking) Next(ctx context.Context, after beacon.Round) (beacon.Round, e
 		n := uint64(time.Now().UnixNano() / int64(tick))
 		at := time.Unix(0, int64(n)*int64(tick))
 		if !r.silent && n > after.Number {
-			return beacon.Round{Source: "test", Number: n, At: at, Tick: tick, Value: sha256.Sum256(binary.BigEndian.AppendUint64(nil, n))}, nil
+			return r.round(n), nil
 		}
 		if !sleep(ctx, time.Until(at.Add(tick))) {
 			return beacon.Round{}, ctx.Err()
 		}
 	}
+}
+
+// round is the value of a number.
+func (r *ticking) round(n uint64) beacon.Round {
+	tick := max(r.every, time.Second)
+	return beacon.Round{Source: "test", Number: n, At: time.Unix(0, int64(n)*int64(tick)), Tick: tick, Value: sha256.Sum256(binary.BigEndian.AppendUint64(nil, n))}
 }
 
 // hardened lets a scorer run vision7 with beacons of its own time.

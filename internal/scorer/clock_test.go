@@ -4,6 +4,8 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"vision/internal/beacon"
 )
 
 // A clock that is set, by however much, holds no period up, and costs at most what was measured in the one under way: nobody
@@ -65,4 +67,42 @@ func TestAClockThatIsSetWhileTheValidatorIsDown(t *testing.T) {
 			})
 		})
 	}
+}
+
+// While the clock is behind, nobody is asked at an instant that is no other validator's, then or later.
+func TestAClockThatIsBehindAsksAtNoInstantOfItsOwn(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, 10*time.Minute, "a")
+		busy(w, "a")
+		w.start(hardened(w))
+		w.until(30 * time.Minute)
+		before := len(w.bursts())
+		w.stepped.Store(int64(-40 * time.Minute))
+		w.until(60 * time.Minute)
+		behind := len(w.bursts())
+		missed := w.s.Stats().BeaconsMissed
+		w.stepped.Store(0)
+		w.until(100 * time.Minute)
+		w.stop()
+		if before == 0 || missed == 0 || behind != before || len(w.bursts()) == behind {
+			t.Errorf("%d instants before, %d after the clock was behind, with %d beacons missed, and %d in the end", before, behind, missed, len(w.bursts()))
+		}
+		// What another validator, whose clock is right, has asked at.
+		rules := beacon.For(w.length, w.s.c.Mechanism.Beacons())
+		caller, source, called := beacon.NewCaller(rules), new(ticking), map[time.Time]bool{}
+		for n := uint64(w.started.Unix()); n <= uint64(time.Now().Unix()); n++ {
+			if call, ok := caller.Hear(source.round(n)); ok {
+				called[call.At] = true
+			}
+		}
+		for at := range w.bursts() {
+			ours := false
+			for theirs := range called {
+				ours = ours || !at.Before(theirs) && at.Before(theirs.Add(rules.Window+time.Second))
+			}
+			if !ours {
+				t.Errorf("a beacon's requests were sent %v after the start, when no other validator's were", at.Sub(w.started))
+			}
+		}
+	})
 }

@@ -66,7 +66,7 @@ type Stats struct {
 	Lost    int64 // outcomes that could not be written down
 
 	Beacons       int64 // instants at which contenders were asked all at once
-	BeaconsMissed int64 // those that were heard of too late
+	BeaconsMissed int64 // those that were heard of too late, or before their time by our clock
 	Bursts        int64 // requests sent at beacons
 	Preempted     int64 // of them, broken off for a customer's
 	Sampled       int64 // of them, drawn to be checked
