@@ -40,7 +40,9 @@ func (s *Scorer) late(ctx context.Context, b *book, snap *chain.Snapshot, silent
 		c := s.c.Catalogue()
 		var mu sync.Mutex // guards joining
 		var joining []period.Contender
-		silent = s.fetch(ctx, silent, func(n chain.Neuron, said proto.Capacities) {
+		// Nobody waits for this, so all have their whole time: who is slow because
+		// we are busy would else be silent for ever.
+		silent = s.fetchOnce(ctx, silent, s.c.FetchWithin, func(n chain.Neuron, said proto.Capacities) {
 			list := b.contend(n, said, c, stake, s.c.Now())
 			mu.Lock()
 			defer mu.Unlock()

@@ -72,6 +72,32 @@ func TestWhoComesLateContendsForTheRest(t *testing.T) {
 	}
 }
 
+// TestWhoWasSilentMayBeSlow: whoever said nothing at the start has its whole time when it
+// is asked again, though it would have a quarter at the start of the next period.
+func TestWhoWasSilentMayBeSlow(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, 20*time.Minute, "steady", "slow")
+		w.miners[w.ids[1]].declare = func(ctx context.Context) error {
+			if time.Since(w.started) < 30*time.Second {
+				<-ctx.Done()
+				return ctx.Err()
+			}
+			select {
+			case <-time.After(3 * time.Second): // of 5
+				return nil
+			case <-ctx.Done():
+				return ctx.Err()
+			}
+		}
+		w.start()
+		w.until(5 * time.Minute)
+		if n := w.count(func() int { return len(w.store.entrants[1]) }); n != 2 {
+			t.Errorf("%d contend, want both", n)
+		}
+		w.stop()
+	})
+}
+
 // TestOurOutageAtTheStartCostsNobodyThePeriod, for all get in when it is over.
 func TestOurOutageAtTheStartCostsNobodyThePeriod(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
