@@ -85,6 +85,10 @@ func TestCost(t *testing.T) {
 			t.Fatalf("%+v at %+v costs %d (%v), want ErrOverflow", w, p, int64(got), err)
 		}
 	})
+	// A thousandth of it is 2^64, the least that no word holds.
+	if got, err := Cost(task.Price{Prompt: 1 << 62}, task.Work{Prompt: 4000}); !errors.Is(err, ErrOverflow) {
+		t.Errorf("4000 units at 2^62 cost %v (%v)", got, err)
+	}
 	for _, c := range []struct {
 		p task.Price
 		w task.Work

@@ -2,6 +2,7 @@ package ledger
 
 import (
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -214,6 +215,14 @@ func TestReceiptCheck(t *testing.T) {
 		"overflow":        func(r *Receipt) { r.Work.Units, r.Price.Output = 1<<62, 1<<62 },
 		"an absurd price": func(r *Receipt) { r.Price.Output, r.Cost = 1<<57, 1<<57/100+1; r.Charged = 0 },
 		"unknown class":   func(r *Receipt) { r.Class = 7 },
+		"too dear": func(r *Receipt) {
+			r.Work, r.Price = task.Work{Units: 1000}, task.Price{Output: int64(MaxCost) + 1}
+			r.Cost, r.Charged = MaxCost+1, MaxCost+1
+		},
+		"too much work":    func(r *Receipt) { r.Work.Units, r.Price, r.Cost, r.Charged = MaxWork+1, task.Price{}, 0, 0 },
+		"too long asked":   func(r *Receipt) { r.Work.Prompt, r.Price, r.Cost, r.Charged = MaxWork+1, task.Price{}, 0, 0 },
+		"in times to come": func(r *Receipt) { r.At = time.Date(2201, 1, 1, 0, 0, 0, 0, time.UTC) },
+		"a long name":      func(r *Receipt) { r.Task = strings.Repeat("x", MaxText) },
 	} {
 		r := good
 		change(&r)
@@ -244,6 +253,8 @@ func TestShare(t *testing.T) {
 			t.Fatalf("%v of %v for %+v", got, available, a)
 		case wanted && got > least:
 			t.Fatal("more than is needed while others want it")
+		case wanted && !a.Urgent && got > 0:
+			t.Fatal("what others wait for is given to somebody who does not")
 		}
 	})
 }

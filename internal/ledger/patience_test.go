@@ -41,6 +41,51 @@ func TestSpentKeysHoldNothingOfTheProjects(t *testing.T) {
 	})
 }
 
+// A request that its project cannot pay for takes nothing of its key's allowance.
+func TestSpentProjectsTakeNothingOfAllowances(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		v := newVault(map[Pot]Amount{pot1: 10, key1: 100})
+		p := running(t, v.member("a")).Purse(1, 9)
+		for range 3 {
+			if _, err := p.Hold(ctx, 60); err != ErrProjectSpent {
+				t.Fatalf("a hold beyond the balance: %v", err)
+			}
+		}
+		v.mu.Lock()
+		v.pots[pot1] = 1000
+		v.mu.Unlock()
+		time.Sleep(1300 * time.Millisecond)
+		h := must(t, p, 100)
+		h.Release()
+	})
+}
+
+// Who has just given back what others wanted is not told that the money has run out.
+func TestWhatWasGivenBackMayComeBack(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		v := newVault(map[Pot]Amount{pot1: 1000})
+		one, other := v.member("a"), v.member("b")
+		p := running(t, one).Purse(1, 0)
+		h := must(t, p, 600)
+		h.Release()
+		theirs := must(t, running(t, other).Purse(1, 0), 700)
+		if free, leased := v.left(pot1); leased < 700 {
+			t.Fatalf("%v free, %v leased", free, leased)
+		}
+		waits := make(chan error, 1)
+		go func() {
+			h, err := p.Hold(ctx, 600)
+			h.Release()
+			waits <- err
+		}()
+		synctest.Wait()
+		theirs.Release()
+		if err := <-waits; err != nil {
+			t.Error(err)
+		}
+	})
+}
+
 // A slow bank is waited for, whether it has money or not.
 func TestASlowBankIsWaitedFor(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
