@@ -256,7 +256,7 @@ func (p *pot) granted(a Ask, g Grant, now int64) {
 	p.low.Store(int64(p.target / 2))
 	if g.Amount > 0 {
 		p.refilled = now
-		p.used.Store(now)
+		p.used.Store(p.owner.now.Load()) // not before the bank has answered, which may have taken long
 	}
 	p.serve()
 	if len(p.waiters) > 0 && g.Left > 0 && g.Amount > 0 {
