@@ -6,7 +6,7 @@ import (
 )
 
 // sleep waits; false means that ctx ended first. No wait takes no timer: of those that are
-// due at once, two in one synctest bubble make Go 1.26's race detector crash.
+// due already when they are received from, two in one synctest bubble make Go 1.26's race detector crash.
 func sleep(ctx context.Context, d time.Duration) bool {
 	if ctx.Err() != nil {
 		return false
