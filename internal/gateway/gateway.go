@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"vision/internal/apikey"
+	"vision/internal/fault"
 	"vision/internal/openai/responses"
 	"vision/internal/period"
 	"vision/internal/relay"
@@ -70,7 +71,11 @@ func (g *Gateway) Start(ctx context.Context) error {
 	if err := g.readKeys(ctx); err != nil {
 		return err
 	}
-	if err := g.readPeriod(ctx); err != nil {
+	switch err := g.readPeriod(ctx); {
+	case fault.KindOf(err) == fault.NotFound:
+		g.Log.Info("no period has begun yet: until one has, customers are told to come back")
+		return nil
+	case err != nil:
 		g.Log.Info("no contenders yet", "err", err)
 		return nil
 	}
@@ -121,7 +126,11 @@ func (g *Gateway) Serve(ctx context.Context) error {
 			return nil
 		case <-tick.C:
 			keys.report(g.readKeys(ctx))
-			periods.report(g.readPeriod(ctx))
+			err := g.readPeriod(ctx)
+			if fault.KindOf(err) == fault.NotFound {
+				err = nil // none has begun yet, which Start said
+			}
+			periods.report(err)
 			if g.recent != nil {
 				g.recent.Expire(g.Now())
 			}

@@ -3,7 +3,6 @@ package ledger
 import (
 	"fmt"
 	"strconv"
-	"strings"
 )
 
 // AccountKind is what an account is for.
@@ -36,29 +35,6 @@ func (a Account) String() string {
 		return "lease:" + a.Process + ":" + strconv.FormatInt(a.Project, 10)
 	}
 	return fmt.Sprintf("account(%d)", uint8(a.Kind))
-}
-
-// ParseAccount reads what String writes.
-func ParseAccount(text string) (Account, error) {
-	var a Account
-	kind, rest, more := strings.Cut(text, ":")
-	switch {
-	case text == "bank":
-		return Account{Kind: Bank}, nil
-	case text == "revenue":
-		return Account{Kind: Revenue}, nil
-	case kind == "project" && more:
-		a.Kind = Project
-	case kind == "lease" && more:
-		a.Kind = Lease
-		a.Process, rest, _ = strings.Cut(rest, ":")
-	}
-	id, err := strconv.ParseInt(rest, 10, 64)
-	a.Project = id
-	if err != nil || id <= 0 || (a.Kind == Lease && a.Process == "") || a.String() != text {
-		return Account{}, fmt.Errorf("%.60q is not an account", text)
-	}
-	return a, nil
 }
 
 // Balance is what a project has.

@@ -17,32 +17,11 @@ import (
 	"vision/internal/hotkey"
 )
 
-// Root is where the official tools keep wallets.
-const Root = "~/.bittensor/wallets"
-
 // maxSize bounds what is read as a wallet file, in bytes; real ones have about 600.
 const maxSize = 64 << 10
 
 // ErrExists is wrapped by Save when there is a file already.
 var ErrExists = errors.New("the file exists already and is not replaced")
-
-// Path returns the file of a wallet's hotkey. An empty root means Root, and a
-// leading ~/ in it the user's home. Neither name may lead elsewhere.
-func Path(root, name, hotkeyName string) (string, error) {
-	if root == "" {
-		root = Root
-	}
-	root, err := Expand(root)
-	if err != nil {
-		return "", err
-	}
-	for _, part := range []string{name, hotkeyName} {
-		if part == "" || part == "." || part == ".." || strings.ContainsAny(part, "/\\\x00") {
-			return "", fmt.Errorf("wallet name %q: want one plain file name, as in --wallet default --hotkey default", part)
-		}
-	}
-	return filepath.Join(root, name, "hotkeys", hotkeyName), nil
-}
 
 // Expand replaces a leading ~/ by the user's home directory.
 func Expand(path string) (string, error) {
