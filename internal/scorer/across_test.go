@@ -2,6 +2,7 @@ package scorer
 
 import (
 	"bytes"
+	"maps"
 	"slices"
 	"testing"
 	"testing/synctest"
@@ -34,7 +35,6 @@ func TestABeaconIsJudgedByTheOfferThatItAsked(t *testing.T) {
 			w.until(time.Duration(n-1)*w.length + 2*time.Minute) // the period before has closed
 			w.mu.Lock()
 			w.customers = 1 // whose requests never end, so that each beacon is waited for as long as may be
-			w.mu.Unlock()
 			b, before := w.s.running.Load(), *w.s.known.Load()
 			// What they offer in the next.
 			changes, leaves := w.miners[key("changes").ID()], w.miners[key("leaves").ID()]
@@ -45,10 +45,11 @@ func TestABeaconIsJudgedByTheOfferThatItAsked(t *testing.T) {
 			if n%4 == 1 {
 				leaves.declares = nil
 			}
+			w.mu.Unlock()
 			w.until(time.Duration(n)*w.length - time.Second)
 			w.store.mu.Lock()
 			bursts := slices.DeleteFunc(slices.Clone(w.store.bursts), func(x period.Burst) bool { return x.Period != b.ID })
-			beacons, entrants := slices.Clone(w.store.beacons), w.store.entrants
+			beacons, entrants := slices.Clone(w.store.beacons), maps.Clone(w.store.entrants)
 			w.store.mu.Unlock()
 			offered := func(id int64, p outcome.Pair) (o score.Offer) {
 				for _, c := range entrants[id] {

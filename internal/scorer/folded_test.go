@@ -2,6 +2,7 @@ package scorer
 
 import (
 	"context"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -16,10 +17,10 @@ func TestAChangeOfMechanismCountsEachCheckOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, 5*time.Minute, "a", "b")
 		busy(w, "a", "b")
-		away := false
+		var away atomic.Bool
 		for _, id := range w.ids {
 			w.miners[id].declare = func(context.Context) error {
-				if away {
+				if away.Load() {
 					return errBroken
 				}
 				return nil
@@ -100,7 +101,7 @@ func TestAChangeOfMechanismCountsEachCheckOnce(t *testing.T) {
 		w.until(15*time.Minute + time.Second)
 		check(17)
 		w.until(18 * time.Minute)
-		away = true
+		away.Store(true)
 		w.until(22 * time.Minute)
 		check(19)
 		w.until(27 * time.Minute) // nobody contended in the last that closed
@@ -108,7 +109,7 @@ func TestAChangeOfMechanismCountsEachCheckOnce(t *testing.T) {
 		w.stop()
 		w.start(seven)
 		w.until(28 * time.Minute)
-		away = false
+		away.Store(false)
 		check(23)
 		w.until(30*time.Minute + time.Second)
 		check(29)
