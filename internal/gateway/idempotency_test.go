@@ -91,6 +91,22 @@ func TestIdempotencyKeyOfAnotherRequest(t *testing.T) {
 	if e := r.failure(t); r.status != 422 || e.Code != "idempotency_key_reused" {
 		t.Errorf("%d %s", r.status, r.body)
 	}
+	two, err := http.NewRequest("POST", b.url+chatPath, strings.NewReader(chatBody))
+	if err != nil {
+		t.Fatal(err)
+	}
+	two.Header = http.Header{"Authorization": {"Bearer " + secret}, idempotencyHeader: {"one", "another"}}
+	resp, err := b.http.Do(two)
+	if err != nil {
+		t.Fatal(err)
+	}
+	resp.Body.Close()
+	if resp.StatusCode != 400 {
+		t.Errorf("two idempotency keys: %d", resp.StatusCode)
+	}
+	if hashOf("/v1/a", []byte("b")) == hashOf("/v1/", []byte("ab")) || hashOf("/v1/a", nil) == hashOf("/v1/b", nil) {
+		t.Error("requests for different paths count as the same")
+	}
 	for _, name := range []string{"", strings.Repeat("x", 256)} {
 		if r := b.do(t, "POST", chatPath, chatBody, idempotencyHeader, name); r.status != 400 || r.failure(t).Code != "invalid_idempotency_key" {
 			t.Errorf("a key of %d bytes: %d %s", len(name), r.status, r.body)

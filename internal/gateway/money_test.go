@@ -336,3 +336,54 @@ func TestUsageEndpoint(t *testing.T) {
 		t.Errorf("the prices of one catalogue were noted %d times", b.books.prices)
 	}
 }
+
+// A request that might cost more than any receipt may say is refused before anybody is asked.
+func TestTooExpensive(t *testing.T) {
+	b := prepaid(t, 1_000_000, nil, ok(4))
+	all := tasks()
+	for i := range all {
+		all[i].Price = task.Price{Output: int64(ledger.MaxCost)}
+	}
+	c, err := task.NewCatalogue(all)
+	if err != nil {
+		t.Fatal(err)
+	}
+	b.Gateway.Catalogue = func() *task.Catalogue { return c }
+	most := strings.Replace(chatBody, "{", `{"max_tokens":256,`, 1)
+	if r := b.do(t, "POST", chatPath, strings.Replace(most, "{", `{"n":4,`, 1)); r.status != 400 || r.failure(t).Code != "request_too_expensive" {
+		t.Errorf("%d %s", r.status, r.body)
+	}
+	if r := b.do(t, "POST", chatPath, most); r.status != 429 || r.failure(t).Code != "insufficient_quota" {
+		t.Errorf("one that some balance would cover: %d %s", r.status, r.body)
+	}
+}
+
+// What was used of a minute's tokens stays used.
+func TestTokensAreUsed(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := prepaidPiped(t, 1_000_000, func(k *apikey.Key) { k.TokensPerMinute = 140 }, ok(50))
+		body := strings.Replace(chatBody, "{", `{"max_tokens":50,`, 1)
+		for i, want := range []int{200, 200, 429} {
+			if r := b.do(t, "POST", chatPath, body); r.status != want {
+				t.Errorf("request %d: %d %s, want %d", i, r.status, r.body, want)
+			}
+		}
+	})
+}
+
+// Gateways that serve together allow together what a key may have under way.
+func TestGatewaysShareWhatIsUnderWay(t *testing.T) {
+	b := prepaid(t, 1_000_000, func(k *apikey.Key) { k.Concurrent = 2 }, ok(4))
+	h := b.keys.find(apikey.HashOf(secret))
+	h.use.underWay.Add(1)
+	defer h.use.underWay.Add(-1)
+	for _, c := range []struct {
+		alive  int64
+		status int
+	}{{1, 200}, {2, 429}, {5, 429}} {
+		b.keys.alive.Store(c.alive)
+		if r := b.do(t, "POST", chatPath, chatBody); r.status != c.status {
+			t.Errorf("one of %d gateways: %d %s, want %d", c.alive, r.status, r.body, c.status)
+		}
+	}
+}
