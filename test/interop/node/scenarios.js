@@ -89,6 +89,17 @@ export async function serverNotices(cancel) {
   }
 }
 
+// paced reads streams, whose parts read tells of by its argument as they arrive, until one has come as a server paces
+// it, and gives what read did. If we are slow, all of a stream may have come before we read its first part.
+export async function paced(read) {
+  for (let tries = 0; tries < 20; tries++) {
+    const arrivals = [];
+    const got = await read(() => arrivals.push(performance.now()));
+    if (arrivals.at(-1) - arrivals[0] > 100) return got;
+  }
+  throw new Error('what a server paces came at once, 20 times');
+}
+
 // fails gives the error that a promise is rejected with.
 export async function fails(promise) {
   let answer;
