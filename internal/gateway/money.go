@@ -84,7 +84,7 @@ func (x *exchange) takeTokens(h *holder, t *task.Task, req task.Request) error {
 	if kindUnit(t) == task.Token {
 		n += x.bill.worst.Units
 	}
-	s := h.tokens.TakeN(x.arrived, n)
+	s := h.tokens.TakeN(x.g.Now(), n) // it may have arrived long ago
 	header := x.w.Header()
 	header["X-Ratelimit-Limit-Tokens"] = []string{strconv.FormatInt(s.Limit, 10)}
 	header["X-Ratelimit-Remaining-Tokens"] = []string{strconv.FormatInt(s.Remaining, 10)}

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"strings"
 	"sync"
@@ -367,6 +368,36 @@ func TestTokensAreUsed(t *testing.T) {
 			if r := b.do(t, "POST", chatPath, body); r.status != want {
 				t.Errorf("request %d: %d %s, want %d", i, r.status, r.body, want)
 			}
+		}
+	})
+}
+
+// Who takes long to send a request gets no tokens back for it.
+func TestSlowRequestsForgiveNoTokens(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := prepaidPiped(t, 1_000_000, func(k *apikey.Key) { k.TokensPerMinute = 140 }, ok(50))
+		b.Limits.BodyRead = time.Hour
+		body := strings.Replace(chatBody, "{", `{"max_tokens":50,`, 1)
+		slow, rest := io.Pipe()
+		go func() {
+			io.WriteString(rest, body[:10])
+			time.Sleep(5 * time.Minute)
+			b.keys.find(apikey.HashOf(secret)).tokens.TakeN(time.Now(), 140)
+			io.WriteString(rest, body[10:])
+			rest.Close()
+		}()
+		req, _ := http.NewRequest("POST", b.url+chatPath, slow)
+		req.Header.Set("Authorization", "Bearer "+secret)
+		resp, err := b.http.Do(req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		resp.Body.Close()
+		if resp.StatusCode != 429 {
+			t.Errorf("the slow one: %d", resp.StatusCode)
+		}
+		if r := b.do(t, "POST", chatPath, body); r.status != 429 {
+			t.Errorf("the one after it: %d %s", r.status, r.body)
 		}
 	})
 }
