@@ -60,6 +60,30 @@ func TestQueryPlans(t *testing.T) {
 	}
 }
 
+// Checks that were taken in are looked for from the period on, and not from the first ever: plans of both are called the same, so this
+// looks at what the search begins with.
+func TestFoldedChecksAreSearchedFromThePeriod(t *testing.T) {
+	s := openAt(t, filepath.Join(t.TempDir(), "v.db"), Options{})
+	defer closed(t, s)
+	given := map[int64]bool{} // registers that hold arguments
+	_, err := query(ctx, s.reads, func(r *sql.Rows) (struct{}, error) {
+		var at, p1, p2, p3 int64
+		var op string
+		var rest [3]any
+		err := r.Scan(&at, &op, &p1, &p2, &p3, &rest[0], &rest[1], &rest[2])
+		switch {
+		case op == "Variable":
+			given[p2] = true
+		case strings.HasPrefix(op, "Seek") && !given[p3]:
+			t.Errorf("step %d: %s begins with what is in register %d, which is no argument", at, op, p3)
+		}
+		return struct{}{}, err
+	}, "EXPLAIN "+foldedChecks, 7, 8, 9)
+	if err != nil || len(given) == 0 {
+		t.Fatalf("arguments are in %v, %v", given, err)
+	}
+}
+
 // With 20,000 outcomes and 1,000 samples, whatever a period does is quick.
 func TestManyOutcomes(t *testing.T) {
 	s := openAt(t, filepath.Join(t.TempDir(), "v.db"), Options{})

@@ -21,10 +21,11 @@ const (
 	saveState      = `INSERT INTO states VALUES (?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET period = excluded.period, state = excluded.state`
 	allStates      = `SELECT miner, task, period, state FROM states WHERE mechanism = ? ORDER BY miner, task`
 	unfoldedChecks = checkColumns + `INDEXED BY checks_unfolded WHERE folded = 0 ORDER BY at, sample LIMIT ?`
-	foldedChecks   = `SELECT ` + checkFields + `, folded FROM checks INDEXED BY checks_folded WHERE folded > 0 AND (folded, sample) > (?, ?) ORDER BY folded, sample LIMIT ?`
-	burstColumns   = `SELECT beacon, period, miner, task, asked, in_flight, answers, slots, of, offer FROM bursts `
-	periodBursts   = burstColumns + `INDEXED BY bursts_period WHERE period = ? ORDER BY id`
-	pairBursts     = burstColumns + `INDEXED BY bursts_pair WHERE miner = ? AND task = ? ORDER BY id DESC LIMIT ?`
+	// unlikely has the index searched from the period on: folded > 0, which it is for, would have it read from its beginning.
+	foldedChecks = `SELECT ` + checkFields + `, folded FROM checks INDEXED BY checks_folded WHERE unlikely((folded, sample) > (?, ?)) AND folded > 0 ORDER BY folded, sample LIMIT ?`
+	burstColumns = `SELECT beacon, period, miner, task, asked, in_flight, answers, slots, of, offer FROM bursts `
+	periodBursts = burstColumns + `INDEXED BY bursts_period WHERE period = ? ORDER BY id`
+	pairBursts   = burstColumns + `INDEXED BY bursts_pair WHERE miner = ? AND task = ? ORDER BY id DESC LIMIT ?`
 )
 
 // saveClosing writes the states of a period that closes and marks the checks
