@@ -258,9 +258,13 @@ func (x *exchange) end() {
 	x.unclaim()
 	x.g.bodies.held.Add(-x.large)
 	x.large = 0
-	if _, detached := x.w.(*wire); !detached { // a wire does that itself
-		// For what the server has kept until now; it may wait for the rest of the request's body first.
-		x.rc.SetWriteDeadline(time.Now().Add(headTimeout + x.g.Limits.BodyRead + x.g.Limits.Write))
-	}
 	x.report()
+	if _, detached := x.w.(*wire); detached { // a wire does the rest itself
+		return
+	}
+	if x.event.BytesIn > 0 { // all of the body has come: Stop waits until this is sent, and for no stranger
+		x.rc.Flush()
+	}
+	// For what the server has kept until now; it may wait for the rest of the request's body first.
+	x.rc.SetWriteDeadline(time.Now().Add(headTimeout + x.g.Limits.BodyRead + x.g.Limits.Write))
 }

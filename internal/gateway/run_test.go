@@ -6,6 +6,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"runtime"
@@ -57,6 +58,40 @@ func TestStopWaitsForStreams(t *testing.T) {
 	}
 	<-stopped
 	stop(t, f) // again does nothing
+}
+
+// Nor does Stop return, after which connections are closed, before a whole answer is sent.
+func TestStopWaitsForAnswersToBeSent(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := servePiped(t, nil, ok(2))
+		conn, err := f.http.Transport.(*http.Transport).DialContext(t.Context(), "tcp", strings.TrimPrefix(f.url, "http://"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer conn.Close()
+		fmt.Fprintf(conn, "POST %s HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer %s\r\nContent-Length: %d\r\n\r\n%s", chatPath, secret, len(chatBody), chatBody)
+		synctest.Wait() // the answer is there, and nobody has read it
+		stopped := make(chan struct{})
+		go func() {
+			defer close(stopped)
+			stop(t, f)
+		}()
+		synctest.Wait()
+		select {
+		case <-stopped:
+			t.Error("Stop did not wait")
+		default:
+		}
+		resp, err := http.ReadResponse(bufio.NewReader(conn), nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var body bytes.Buffer
+		if _, err := body.ReadFrom(resp.Body); err != nil || resp.StatusCode != 200 || !strings.Contains(body.String(), "chat.completion") {
+			t.Errorf("%d %s %v", resp.StatusCode, body.String(), err)
+		}
+		<-stopped
+	})
 }
 
 // open begins a stream and reads its first line.
