@@ -18,6 +18,9 @@ func Reach(ctx context.Context, base string) error {
 	if err != nil {
 		return err
 	}
+	if u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
+		return fmt.Errorf("%q is not a URL such as http://127.0.0.1:8000", base)
+	}
 	port := u.Port()
 	switch {
 	case port != "":
@@ -31,7 +34,7 @@ func Reach(ctx context.Context, base string) error {
 	var d net.Dialer
 	c, err := d.DialContext(ctx, "tcp", net.JoinHostPort(u.Hostname(), port))
 	if err != nil {
-		return fmt.Errorf("nothing answers at %s: %w", base, err)
+		return fmt.Errorf("nothing answers at %s: %w", u.Redacted(), err)
 	}
 	return c.Close()
 }

@@ -28,4 +28,11 @@ func TestReach(t *testing.T) {
 	if err := Reach(t.Context(), closed); err == nil || !strings.Contains(err.Error(), "nothing answers at "+closed) {
 		t.Errorf("%v", err)
 	}
+	// Nor is a password told, or port 80 tried where "localhost" was taken for the scheme.
+	if err := Reach(t.Context(), strings.Replace(closed, "http://", "http://me:secret@", 1)); err == nil || strings.Contains(err.Error(), "secret") {
+		t.Errorf("%v", err)
+	}
+	if err := Reach(t.Context(), "localhost:8000"); err == nil || !strings.Contains(err.Error(), `"localhost:8000" is not a URL such as`) {
+		t.Errorf("%v", err)
+	}
 }
