@@ -132,6 +132,30 @@ func (s slow) Lease(ctx context.Context, asks []Ask) ([]Grant, error) {
 	return s.member.Lease(ctx, asks)
 }
 
+// A bank that answered others just before, and says nothing since, is silent too.
+func TestABankThatFallsSilent(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		v := newVault(map[Pot]Amount{pot1: 1000})
+		p := running(t, &stalls{slow: slow{member: v.member("a")}, then: 3 * time.Second}).Purse(1, 0)
+		time.Sleep(time.Second) // some ticks
+		one := must(t, p, 1)
+		other := must(t, p, 900)
+		one.Release()
+		other.Release()
+	})
+}
+
+// stalls is a bank that takes some time for a lease, and another for those after it.
+type stalls struct {
+	slow
+	then time.Duration
+}
+
+func (s *stalls) Lease(ctx context.Context, asks []Ask) ([]Grant, error) {
+	defer func() { s.takes = s.then }()
+	return s.slow.Lease(ctx, asks)
+}
+
 // Where the clock is set back, waits still end, and idle leases go back.
 func TestTheClockIsSetBack(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

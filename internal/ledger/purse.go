@@ -163,7 +163,7 @@ func (p *pot) hold(ctx context.Context, amount Amount) error {
 // tooLate is the refusal of a hold that has waited long enough. That the bank
 // said nothing all the time is no lack of money, and worth a longer wait.
 func (p *pot) tooLate(w *waiter, now int64) (err error, late bool) {
-	if p.heard < w.since {
+	if p.heard <= w.since { // the same tick may have been before
 		return unavailable(nil), now-w.since >= int64(silence)
 	}
 	return p.spent(), now-w.since >= int64(patience)
@@ -189,7 +189,8 @@ type Purse struct {
 // nobody while the lease has enough. Otherwise it waits, for ctx and two
 // seconds at most, for a refill or for what others hold or have on lease, and
 // then gives ErrProjectSpent or ErrKeySpent; it gives them at once where
-// waiting is in vain. A bank that says nothing is waited for, for ten seconds.
+// waiting is in vain. A bank that says nothing is waited for, for ten seconds for
+// each of balance and limit.
 // Other errors are of kind fault.Unavailable, or ctx's.
 func (p *Purse) Hold(ctx context.Context, amount Amount) (Hold, error) {
 	if p == nil || amount <= 0 {
