@@ -145,6 +145,9 @@ func (f *Fetcher) Fetch(ctx context.Context, link string) ([]byte, error) {
 	case f.turns <- struct{}{}:
 		defer func() { <-f.turns }()
 	case <-ctx.Done():
+		if errors.Is(ctx.Err(), context.Canceled) { // another of the request's links failed, or nobody waits any more
+			return nil, f.explain(ctx.Err())
+		}
 		e := fault.Wrap(ctx.Err(), fault.Unavailable, "overloaded", "Too many pictures are being fetched. Try again soon.")
 		e.RetryAfter = 2 * time.Second
 		return nil, e

@@ -282,6 +282,17 @@ func TestSlowServersAreGivenUp(t *testing.T) {
 	})
 }
 
+// A fetch that is cancelled while it waits for its turn is no sign of too many: another of the request's links failed.
+func TestCancelledWaitsAreNoOverload(t *testing.T) {
+	f := New(Config{AtOnce: 1, Private: true})
+	f.turns <- struct{}{}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if _, err := f.Fetch(ctx, "http://192.0.2.1/x.png"); fault.KindOf(err) != fault.Canceled {
+		t.Errorf("got %v", err)
+	}
+}
+
 func TestBrokenServers(t *testing.T) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
