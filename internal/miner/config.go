@@ -72,9 +72,13 @@ func (c *Config) Check(report func(field, format string, args ...any)) {
 	for i, s := range c.Servers {
 		at := fmt.Sprintf("servers[%d].", i)
 		if u, err := url.Parse(s.URL); err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
-			report(at+"url", "%q is not a URL such as http://127.0.0.1:8000", s.URL)
+			if strings.Contains(s.URL, "@") { // a password may stand before it
+				report(at+"url", "is not a URL such as http://127.0.0.1:8000")
+			} else {
+				report(at+"url", "%q is not a URL such as http://127.0.0.1:8000", s.URL)
+			}
 		} else if strings.HasSuffix(strings.TrimSuffix(u.Path, "/"), "/v1") {
-			report(at+"url", "%q ends in /v1: leave that out, it is added", s.URL)
+			report(at+"url", "%q ends in /v1: leave that out, it is added", u.Redacted())
 		}
 		if _, ok := engineNamed(s.Engine); !ok {
 			report(at+"engine", "%q is not an engine; the engines are %s", s.Engine, strings.Join(engineNames(), ", "))

@@ -2,9 +2,11 @@ package node
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net"
 	"net/url"
+	"strings"
 	"time"
 )
 
@@ -15,10 +17,10 @@ const reachTimeout = 5 * time.Second
 // mean that it will not come, for models take minutes to load.
 func Reach(ctx context.Context, base string) error {
 	u, err := url.Parse(base)
-	if err != nil {
-		return err
-	}
-	if u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
+	if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
+		if strings.Contains(base, "@") { // a password may stand before it
+			return errors.New("this is not a URL such as http://127.0.0.1:8000")
+		}
 		return fmt.Errorf("%q is not a URL such as http://127.0.0.1:8000", base)
 	}
 	port := u.Port()

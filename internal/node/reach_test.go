@@ -29,8 +29,10 @@ func TestReach(t *testing.T) {
 		t.Errorf("%v", err)
 	}
 	// Nor is a password told, or port 80 tried where "localhost" was taken for the scheme.
-	if err := Reach(t.Context(), strings.Replace(closed, "http://", "http://me:secret@", 1)); err == nil || strings.Contains(err.Error(), "secret") {
-		t.Errorf("%v", err)
+	for _, start := range []string{"http://me:secret@", "ftp://me:secret@", "http://me:secret%%@", "me:secret@"} {
+		if err := Reach(t.Context(), strings.Replace(closed, "http://", start, 1)); err == nil || strings.Contains(err.Error(), "secret") {
+			t.Errorf("%v", err)
+		}
 	}
 	if err := Reach(t.Context(), "localhost:8000"); err == nil || !strings.Contains(err.Error(), `"localhost:8000" is not a URL such as`) {
 		t.Errorf("%v", err)
