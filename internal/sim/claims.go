@@ -28,7 +28,7 @@ var Exceptions = map[string]Exception{
 	"relay-network":  {4, "customers' price is below what an idle GPU costs: a relay needs none"},
 	"relay-api":      {5, "the same, of an outside API that serves the task's own model"},
 	"overflow-api":   {12, "an outside API that serves the task's own model is capacity at a beacon"},
-	"predict-loaded": {6, "who foresees beacons rents GPUs for minutes that others have all day"},
+	"predict-loaded": {4, "who foresees beacons rents GPUs for minutes that others have all day"},
 	"predict":        {9, "who foresees beacons has GPUs for minutes where others have them all day"},
 	"queue-honest":   {1.3, "it is honest, and refuses fewer: a refused request costs reliability"},
 	"dribble-honest": {1.4, "the same"},
