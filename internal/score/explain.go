@@ -29,7 +29,7 @@ type Factors struct {
 
 	EffectiveVolume float64 // in the task's unit, at least 0
 	Share           float64 // of all contenders' effective volume on the task, in [0, 1]
-	CubedShare      float64 // that share cubed, scaled to sum to 1 again, in [0, 1]
+	CubedShare      float64 // vision4: that share cubed, scaled to sum to 1 again; vision7: the share itself; in [0, 1]
 
 	TaskWeight     float64 // as given, in [0, 1]
 	PaidTaskWeight float64 // with its part of the weights of tasks on which nobody earns; 0 if this is one of them

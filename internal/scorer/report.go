@@ -93,7 +93,7 @@ type ContenderReport struct {
 	Hardened       *Hardened      `json:"vision7,omitempty"`   // what vision7 has besides
 	Effective      float64        `json:"effective_volume"`    // what it is worth on the task, in its unit
 	Share          float64        `json:"share"`               // of all contenders' effective volume in the task
-	CubedShare     float64        `json:"cubed_share"`         // cubed, and scaled to sum to 1 again
+	CubedShare     float64        `json:"cubed_share"`         // vision4: cubed, and scaled to sum to 1 again; vision7: the share itself
 	PaidTaskWeight float64        `json:"paid_task_weight"`    // among the tasks that pay, [0, 1]
 	Contribution   float64        `json:"contribution"`        // to the miner's weight
 }
